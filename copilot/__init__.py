@@ -1,0 +1,1 @@
+"""The front end: a question becomes a typed plan, validated SQL or a simulation, and a narrated answer."""

@@ -1,0 +1,1 @@
+"""A question in plain words becomes a typed plan, or a question back, or a refusal."""

@@ -1,0 +1,112 @@
+"""The typed plan: a closed union of what a question can become. Nothing else reaches the engine."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semantic_layer.periods import Period
+from semantic_layer.query import Filter, MetricQuery
+
+Intent = Literal["value", "trend", "top", "compare", "breakdown", "share", "list", "define", "forecast"]
+ReasonCode = Literal[
+    "UNKNOWN_METRIC",
+    "UNKNOWN_VALUE",
+    "AMBIGUOUS_METRIC",
+    "AMBIGUOUS_VALUE",
+    "AMBIGUOUS_TIME",
+    "ILLEGAL_GROUPING",
+    "MIXED_CURRENCY",
+    "NO_SNAPSHOT",
+    "STALE_DATA",
+    "MISSING_INPUT",
+    "NOT_PERMITTED",
+    "OUT_OF_SCOPE",
+    "TOO_LARGE",
+    "UNMAPPED_WORDS",
+    "NEEDS_APPROVAL",
+    "NEEDS_EXTERNAL_DATA",
+    "LEGAL_LIMIT",
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Covered(_Frozen):
+    """What became of one piece of the question: `slot` is metric, dimension, value, filter, time, limit, order, intent, stop …"""
+
+    words: str
+    slot: str
+    meaning: str = ""
+
+
+class Choice(_Frozen):
+    """One way on: a short label and the full question that it stands for."""
+
+    label: str
+    question: str
+
+
+class MetricPlan(_Frozen):
+    """Run one metric query. `target` is a goal the asker compares with (a fraction, days or money, in the metric's unit)."""
+
+    kind: Literal["metric"] = "metric"
+    intent: Intent
+    query: MetricQuery
+    target: Decimal | None = None
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
+class ForecastPlan(_Frozen):
+    """Project a metric to a future date. `target` is the period the asker named; the projection is read at its end."""
+
+    kind: Literal["forecast"] = "forecast"
+    metric: Literal["dpo_projected"] = "dpo_projected"
+    target: Period
+    filters: tuple[Filter, ...] = ()
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
+class DefinePlan(_Frozen):
+    """Explain a metric: definition, formula, source fields, relatives."""
+
+    kind: Literal["define"] = "define"
+    metric: str
+    coverage: tuple[Covered, ...] = ()
+
+
+class Clarify(_Frozen):
+    """Ask one question back, with choices."""
+
+    kind: Literal["clarify"] = "clarify"
+    reason: ReasonCode
+    question: str
+    choices: tuple[Choice, ...]
+    coverage: tuple[Covered, ...] = ()
+
+
+class Refuse(_Frozen):
+    """Say no, why, and what can be asked instead. Carries no figure."""
+
+    kind: Literal["refuse"] = "refuse"
+    reason: ReasonCode
+    message: str
+    choices: tuple[Choice, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
+Plan = Annotated[MetricPlan | ForecastPlan | DefinePlan | Clarify | Refuse, Field(discriminator="kind")]
+
+
+class Clock(_Frozen):
+    """The two dates every reading hangs on: the asker's today and the last complete day in the mirror."""
+
+    today: date
+    data_date: date

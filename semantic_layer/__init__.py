@@ -1,0 +1,1 @@
+"""Vetted metrics: YAML in, correct SQL out. See layer.py for the whole story."""

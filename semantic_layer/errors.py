@@ -1,0 +1,96 @@
+"""Everything that can go wrong in the semantic layer, grouped by who can put it right.
+
+    SemanticLayerError
+    ├── DefinitionError            the author of a YAML file
+    ├── QueryError                 the person who asks; carries a reason code and choices
+    │   ├── UnknownNameError           no such metric, dimension or value
+    │   ├── IllegalGroupingError       the grouping would count money twice
+    │   ├── MixedCurrencyError         a sum over several currencies without a rate policy
+    │   └── NoDataError                the mirror does not reach that far
+    ├── CompilationError           us: a legal query that we failed to turn into SQL
+    ├── GuardError                 the author of hand-written SQL
+    └── ExecutionError             the engine
+        ├── MirrorMissingError         run a sync first
+        └── TimeLimitError             ask for less
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz import process
+
+
+def did_you_mean(name: str, choices: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """The choices nearest to a misspelt name, best first, at most `limit`."""
+    found = process.extract(name.lower(), list(choices), limit=limit, score_cutoff=60)
+    return tuple(match for match, _score, _index in found)
+
+
+class SemanticLayerError(Exception):
+    """Base of all errors raised by this package."""
+
+
+class DefinitionError(SemanticLayerError):
+    """A model or metric file is wrong; the message names the file and the entry."""
+
+
+class QueryError(SemanticLayerError):
+    """The question cannot be computed as asked; `reason` is a code of the closed list, `choices` are ways out."""
+
+    reason = "UNKNOWN_METRIC"
+
+    def __init__(self, message: str, *, reason: str | None = None, choices: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reason = reason or type(self).reason
+        self.choices = tuple(choices)
+
+
+class UnknownNameError(QueryError):
+    """A metric, dimension or value that does not exist."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, choices: Iterable[str], reason: str = "UNKNOWN_METRIC") -> UnknownNameError:
+        """The error for `name`, with the nearest known names as choices."""
+        known = sorted(choices)
+        near = did_you_mean(name, known)
+        hint = f" Did you mean {', '.join(near)}?" if near else f" Known: {', '.join(known[:12])}."
+        return cls(f"There is no {kind} {name!r}.{hint}", reason=reason, choices=near or tuple(known[:5]))
+
+
+class IllegalGroupingError(QueryError):
+    """The grouping or filter sits on the many side, so the figure would be counted more than once."""
+
+    reason = "ILLEGAL_GROUPING"
+
+
+class MixedCurrencyError(QueryError):
+    """Amounts of several currencies cannot be added without a rate."""
+
+    reason = "MIXED_CURRENCY"
+
+
+class NoDataError(QueryError):
+    """The mirror holds nothing for that date or period."""
+
+    reason = "NO_SNAPSHOT"
+
+
+class CompilationError(SemanticLayerError):
+    """A legal query that the compiler could not handle: our fault."""
+
+
+class GuardError(SemanticLayerError):
+    """SQL that the guard refuses; the message names the construct and the rule."""
+
+
+class ExecutionError(SemanticLayerError):
+    """The engine failed to run a statement."""
+
+
+class MirrorMissingError(ExecutionError):
+    """There is no published mirror where one was expected."""
+
+
+class TimeLimitError(ExecutionError):
+    """A statement ran past its time limit and was interrupted."""

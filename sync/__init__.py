@@ -1,0 +1,1 @@
+"""Mirrors Coupa into a published DuckDB file. See worker.py for the whole story."""
