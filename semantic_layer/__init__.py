@@ -1,1 +1,51 @@
 """Vetted metrics: YAML in, correct SQL out. See layer.py for the whole story."""
+
+from semantic_layer.errors import (
+    DefinitionError,
+    ExecutionError,
+    GuardError,
+    IllegalGroupingError,
+    MirrorMissingError,
+    MixedCurrencyError,
+    NoDataError,
+    QueryError,
+    SemanticLayerError,
+    TimeLimitError,
+    UnknownNameError,
+)
+from semantic_layer.layer import SemanticLayer
+from semantic_layer.model import Dimension, Metric, SemanticModel
+from semantic_layer.periods import Grain, Period
+from semantic_layer.query import Filter, Having, MetricQuery, Order, RecordQuery
+from semantic_layer.results import Check, Column, Lineage, RecordSet, ResultSet, Value
+
+__all__ = [
+    "Check",
+    "Column",
+    "DefinitionError",
+    "Dimension",
+    "ExecutionError",
+    "Filter",
+    "Grain",
+    "GuardError",
+    "Having",
+    "IllegalGroupingError",
+    "Lineage",
+    "Metric",
+    "MetricQuery",
+    "MirrorMissingError",
+    "MixedCurrencyError",
+    "NoDataError",
+    "Order",
+    "Period",
+    "QueryError",
+    "RecordQuery",
+    "RecordSet",
+    "ResultSet",
+    "SemanticLayer",
+    "SemanticLayerError",
+    "SemanticModel",
+    "TimeLimitError",
+    "UnknownNameError",
+    "Value",
+]

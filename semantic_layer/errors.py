@@ -1,17 +1,17 @@
 """Everything that can go wrong in the semantic layer, grouped by who can put it right.
 
-    SemanticLayerError
-    ├── DefinitionError            the author of a YAML file
-    ├── QueryError                 the person who asks; carries a reason code and choices
-    │   ├── UnknownNameError           no such metric, dimension or value
-    │   ├── IllegalGroupingError       the grouping would count money twice
-    │   ├── MixedCurrencyError         a sum over several currencies without a rate policy
-    │   └── NoDataError                the mirror does not reach that far
-    ├── CompilationError           us: a legal query that we failed to turn into SQL
-    ├── GuardError                 the author of hand-written SQL
-    └── ExecutionError             the engine
-        ├── MirrorMissingError         run a sync first
-        └── TimeLimitError             ask for less
+SemanticLayerError
+├── DefinitionError            the author of a YAML file
+├── QueryError                 the person who asks; carries a reason code and choices
+│   ├── UnknownNameError           no such metric, dimension or value
+│   ├── IllegalGroupingError       the grouping would count money twice
+│   ├── MixedCurrencyError         a sum over several currencies without a rate policy
+│   └── NoDataError                the mirror does not reach that far
+├── CompilationError           us: a legal query that we failed to turn into SQL
+├── GuardError                 the author of hand-written SQL
+└── ExecutionError             the engine
+    ├── MirrorMissingError         run a sync first
+    └── TimeLimitError             ask for less
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ def _read_file(path: Path, found: dict[str, dict[str, BaseModel]]) -> None:
     except yaml.YAMLError as error:
         raise DefinitionError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise DefinitionError(f"{path.name} must hold sections ({', '.join(SECTIONS)}), not a {type(content).__name__}.")
+        raise DefinitionError(
+            f"{path.name} must hold sections ({', '.join(SECTIONS)}), not a {type(content).__name__}."
+        )
     for section, entries in content.items():
         if section not in SECTIONS:
             raise DefinitionError(f"{path.name}: unknown section {section!r}; sections are {', '.join(SECTIONS)}.")

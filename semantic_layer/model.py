@@ -52,8 +52,8 @@ class Dimension(_Frozen):
     groupable: bool = True
     as_of: bool = False
     """The value depends on the as-of date (ageing bucket, days past due): legal with balances only."""
-    order_by: str | None = None
-    """An expression that gives the natural order of the values (ageing buckets)."""
+    ordered: bool = False
+    """The declared values stand in their natural order (ageing buckets)."""
     description: str = ""
 
 

@@ -1,0 +1,151 @@
+"""The published mirror, opened read-only and locked down; every call on its own cursor, with a time limit and a row cap.
+
+Sync publishes each version under a new file name and moves a pointer. The pointer is read before each question, so a new version
+is picked up without a restart, and a question that is half way through finishes on the version it started on.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from semantic_layer.errors import ExecutionError, MirrorMissingError, TimeLimitError
+
+POINTER = "current.json"
+CONFIG: dict[str, Any] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    "allow_persistent_secrets": False,
+    "memory_limit": "2GB",
+    "threads": 2,
+    "lock_configuration": True,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Column names and rows of one statement; `truncated` when the cap cut it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+class Snapshot:
+    """One published version of the mirror. Thread-safe: each statement runs on a cursor of its own."""
+
+    def __init__(self, file: Path, time_limit: float) -> None:
+        self.file = file
+        self._time_limit = time_limit
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        try:
+            self._connection = duckdb.connect(str(file), read_only=True, config=CONFIG)
+        except duckdb.Error as error:
+            raise MirrorMissingError(f"The mirror {file.name} cannot be opened: {_first_line(error)}") from error
+        self.tables = frozenset(name for (name,) in self.run("SELECT table_name FROM duckdb_tables()").rows)
+        self._read_manifest()
+
+    def _read_manifest(self) -> None:
+        if "mirror_manifest" not in self.tables:
+            raise MirrorMissingError(
+                f"{self.file.name} is not a Tenor mirror: it has no manifest. Run `tenor-sync once`."
+            )
+        found = self.run("SELECT mirror_version, data_as_of, company_time_zone FROM mirror_manifest").rows
+        if not found:
+            raise MirrorMissingError(f"{self.file.name} has an empty manifest. Run `tenor-sync once` again.")
+        self.version, data_as_of, zone = found[0]
+        self.data_as_of: datetime = data_as_of.astimezone(ZoneInfo(zone))
+        first = self.run("SELECT MIN(invoice_date) FROM invoices").rows[0][0]
+        self.first_date: date | None = first
+
+    @property
+    def data_date(self) -> date:
+        """The last complete day: the day before the one on which the sync window ends."""
+        return self.data_as_of.date() - timedelta(days=1)
+
+    def run(self, sql: str, cap: int = 100_000) -> Rows:
+        """Run one statement. Raises TimeLimitError when it was interrupted, ExecutionError when the engine refused it."""
+        cursor = self._connection.cursor()
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            cursor.interrupt()
+
+        timer = threading.Timer(self._time_limit, stop)
+        timer.daemon = True
+        timer.start()
+        self._running.add(cursor)
+        try:
+            cursor.execute(sql)
+            rows = cursor.fetchmany(cap + 1)
+            names = tuple(column[0] for column in cursor.description or ())
+        except duckdb.InterruptException as error:
+            why = f"took longer than {self._time_limit:g} s" if expired.is_set() else "was stopped"
+            raise TimeLimitError(f"The query {why}; ask for a shorter period or fewer groups.") from error
+        except duckdb.Error as error:
+            raise ExecutionError(f"DuckDB refused the query: {_first_line(error)}") from error
+        finally:
+            timer.cancel()
+            self._running.discard(cursor)
+            cursor.close()
+        return Rows(names, tuple(tuple(row) for row in rows[:cap]), len(rows) > cap)
+
+    def interrupt(self) -> None:
+        """Stop every statement that is running on this version."""
+        for cursor in tuple(self._running):
+            cursor.interrupt()
+
+
+class Mirror:
+    """Where the published versions live: a folder with a pointer, the pointer itself, or one file."""
+
+    def __init__(self, path: Path | str, time_limit: float = 30.0) -> None:
+        self.path = Path(path)
+        self._time_limit = time_limit
+        self._lock = threading.Lock()
+        self._current: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot:
+        """The newest published version; opened once per version. Raises MirrorMissingError when there is none."""
+        file = self._file()
+        with self._lock:
+            if self._current is None or self._current.file != file:
+                self._current = Snapshot(file, self._time_limit)
+            return self._current
+
+    def _file(self) -> Path:
+        if self.path.suffix == ".duckdb":
+            return self._existing(self.path)
+        pointer = self.path / POINTER if self.path.is_dir() else self.path
+        if not pointer.exists():
+            raise MirrorMissingError(
+                f"There is no mirror at {self.path}. Run `tenor-sync once` first, or name one with --mirror."
+            )
+        try:
+            name = json.loads(pointer.read_text(encoding="utf-8"))["file"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise MirrorMissingError(
+                f"The pointer {pointer.name} is damaged. Run `tenor-sync once` to write it again."
+            ) from error
+        return self._existing(pointer.parent / str(name))
+
+    def _existing(self, file: Path) -> Path:
+        if not file.exists():  # DuckDB would create it
+            raise MirrorMissingError(
+                f"The mirror file {file.name} is missing. Run `tenor-sync once`, or name another with --mirror."
+            )
+        return file
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0]

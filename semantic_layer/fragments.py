@@ -1,0 +1,152 @@
+"""SQL fragments: expressions put on their entity, joins along many-to-one paths, conditions, literals. Text in, text out, by tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import sqlglot
+from sqlglot import exp
+
+from semantic_layer.errors import CompilationError
+from semantic_layer.model import Dimension, SemanticModel
+from semantic_layer.resolver import ResolvedFilter, join_path
+
+UNASSIGNED = "(unassigned)"
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """Values for the placeholders that YAML expressions may use."""
+
+    reporting_currency: str
+    data_date: date
+    as_of: str = ""
+    """SQL of the as-of date: a literal or a column of the spine."""
+
+
+def literal(value: str | Decimal | date | bool | int) -> str:
+    """A SQL literal; text is quoted by the SQL writer, never pasted."""
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case date():
+            return f"CAST({exp.Literal.string(value.isoformat()).sql('duckdb')} AS DATE)"
+        case Decimal() | int():
+            return format(value, "f") if isinstance(value, Decimal) else str(value)
+        case str():
+            return exp.Literal.string(value).sql("duckdb")
+
+
+def parse(sql: str) -> exp.Expression:
+    """One expression or statement as a tree; CompilationError when the text does not parse."""
+    try:
+        return sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.errors.ParseError as error:
+        raise CompilationError(f"This SQL of the model does not parse: {sql}") from error
+
+
+def on_entity(expression: str, entity: str, bindings: Bindings) -> str:
+    """The expression with bare columns put on `entity` and placeholders bound."""
+    tree = parse(expression)
+    for column in list(tree.find_all(exp.Column)):
+        if not column.table:
+            column.set("table", exp.to_identifier(entity))
+    return bind(tree, bindings).sql("duckdb")
+
+
+def bind(tree: exp.Expression, bindings: Bindings) -> exp.Expression:
+    """The tree with :reporting_currency, :data_date and :as_of replaced."""
+    values = {
+        "reporting_currency": literal(bindings.reporting_currency),
+        "data_date": literal(bindings.data_date),
+        "as_of": bindings.as_of,
+    }
+
+    def replace(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Placeholder):
+            bound = values.get(str(node.this))
+            if not bound:
+                raise CompilationError(f"Nothing is bound to :{node.this} here.")
+            return parse(bound)
+        return node
+
+    return tree.transform(replace)
+
+
+def group_value(dimension: Dimension, bindings: Bindings) -> str:
+    """What a dimension shows in a group: never NULL, so keys join plainly and orphans stay visible."""
+    value = on_entity(dimension.expr, dimension.entity, bindings)
+    if dimension.type == "boolean":
+        return f"CASE WHEN {value} THEN 'yes' ELSE 'no' END"
+    return f"COALESCE({value}, {literal(UNASSIGNED)})"
+
+
+def condition(item: ResolvedFilter, bindings: Bindings) -> str:
+    """The SQL of one filter; rows without a value count as different in negations and as false in flags."""
+    value = on_entity(item.dimension.expr, item.dimension.entity, bindings)
+    if item.dimension.type == "boolean":
+        value = f"COALESCE({value}, FALSE)"
+    values = [literal(v) for v in item.values]
+    match item.op:
+        case "is empty":
+            return f"{value} IS NULL"
+        case "is not empty":
+            return f"NOT {value} IS NULL"
+        case "!=":
+            return f"{value} IS DISTINCT FROM {values[0]}"
+        case "in":
+            return f"{value} IN ({', '.join(values)})"
+        case "not in":
+            return f"(NOT {value} IN ({', '.join(values)}) OR {value} IS NULL)"
+        case "contains":
+            return f"CONTAINS(LOWER({value}), LOWER({values[0]}))"
+        case operator:
+            return f"{value} {operator} {values[0]}"
+
+
+def source(model: SemanticModel, root: str, others: Iterable[str]) -> str:
+    """FROM the root entity with a LEFT JOIN for each entity that is needed, along its path."""
+    joined = {root}
+    text = f"FROM {root}"
+    for goal in sorted(set(others)):
+        path = join_path(model, root, goal)
+        if path is None:
+            raise CompilationError(f"There is no many-to-one path from {root} to {goal}.")
+        at = root
+        for step in path:
+            if step.to not in joined:
+                joined.add(step.to)
+                text += f" LEFT JOIN {step.to} ON {step.to}.{step.to_key} = {at}.{step.key}"
+            at = step.to
+    return text
+
+
+def entities_of(*expressions: str) -> frozenset[str]:
+    """The entities (table qualifiers) that expressions refer to."""
+    return frozenset(
+        column.table for text in expressions for column in parse(text).find_all(exp.Column) if column.table
+    )
+
+
+def with_dependencies(model: SemanticModel, names: Iterable[str]) -> tuple[str, ...]:
+    """The entities and all they depend on, each after what it needs."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        for needed in model.entities[name].depends_on:
+            visit(needed)
+        ordered.append(name)
+
+    for name in sorted(set(names)):
+        visit(name)
+    return tuple(ordered)
+
+
+def comma(parts: Sequence[str]) -> str:
+    """Parts joined for a SELECT list, empty ones left out."""
+    return ", ".join(part for part in parts if part)

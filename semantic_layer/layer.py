@@ -1,0 +1,141 @@
+"""Read this first: a MetricQuery goes in, a ResultSet comes out.
+
+query -> resolve (names, legality, period) -> compile (sqlglot tree) -> guard -> run (groups, total, left out) -> assemble
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+from semantic_layer.assembly import assemble, compared, history_caveat
+from semantic_layer.compiler import compile_left_out, compile_query, compile_total
+from semantic_layer.database import Mirror, Snapshot
+from semantic_layer.errors import NoDataError
+from semantic_layer.guard import guard
+from semantic_layer.loader import load_model
+from semantic_layer.model import SemanticModel
+from semantic_layer.query import MetricQuery, RecordQuery
+from semantic_layer.records import compile_records, compile_values
+from semantic_layer.resolver import Calendar, ResolvedQuery, legal_dimensions, resolve
+from semantic_layer.results import RecordSet, ResultSet
+from semantic_layer.validation import validate
+
+
+class SemanticLayer:
+    """Vetted metrics over one published mirror. Thread-safe; all calls block."""
+
+    def __init__(
+        self, model: SemanticModel, mirror: Mirror, reporting_currency: str = "USD", fiscal_year_start: int = 1
+    ) -> None:
+        self.model = model
+        self.mirror = mirror
+        self.reporting_currency = reporting_currency
+        self.fiscal_year_start = fiscal_year_start
+        self._values: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+
+    @classmethod
+    def load(
+        cls, mirror: Path | str, reporting_currency: str = "USD", fiscal_year_start: int = 1, time_limit: float = 30.0
+    ) -> SemanticLayer:
+        """The shipped model over the mirror at a path (folder, pointer or file).
+
+        Raises DefinitionError when the model is wrong and MirrorMissingError when there is no mirror.
+        """
+        model = load_model()
+        validate(model)
+        layer = cls(model, Mirror(mirror, time_limit), reporting_currency, fiscal_year_start)
+        layer.mirror.snapshot()
+        return layer
+
+    @property
+    def data_date(self) -> date:
+        """The last complete day in the mirror."""
+        return self.mirror.snapshot().data_date
+
+    @property
+    def data_as_of(self) -> datetime:
+        """When the mirror's sync window ended, in the company's time zone."""
+        return self.mirror.snapshot().data_as_of
+
+    @property
+    def mirror_version(self) -> str:
+        """Name of the published version that answers now."""
+        return str(self.mirror.snapshot().version)
+
+    def legal_dimensions(self, metric: str) -> frozenset[str]:
+        """The dimensions by which a metric may be grouped or filtered."""
+        return legal_dimensions(self.model, self.model.metrics[metric])
+
+    def values(self, dimension: str) -> tuple[tuple[str, int], ...]:
+        """The values of a dimension with the number of documents behind each, most frequent first."""
+        snapshot = self.mirror.snapshot()
+        key = (str(snapshot.version), dimension)
+        if key not in self._values:
+            sql = compile_values(dimension, self.model, self._calendar(snapshot), self.reporting_currency)
+            rows = snapshot.run(guard(sql, snapshot.tables)).rows
+            self._values[key] = tuple((str(value), int(count)) for value, count in rows)
+        return self._values[key]
+
+    def query(self, query: MetricQuery) -> ResultSet:
+        """Answer a query. Raises QueryError (with reason and choices) or ExecutionError."""
+        snapshot = self.mirror.snapshot()
+        resolved = self._resolve(query, snapshot)
+        result = self._run(resolved, snapshot)
+        if query.compare is None:
+            return result
+        baseline = self._resolve(
+            query.model_copy(update={"period": query.compare, "compare": None, "limit": None, "having": ()}), snapshot
+        )
+        return compared(result, self._run(baseline, snapshot), resolved, query.compare)
+
+    def explain(self, query: MetricQuery) -> tuple[str, ...]:
+        """The statements that would run."""
+        return self._statements(self._resolve(query, self.mirror.snapshot()))
+
+    def records(self, query: RecordQuery) -> RecordSet:
+        """Rows of one entity, as the metrics see them."""
+        snapshot = self.mirror.snapshot()
+        sql = guard(
+            compile_records(query, self.model, self._calendar(snapshot), self.reporting_currency), snapshot.tables
+        )
+        rows = snapshot.run(sql, cap=2_000_000)
+        return RecordSet(rows.columns, rows.rows, rows.truncated, sql)
+
+    def interrupt(self) -> None:
+        """Stop what is running."""
+        self.mirror.snapshot().interrupt()
+
+    def _calendar(self, snapshot: Snapshot) -> Calendar:
+        return Calendar(snapshot.data_date, self.fiscal_year_start)
+
+    def _resolve(self, query: MetricQuery, snapshot: Snapshot) -> ResolvedQuery:
+        resolved = resolve(query, self.model, self._calendar(snapshot), self.reporting_currency)
+        first = snapshot.first_date
+        if first is not None and resolved.period.end < first:
+            raise NoDataError(
+                f"The mirror's first invoice is of {first.isoformat()}; {resolved.period} lies before it.",
+                choices=(f"since {first.isoformat()}",),
+            )
+        return resolved
+
+    def _statements(self, query: ResolvedQuery) -> tuple[str, ...]:
+        return compile_query(query, self.model), compile_total(query, self.model)
+
+    def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
+        main, total = (guard(sql, snapshot.tables) for sql in self._statements(query))
+        left_out = {
+            name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
+        }
+        result = assemble(query, snapshot.run(main), snapshot.run(total), left_out, (main, total))
+        caveat = history_caveat(query, snapshot.first_date)
+        return result if caveat is None else _with_caveat(result, caveat)
+
+    def _left_out(self, query: ResolvedQuery, measure: str, snapshot: Snapshot) -> int:
+        sql = guard(compile_left_out(query, self.model, measure), snapshot.tables)
+        return int(snapshot.run(sql).rows[0][0] or 0)
+
+
+def _with_caveat(result: ResultSet, caveat: str) -> ResultSet:
+    return replace(result, caveats=(*result.caveats, caveat))

@@ -1,0 +1,109 @@
+"""Rows rather than figures: the documents behind a number, the inputs of a simulation, the values of a dimension."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from semantic_layer.errors import IllegalGroupingError, UnknownNameError
+from semantic_layer.fragments import (
+    Bindings,
+    bind,
+    comma,
+    condition,
+    entities_of,
+    literal,
+    on_entity,
+    parse,
+    source,
+    with_dependencies,
+)
+from semantic_layer.model import SemanticModel
+from semantic_layer.query import RecordQuery
+from semantic_layer.resolver import Calendar, ResolvedFilter, join_path, typed_filter
+
+# Columns under the names that simulations use; everything else is a dimension or a column of the entity itself.
+ALIASES = {
+    ("invoice", "invoice_id"): "invoice.id",
+    ("invoice", "open_reporting"): (
+        "CASE WHEN invoice.population = 'recognised'"
+        " THEN (invoice.gross - invoice.amount_paid - invoice.discount_taken) * invoice.rate ELSE 0 END"
+    ),
+    ("payment", "invoice_date"): "invoice.invoice_date",
+    ("payment", "recognised_date"): "invoice.recognised_date",
+    ("payment", "due_date"): "invoice.due_date",
+    ("payment", "population"): "invoice.population",
+    ("payment", "is_credit_note"): "invoice.is_credit_note",
+}
+
+
+def compile_records(query: RecordQuery, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> str:
+    """The statement that lists rows of one entity. Raises UnknownNameError or IllegalGroupingError for columns out of reach."""
+    if query.entity not in model.entities:
+        raise UnknownNameError.of("entity", query.entity, model.entities)
+    bindings = Bindings(reporting_currency, calendar.data_date, literal(calendar.data_date))
+    columns = {name: _column(query.entity, name, model, bindings) for name in query.columns}
+    filters = [_filter(query.entity, model, f.field, typed_filter(f, model)) for f in query.filters]
+    conditions = [condition(item, bindings) for item in filters]
+    body = f"SELECT {comma([f'{sql} AS {name}' for name, sql in columns.items()])} "
+    body += source(model, query.entity, entities_of(*columns.values(), *conditions) - {query.entity})
+    if conditions:
+        body += f" WHERE {' AND '.join(conditions)}"
+    order = [f"{o.field} {'DESC' if o.descending else 'ASC'} NULLS LAST" for o in query.order if o.field in columns]
+    if order:
+        body += f" ORDER BY {comma(order)}"
+    if query.limit is not None:
+        body += f" LIMIT {query.limit}"
+    return with_entities(body, model, bindings)
+
+
+def compile_values(dimension: str, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> str:
+    """The values of a dimension with the number of documents behind each."""
+    found = model.dimensions.get(dimension)
+    if found is None:
+        raise UnknownNameError.of("dimension", dimension, model.dimensions)
+    bindings = Bindings(reporting_currency, calendar.data_date, literal(calendar.data_date))
+    value = on_entity(found.expr, found.entity, bindings)
+    body = (
+        f"SELECT {value} AS value, COUNT(*) AS documents {source(model, 'invoice', entities_of(value) - {'invoice'})}"
+    )
+    body += f" WHERE NOT {value} IS NULL GROUP BY ALL ORDER BY documents DESC, value"
+    return with_entities(body, model, bindings)
+
+
+def with_entities(body: str, model: SemanticModel, bindings: Bindings) -> str:
+    """The statement with a WITH query for each entity that it reads."""
+    used = {table.name for table in parse(body).find_all(exp.Table)} & set(model.entities)
+    ctes = [
+        f"{name} AS ({bind(parse(model.entities[name].sql), bindings).sql('duckdb')})"
+        for name in with_dependencies(model, used)
+    ]
+    return parse(f"WITH {', '.join(ctes)} {body}").sql("duckdb", pretty=True)
+
+
+def _column(entity: str, name: str, model: SemanticModel, bindings: Bindings) -> str:
+    if (entity, name) in ALIASES:
+        return ALIASES[entity, name]
+    dimension = model.dimensions.get(name)
+    if dimension is not None:
+        if join_path(model, entity, dimension.entity) is None:
+            raise IllegalGroupingError(f"{dimension.label} cannot be listed for each {model.entities[entity].grain}.")
+        return on_entity(dimension.expr, dimension.entity, bindings)
+    own = _own_columns(model, entity)
+    if name not in own:
+        raise UnknownNameError.of("column", name, [*own, *model.dimensions])
+    return f"{entity}.{name}"
+
+
+def _own_columns(model: SemanticModel, entity: str) -> frozenset[str]:
+    """The columns an entity's SQL selects; a star stands for those of the query it reads."""
+    tree = parse(model.entities[entity].sql)
+    names: set[str] = set()
+    for select in tree.find_all(exp.Select):
+        names |= {projection.alias_or_name for projection in select.expressions if projection.alias_or_name != "*"}
+    return frozenset(names)
+
+
+def _filter(entity: str, model: SemanticModel, name: str, item: ResolvedFilter) -> ResolvedFilter:
+    if join_path(model, entity, item.dimension.entity) is None:
+        raise IllegalGroupingError(f"{name!r} cannot filter rows of {entity}.")
+    return item

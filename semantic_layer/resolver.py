@@ -1,0 +1,344 @@
+"""MetricQuery + model -> ResolvedQuery: every name found, every join legal, one period, one list of as-of dates.
+
+The measure's own entity is the root. A dimension or filter is legal when many-to-one relationships lead to it; anything else
+would count money more than once and is refused with the ways out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+
+from semantic_layer.errors import IllegalGroupingError, MixedCurrencyError, NoDataError, QueryError, UnknownNameError
+from semantic_layer.model import Dimension, Measure, Metric, Part, Relationship, SemanticModel, TimeRole
+from semantic_layer.periods import GRAINS, Grain, Period, bucket_end, bucket_start, buckets
+from semantic_layer.query import Filter, Having, MetricQuery, Order
+
+DEFAULT_LIMIT = 10_000
+BALANCE_READS = frozenset({"balance", "trailing"})
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What the resolver must know of time: the last complete day in the mirror and the fiscal year."""
+
+    data_date: date
+    fiscal_year_start: int = 1
+
+
+@dataclass(frozen=True)
+class ResolvedFilter:
+    """A filter with its dimension and typed values."""
+
+    dimension: Dimension
+    op: str
+    values: tuple[str | Decimal | date | bool, ...]
+
+
+@dataclass(frozen=True)
+class ResolvedPart:
+    """One part of one metric: its measure, the date it runs on and where that date lives."""
+
+    name: str
+    part: Part
+    measure: Measure
+    clock_entity: str
+    clock: str
+    """Column (on `clock_entity`) or expression that dates a row."""
+
+
+@dataclass(frozen=True)
+class ResolvedQuery:
+    """A query that is known to be legal."""
+
+    query: MetricQuery
+    metrics: tuple[Metric, ...]
+    parts: tuple[ResolvedPart, ...]
+    dimensions: tuple[Dimension, ...]
+    grain: Grain | None
+    period: Period
+    as_of: date
+    buckets: tuple[Period, ...]
+    filters: tuple[ResolvedFilter, ...]
+    having: tuple[Having, ...]
+    order: tuple[Order, ...]
+    limit: int
+    currency: str
+    """Reporting currency, or "document"."""
+    calendar: Calendar
+    assumptions: tuple[tuple[str, str, str], ...]
+
+    @property
+    def is_balance(self) -> bool:
+        """Whether all metrics read as-of dates."""
+        return all(part.part.read in BALANCE_READS for part in self.parts)
+
+
+def join_path(model: SemanticModel, start: str, goal: str) -> tuple[Relationship, ...] | None:
+    """The many-to-one joins that lead from one entity to another; empty when they are the same, None when there is no path."""
+    queue: list[tuple[str, tuple[Relationship, ...]]] = [(start, ())]
+    seen = {start}
+    while queue:
+        name, path = queue.pop(0)
+        if name == goal:
+            return path
+        for relationship in model.entities[name].relationships:
+            if relationship.to not in seen:
+                seen.add(relationship.to)
+                queue.append((relationship.to, (*path, relationship)))
+    return None
+
+
+def legal_dimensions(model: SemanticModel, metric: Metric) -> frozenset[str]:
+    """The dimensions by which a metric may be grouped or filtered without counting twice."""
+    measures = [model.measures[part.measure] for part in metric.parts]
+    balance_only = all(part.read == "balance" for part in metric.parts)
+    return frozenset(
+        name
+        for name, dimension in model.dimensions.items()
+        if all(join_path(model, measure.entity, dimension.entity) is not None for measure in measures)
+        and (balance_only or not dimension.as_of)
+    )
+
+
+def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> ResolvedQuery:
+    """Find every name and prove the query legal.
+
+    Raises UnknownNameError, IllegalGroupingError, MixedCurrencyError, NoDataError or QueryError with ways out.
+    """
+    metrics = tuple(_metric(model, name) for name in query.metrics)
+    if not metrics:
+        raise QueryError("A query needs at least one metric.", reason="UNKNOWN_METRIC")
+    grain, names = _grouping(query, metrics)
+    dimensions = tuple(_dimension(model, name) for name in names)
+    for dimension in dimensions:
+        _require_legal(model, metrics, dimension, "grouped by")
+        if not dimension.groupable:
+            raise IllegalGroupingError(
+                f"{dimension.label} can filter an answer but not group it.", choices=("supplier", "category")
+            )
+    filters = _filters(query, model, metrics)
+    parts = _parts(query, model, metrics)
+    period, assumed = _period(query, metrics, parts, calendar, grain)
+    return ResolvedQuery(
+        query=query,
+        metrics=metrics,
+        parts=parts,
+        dimensions=dimensions,
+        grain=grain,
+        period=period,
+        as_of=period.end,
+        buckets=buckets(period, grain, calendar.fiscal_year_start) if grain else (),
+        filters=filters,
+        having=_having(query, metrics),
+        order=_order(query, metrics, dimensions, grain),
+        limit=min(query.limit or DEFAULT_LIMIT, DEFAULT_LIMIT),
+        currency=_currency(query, metrics, dimensions, filters, reporting_currency),
+        calendar=calendar,
+        assumptions=(*assumed, *_assumptions(metrics)),
+    )
+
+
+def _metric(model: SemanticModel, name: str) -> Metric:
+    if name not in model.metrics:
+        raise UnknownNameError.of("metric", name, model.metrics)
+    return model.metrics[name]
+
+
+def _dimension(model: SemanticModel, name: str) -> Dimension:
+    if name not in model.dimensions:
+        raise UnknownNameError.of("dimension", name, [*model.dimensions, *GRAINS], reason="ILLEGAL_GROUPING")
+    return model.dimensions[name]
+
+
+def _grouping(query: MetricQuery, metrics: tuple[Metric, ...]) -> tuple[Grain | None, tuple[str, ...]]:
+    grains = [grain for grain in GRAINS if grain in query.group_by]
+    if len(grains) > 1:
+        raise QueryError(
+            f"Group by one time grain at a time, not by {' and '.join(grains)}.",
+            reason="AMBIGUOUS_TIME",
+            choices=grains,
+        )
+    names = [name for name in query.group_by if name not in GRAINS]
+    names += [m.requires_grouping for m in metrics if m.requires_grouping and m.requires_grouping not in names]
+    return (grains[0] if grains else None), tuple(dict.fromkeys(names))
+
+
+def _require_legal(model: SemanticModel, metrics: Iterable[Metric], dimension: Dimension, verb: str) -> None:
+    for metric in metrics:
+        legal = legal_dimensions(model, metric)
+        if dimension.name in legal:
+            continue
+        ways = tuple(sorted(name for name in legal if model.dimensions[name].groupable))[:6]
+        why = (
+            "it depends on an as-of date and the figure covers a period"
+            if dimension.as_of
+            else f"one {model.entities[model.measures[metric.parts[0].measure].entity].grain} can have several, so amounts would count twice"
+        )
+        raise IllegalGroupingError(
+            f"{metric.label} cannot be {verb} {dimension.label.lower()}: {why}. Use {', '.join(ways)}.", choices=ways
+        )
+
+
+def _filters(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]) -> tuple[ResolvedFilter, ...]:
+    asked = {f.field for f in query.filters}
+    defaults = [f for metric in metrics for f in metric.filters if f.field not in asked]
+    resolved: list[ResolvedFilter] = []
+    for condition in (*query.filters, *dict.fromkeys(defaults)):
+        item = typed_filter(condition, model)
+        _require_legal(model, metrics, item.dimension, "filtered by")
+        resolved.append(item)
+    return tuple(resolved)
+
+
+def typed_filter(condition: Filter, model: SemanticModel) -> ResolvedFilter:
+    """A filter with its dimension found and its values typed."""
+    dimension = _dimension(model, condition.field)
+    return ResolvedFilter(dimension, condition.op, _typed(condition, dimension))
+
+
+def _typed(condition: Filter, dimension: Dimension) -> tuple[str | Decimal | date | bool, ...]:
+    if condition.op not in {"is empty", "is not empty"} and not condition.values:
+        raise QueryError(f"The filter on {dimension.label.lower()} has no value.", reason="UNKNOWN_VALUE")
+    return tuple(_typed_value(value, dimension) for value in condition.values)
+
+
+def _typed_value(value: str, dimension: Dimension) -> str | Decimal | date | bool:
+    try:
+        match dimension.type:
+            case "number" | "money":
+                return Decimal(value)
+            case "date":
+                return date.fromisoformat(value)
+            case "boolean":
+                return {"true": True, "false": False}[value]
+            case "text":
+                return value
+    except (ValueError, InvalidOperation, KeyError) as error:
+        raise QueryError(
+            f"{value!r} is not a {dimension.type} and cannot be compared with {dimension.label.lower()}.",
+            reason="UNKNOWN_VALUE",
+        ) from error
+
+
+def _parts(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]) -> tuple[ResolvedPart, ...]:
+    found: dict[str, ResolvedPart] = {}
+    for metric in metrics:
+        for part in metric.parts:
+            measure = model.measures[part.measure]
+            entity, clock = _clock(query.time_role, model, metric, part, measure)
+            resolved = ResolvedPart(part.name, part, measure, entity, clock)
+            if found.setdefault(part.name, resolved).measure != measure:
+                raise QueryError(
+                    f"{metric.label} and another metric use the name {part.name!r} for different measures; ask for them one by one."
+                )
+    return tuple(found.values())
+
+
+def _clock(role: str | None, model: SemanticModel, metric: Metric, part: Part, measure: Measure) -> tuple[str, str]:
+    """The entity and the column that date a row: the asker's time role for period flows, else the measure's own clock."""
+    if role is None or part.read != "period" or role == metric.time_role:
+        return measure.entity, measure.at
+    roles: dict[str, tuple[str, TimeRole]] = {}
+    for name, entity in model.entities.items():
+        if join_path(model, measure.entity, name) is not None:
+            for candidate in entity.time_roles:
+                roles.setdefault(candidate.name, (name, candidate))
+    if role not in roles:
+        raise UnknownNameError.of(f"date of {metric.label}", role, roles, reason="AMBIGUOUS_TIME")
+    name, found = roles[role]
+    return name, found.column
+
+
+def _period(
+    query: MetricQuery,
+    metrics: tuple[Metric, ...],
+    parts: tuple[ResolvedPart, ...],
+    calendar: Calendar,
+    grain: Grain | None,
+) -> tuple[Period, tuple[tuple[str, str, str], ...]]:
+    latest = calendar.data_date
+    if query.period is None:
+        return _default_period(metrics, parts, calendar, grain)
+    if query.period.start > latest:
+        raise NoDataError(
+            f"The mirror holds data up to {latest.isoformat()}; {query.period} starts later.",
+            choices=(f"up to {latest.isoformat()}",),
+        )
+    if query.period.end <= latest:
+        return query.period, ()
+    cut = Period(query.period.start, latest, query.period.label)
+    note = (("period", f"cut at {latest.isoformat()}, the last complete day in the mirror", "freshness"),)
+    return cut, note
+
+
+def _default_period(
+    metrics: tuple[Metric, ...], parts: tuple[ResolvedPart, ...], calendar: Calendar, grain: Grain | None
+) -> tuple[Period, tuple[tuple[str, str, str], ...]]:
+    latest = calendar.data_date
+    if grain is not None:
+        start = bucket_start(latest, grain, calendar.fiscal_year_start)
+        for _ in range({"day": 30, "week": 12, "month": 12, "quarter": 4, "year": 2}[grain]):
+            start = bucket_start(start - timedelta(days=1), grain, calendar.fiscal_year_start)
+        return Period(start, latest), (("period", f"last {grain}s up to {latest.isoformat()}", "default"),)
+    if all(part.part.read in BALANCE_READS for part in parts):
+        return Period(latest, latest), (("as of", latest.isoformat(), "last complete day in the mirror"),)
+    days = metrics[0].default_days
+    period = Period(latest - timedelta(days=days - 1), latest, f"last {days} days")
+    return period, (("period", f"the {days} days to {latest.isoformat()}", "default of the metric"),)
+
+
+def _assumptions(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((metric.label, text, "metric definition") for metric in metrics for text in metric.assumptions)
+
+
+def _having(query: MetricQuery, metrics: tuple[Metric, ...]) -> tuple[Having, ...]:
+    names = {metric.name for metric in metrics}
+    for condition in query.having:
+        if condition.metric not in names:
+            raise UnknownNameError.of("metric in the answer", condition.metric, names)
+    return query.having
+
+
+def _order(
+    query: MetricQuery, metrics: tuple[Metric, ...], dimensions: tuple[Dimension, ...], grain: Grain | None
+) -> tuple[Order, ...]:
+    names = {metric.name for metric in metrics} | {d.name for d in dimensions} | ({grain} if grain else set())
+    for order in query.order:
+        if order.field not in names:
+            raise UnknownNameError.of("column in the answer", order.field, names)
+    if query.order:
+        return query.order
+    if grain:
+        return (Order(field=grain, descending=False),)
+    if dimensions and not dimensions[0].ordered:
+        return (Order(field=metrics[0].name),)
+    return ()
+
+
+def _currency(
+    query: MetricQuery,
+    metrics: tuple[Metric, ...],
+    dimensions: tuple[Dimension, ...],
+    filters: tuple[ResolvedFilter, ...],
+    reporting: str,
+) -> str:
+    if query.currency in (None, reporting):
+        return reporting
+    if query.currency != "document":
+        return str(query.currency)
+    one_currency = any(f.dimension.name == "currency" and f.op == "=" and len(f.values) == 1 for f in filters)
+    grouped = any(d.name == "currency" for d in dimensions)
+    if not (one_currency or grouped):
+        raise MixedCurrencyError(
+            f"{metrics[0].label} in document currency would add several currencies. Group by currency, name one currency, or use {reporting}.",
+            choices=("by currency", f"in {reporting}"),
+        )
+    return "document"
+
+
+def natural_end(period: Period, grain: Grain, calendar: Calendar) -> date:
+    """The day on which the bucket that holds the period's end is complete."""
+    return bucket_end(period.end, grain, calendar.fiscal_year_start)

@@ -1,0 +1,107 @@
+"""Cross-checks over the whole model: names exist, SQL parses, paths lead somewhere, words mean one thing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from semantic_layer.errors import CompilationError, DefinitionError, did_you_mean
+from semantic_layer.fragments import parse
+from semantic_layer.model import SemanticModel
+from semantic_layer.resolver import join_path, legal_dimensions
+
+
+def validate(model: SemanticModel) -> None:
+    """Raise DefinitionError with every problem found, one per line."""
+    problems = list(_problems(model))
+    if problems:
+        raise DefinitionError("The semantic model is not sound:\n" + "\n".join(f"- {p}" for p in problems))
+
+
+def _problems(model: SemanticModel) -> Iterator[str]:
+    for check in (_references, _expressions, _metric_paths, _synonyms, _collisions):
+        yield from check(model)
+
+
+def _unknown(kind: str, name: str, known: Iterator[str] | list[str], where: str) -> str:
+    near = did_you_mean(name, known)
+    return f"{where}: unknown {kind} {name!r}" + (f" (did you mean {', '.join(near)}?)" if near else "")
+
+
+def _references(model: SemanticModel) -> Iterator[str]:
+    entities = list(model.entities)
+    for entity in model.entities.values():
+        for needed in (*entity.depends_on, *(r.to for r in entity.relationships)):
+            if needed not in model.entities:
+                yield _unknown("entity", needed, entities, f"entity {entity.name}")
+    for thing in (*model.dimensions.values(), *model.measures.values()):
+        if thing.entity not in model.entities:
+            yield _unknown("entity", thing.entity, entities, thing.name)
+    for metric in model.metrics.values():
+        for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures):
+            if measure not in model.measures:
+                yield _unknown("measure", measure, list(model.measures), f"metric {metric.name}")
+        for related in metric.related:
+            if related not in model.metrics:
+                yield _unknown("metric", related, list(model.metrics), f"metric {metric.name}, related")
+    for term in model.ambiguous_terms:
+        for name in term.metrics:
+            if name not in model.metrics:
+                yield _unknown("metric", name, list(model.metrics), f"ambiguous term {term.term}")
+
+
+def _expressions(model: SemanticModel) -> Iterator[str]:
+    texts = [(f"entity {e.name}", e.sql) for e in model.entities.values()]
+    texts += [(f"dimension {d.name}", d.expr) for d in model.dimensions.values()]
+    for measure in model.measures.values():
+        texts += [
+            (f"measure {measure.name}", t)
+            for t in (measure.expr, measure.document_expr, measure.where, measure.at)
+            if t
+        ]
+    for where, text in texts:
+        try:
+            parse(text)
+        except CompilationError as error:
+            yield f"{where}: {error}"
+    for metric in model.metrics.values():
+        known = {part.name for part in metric.parts} | {"period_days"}
+        for column in parse(metric.formula).find_all(exp.Column):
+            if column.name not in known:
+                yield _unknown("part", column.name, list(known), f"metric {metric.name}, formula")
+
+
+def _metric_paths(model: SemanticModel) -> Iterator[str]:
+    for metric in model.metrics.values():
+        if any(part.measure not in model.measures for part in metric.parts):
+            continue
+        legal = legal_dimensions(model, metric)
+        for condition in metric.filters:
+            if condition.field not in legal:
+                yield f"metric {metric.name}: its own filter on {condition.field!r} is out of reach"
+        for part in metric.parts:
+            measure = model.measures[part.measure]
+            if measure.money == "document" and join_path(model, measure.entity, "invoice") is None:
+                yield f"metric {metric.name}: {measure.name} is in document currency but does not reach the invoice"
+
+
+def _synonyms(model: SemanticModel) -> Iterator[str]:
+    """A phrase may name one metric only; a phrase with several meanings belongs under ambiguous_terms."""
+    owners: dict[str, list[str]] = {}
+    for metric in (*model.metrics.values(), *model.external_metrics.values()):
+        for phrase in {metric.label.lower(), *metric.synonyms}:
+            owners.setdefault(phrase.lower(), []).append(metric.name)
+    for phrase, names in sorted(owners.items()):
+        if len(names) > 1:
+            yield f"the words {phrase!r} name {' and '.join(names)}"
+
+
+def _collisions(model: SemanticModel) -> Iterator[str]:
+    """A metric's name must not be the name of an entity: both become names in the statement."""
+    names = Counter([*model.entities, *model.metrics])
+    names.update({p.name for m in model.metrics.values() for p in m.parts} - set(model.metrics))
+    for name, count in names.items():
+        if count > 1:
+            yield f"{name!r} is the name of several things"
