@@ -1,0 +1,369 @@
+"""Rows and plan to the answer that people read: headline, table, narrative, chart, trust, caveats and what to ask next.
+
+Pure: no clock, no store, no engine. The functions return an Answer without evidence id and duration; the engine adds
+both. A clarification or a refusal carries no figure: no headline, no table, no chart, no SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, LineageEntry, Table, TableColumn
+from copilot.charts import chart_of, fan_chart
+from copilot.headlines import headline_of
+from copilot.narration import figures
+from copilot.narration.facts import Facts
+from copilot.narration.grounding import Support, support_of, unsupported
+from copilot.narration.period_words import period_key, period_words
+from copilot.narration.prose import Figure, Prose, Term
+from copilot.narration.quoting import clean
+from copilot.narration.reading import forecast_reading, reading_of
+from copilot.narration.template_narrator import (
+    BAND,
+    is_running,
+    narrate,
+    narrate_drivers,
+    narrate_plainly,
+    narrate_projection,
+)
+from copilot.planning.plan import Choice, Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Refuse
+from copilot.suggestions import follow_ups, of_definition
+from copilot.tabulation import json_cell, path_table, table_of, unit_of
+from semantic_layer.errors import QueryError
+from semantic_layer.model import Metric, SemanticModel
+from semantic_layer.periods import Period
+from semantic_layer.results import Check, ResultSet, Value
+
+Trust = Literal["verified", "governed", "exploratory"]
+_REASONS_OF_ERRORS = frozenset(
+    [
+        "UNKNOWN_METRIC",
+        "UNKNOWN_VALUE",
+        "ILLEGAL_GROUPING",
+        "MIXED_CURRENCY",
+        "NO_SNAPSHOT",
+        "STALE_DATA",
+        "NOT_PERMITTED",
+        "TOO_LARGE",
+    ]
+)
+PROJECTED_LABEL = "Projected DPO"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What surrounds one question: its words, its thread, the clock, the data it is answered from."""
+
+    question: str
+    thread: str
+    clock: Clock
+    freshness: Freshness | None = None
+    fiscal_year_start: int = 1
+
+
+class ProjectionOutcome(Protocol):
+    """What a projection must bring to be shown: figures in the metric's unit, days of the path in order."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the projected metric."""
+
+    @property
+    def target(self) -> Period:
+        """The period asked for; the figure is read at its end."""
+
+    @property
+    def as_of(self) -> date:
+        """The last day of actual data."""
+
+    @property
+    def median(self) -> Decimal:
+        """Middle of the paths at the end of the target."""
+
+    @property
+    def low(self) -> Decimal:
+        """Tenth percentile."""
+
+    @property
+    def high(self) -> Decimal:
+        """Ninetieth percentile."""
+
+    @property
+    def opening(self) -> Decimal:
+        """The actual figure on `as_of`."""
+
+    @property
+    def path(self) -> Sequence[tuple[date, Decimal, Decimal, Decimal]]:
+        """Day, tenth percentile, median, ninetieth percentile."""
+
+    @property
+    def drivers(self) -> Sequence[tuple[str, Decimal]]:
+        """What moves the figure between opening and median, in its unit."""
+
+    @property
+    def assumptions(self) -> Sequence[tuple[str, str, str]]:
+        """Name, value, source."""
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What was verified."""
+
+
+def compose_metric(
+    turn: Turn, plan: MetricPlan, result: ResultSet, model: SemanticModel, legal: Collection[str] = ()
+) -> Answer:
+    """The answer to a metric plan. `legal` are the dimensions the metric may be grouped by, for the follow-ups."""
+    facts = Facts(
+        plan=plan,
+        model=model,
+        table=table_of(plan, result, model),
+        period=result.period,
+        as_of=result.as_of,
+        data_date=turn.clock.data_date,
+        currency=result.currency,
+        fiscal_year_start=turn.fiscal_year_start,
+    )
+    facts = replace(facts, headline=headline_of(facts, result.total, unit_of(result, facts.metric)))
+    prose = narrate(facts)
+    stray = unsupported(prose.text, support_for(facts, prose))
+    checks = (*_checks(result.checks), _grounded([piece.words for piece in stray]))
+    return Answer(
+        status="answered",
+        question=turn.question,
+        reading=reading_of(plan, model, result.period, result.currency, turn.fiscal_year_start),
+        plan=plan.model_dump(mode="json"),
+        headline=facts.headline,
+        table=facts.table,
+        narrative=narrate_plainly(facts).text if stray else prose.text,
+        chart=chart_of(facts.table, facts.headline),
+        sql=result.sql,
+        trust=trust_of([model.metrics[name] for name in plan.query.metrics], turn.clock.today, checks),
+        checks=checks,
+        caveats=tuple(dict.fromkeys((*plan.notes, *result.caveats, *_period_caveats(facts)))),
+        assumptions=tuple(Assumption(name=n, value=v, source=s) for n, v, s in result.assumptions),
+        lineage=_lineage(result),
+        freshness=turn.freshness,
+        follow_ups=follow_ups(facts, legal),
+        evidence_id="",
+        thread=turn.thread,
+        took_ms=0,
+    )
+
+
+def compose_projection(
+    turn: Turn, plan: ForecastPlan, outcome: ProjectionOutcome, model: SemanticModel, sql: Sequence[str] = ()
+) -> Answer:
+    """The answer to a forecast: median with its band, the fan, the drivers and every assumption."""
+    unit = "days"
+    lead = _projected_headline(outcome, unit, turn.fiscal_year_start)
+    table = path_table(outcome.path, unit)
+    drivers = [(clean(name), json_cell(value, unit)) for name, value in outcome.drivers]
+    prose = narrate_projection(PROJECTED_LABEL, lead, narrate_drivers(drivers, unit, lead))
+    support = support_of(
+        lead,
+        table,
+        periods=(BAND, *(figures.change(value, unit) for _name, value in drivers)),
+        terms=(PROJECTED_LABEL, *(name for name, _value in drivers)),
+    )
+    stray = unsupported(prose.text, support)
+    checks = (*_checks(outcome.checks), _grounded([piece.words for piece in stray]))
+    base = model.metrics.get("dpo_purchases")
+    return Answer(
+        status="answered",
+        question=turn.question,
+        reading=forecast_reading(plan, PROJECTED_LABEL, model, turn.fiscal_year_start),
+        plan=plan.model_dump(mode="json"),
+        headline=lead,
+        table=table,
+        narrative="" if stray else prose.text,
+        chart=fan_chart(table, lead),
+        sql=tuple(sql),
+        trust="governed" if all(check.passed for check in checks) else "exploratory",
+        checks=checks,
+        caveats=plan.notes,
+        assumptions=tuple(Assumption(name=n, value=v, source=s) for n, v, s in outcome.assumptions),
+        lineage=(_metric_lineage(base),) if base is not None else (),
+        freshness=turn.freshness,
+        follow_ups=("What is our DPO?", "DPO trend last 12 months", "DPO by region"),
+        evidence_id="",
+        thread=turn.thread,
+        took_ms=0,
+    )
+
+
+def compose_definition(turn: Turn, plan: DefinePlan, model: SemanticModel, legal: Collection[str] = ()) -> Answer:
+    """The answer to "what is …": definition, formula, exclusions, relatives and sources; no figure of the company."""
+    metric = model.metrics[plan.metric]
+    columns = (
+        TableColumn(name="aspect", label="Aspect", role="dimension", unit="text"),
+        TableColumn(name="meaning", label="Meaning", role="dimension", unit="text"),
+    )
+    rows = tuple((aspect, meaning) for aspect, meaning in _definition_rows(metric, model) if meaning)
+    formula = metric.formula_words.rstrip(".")
+    return Answer(
+        status="answered",
+        question=turn.question,
+        reading=f"Definition of {metric.label}",
+        plan=plan.model_dump(mode="json"),
+        table=Table(columns=columns, rows=rows, row_count=len(rows), truncated=False),
+        narrative=f"{metric.label}: {metric.definition.rstrip('.')}. It is computed as {formula}.",
+        trust=trust_of([metric], turn.clock.today, ()),
+        lineage=(_metric_lineage(metric),),
+        freshness=turn.freshness,
+        follow_ups=of_definition(metric, model, legal),
+        evidence_id="",
+        thread=turn.thread,
+        took_ms=0,
+    )
+
+
+def compose_clarify(turn: Turn, plan: Clarify) -> Answer:
+    """One question back, with choices."""
+    return _without_figures(turn, "clarify", plan)
+
+
+def compose_refusal(turn: Turn, plan: Refuse) -> Answer:
+    """No, why, and what can be asked instead."""
+    return _without_figures(turn, "refused", plan)
+
+
+def refusal_of(error: QueryError, plan: MetricPlan | None, model: SemanticModel) -> Refuse:
+    """The refusal that a query error of the semantic layer amounts to, its ways out turned into questions."""
+    reason = error.reason if error.reason in _REASONS_OF_ERRORS else "OUT_OF_SCOPE"
+    subject = model.metrics[plan.query.metrics[0]].label if plan and plan.query.metrics[0] in model.metrics else None
+    choices = [_way_out(choice, subject, model) for choice in error.choices]
+    return Refuse.model_validate({"reason": reason, "message": clean(str(error), 400), "choices": choices})
+
+
+def support_for(facts: Facts, prose: Prose) -> Support:
+    """What the cells of a metric answer, its plan and the vetted words of the model back."""
+    query = facts.plan.query
+    buckets = [bucket for bucket in facts.buckets() if bucket is not None]
+    periods = [
+        facts.words(facts.period),
+        facts.when(facts.period),
+        figures.day(facts.as_of),
+        figures.day(facts.data_date),
+    ]
+    periods += [facts.bucket_words(bucket) for bucket in buckets]
+    periods += [text for bucket in buckets for text in (facts.when(bucket), figures.day(bucket.end))]
+    periods += [
+        slot.text for slot in prose.slots if isinstance(slot, Figure) and slot.source.startswith("plan.filters")
+    ]
+    terms = [slot.text for slot in prose.slots if isinstance(slot, Term)]
+    support = support_of(facts.headline, facts.table, periods=periods, terms=terms)
+    values = {clean(value) for condition in query.filters for value in condition.values}
+    return replace(support, names=support.names | values)
+
+
+def trust_of(metrics: Sequence[Metric], today: date, checks: Sequence[CheckResult]) -> Trust:
+    """Verified if every metric is certified, within its review date, and every check passed; otherwise governed."""
+    certified = all(
+        m.certified_by and m.certified_on and m.certified_on <= today and (m.review_by is None or today <= m.review_by)
+        for m in metrics
+    )
+    return "verified" if certified and metrics and all(check.passed for check in checks) else "governed"
+
+
+def _without_figures(turn: Turn, status: Literal["clarify", "refused"], plan: Clarify | Refuse) -> Answer:
+    message = plan.question if isinstance(plan, Clarify) else plan.message
+    return Answer(
+        status=status,
+        reason=plan.reason,
+        question=turn.question,
+        reading="; ".join(f"{c.words} = {c.meaning}" for c in plan.coverage if c.meaning),
+        plan=plan.model_dump(mode="json"),
+        narrative=message,
+        freshness=turn.freshness,
+        choices=plan.choices,
+        evidence_id="",
+        thread=turn.thread,
+        took_ms=0,
+    )
+
+
+def _way_out(choice: str, subject: str | None, model: SemanticModel) -> Choice:
+    if choice in model.dimensions and subject is not None:
+        label = model.dimensions[choice].label.lower()
+        return Choice(label=f"By {label}", question=f"{subject} by {label}")
+    if choice in model.metrics:
+        label = model.metrics[choice].label
+        return Choice(label=label, question=label)
+    return Choice(label=clean(choice), question=clean(choice))
+
+
+def _checks(checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+    return tuple(CheckResult(name=c.name, passed=c.passed, detail=c.detail) for c in checks)
+
+
+def _grounded(stray: Sequence[str]) -> CheckResult:
+    detail = "every number and direction in the text comes from a cell of this answer"
+    if stray:
+        detail = f"the text was withheld: {len(stray)} of its words have no cell behind them"
+    return CheckResult(name="prose_grounded", passed=not stray, detail=detail)
+
+
+def _period_caveats(facts: Facts) -> tuple[str, ...]:
+    cut = facts.in_progress()
+    if cut is not None:
+        return (f"{facts.bucket_words(cut)} is in progress: data to {figures.day(cut.end)}.",)
+    if is_running(facts):
+        return (f"The period is in progress: data to {figures.day(facts.data_date)}.",)
+    return ()
+
+
+def _lineage(result: ResultSet) -> tuple[LineageEntry, ...]:
+    return tuple(LineageEntry(metric=e.metric, definition=e.definition, fields=e.fields) for e in result.lineage)
+
+
+def _metric_lineage(metric: Metric) -> LineageEntry:
+    return LineageEntry(metric=metric.name, definition=metric.definition, fields=metric.lineage)
+
+
+def _definition_rows(metric: Metric, model: SemanticModel) -> Sequence[tuple[str, str]]:
+    def label(name: str) -> str:
+        return model.metrics[name].label if name in model.metrics else name
+
+    certified = (
+        f"{metric.certified_by}, {figures.day(metric.certified_on)}"
+        if metric.certified_by and metric.certified_on
+        else ""
+    )
+    golden = "; ".join(f"{example.given}: {example.value}" for example in metric.golden)
+    return (
+        ("Definition", metric.definition),
+        ("Formula", metric.formula_words),
+        ("Left out", "; ".join(metric.exclusions)),
+        ("Assumes", " ".join(metric.assumptions)),
+        ("Not the same as", "; ".join(f"{label(name)}: {why}" for name, why in metric.not_the_same_as.items())),
+        ("Related", ", ".join(label(name) for name in metric.related)),
+        ("Worked example", golden),
+        ("Coupa fields", ", ".join(metric.lineage)),
+        ("Owner", metric.owner),
+        ("Certified", certified),
+    )
+
+
+def _projected_headline(outcome: ProjectionOutcome, unit: str, fiscal_year_start: int) -> Headline:
+    def number(value: Value) -> float | int | str | None:
+        cell = json_cell(value, unit)
+        return None if isinstance(cell, bool) else cell
+
+    low, high = json_cell(outcome.low, unit), json_cell(outcome.high, unit)
+    return Headline(
+        metric=outcome.metric,
+        label=PROJECTED_LABEL,
+        value=number(outcome.median),
+        unit=unit,
+        period=period_key(outcome.target, fiscal_year_start),
+        as_of=outcome.target.end.isoformat(),
+        low=low if isinstance(low, float) else None,
+        high=high if isinstance(high, float) else None,
+        previous=number(outcome.opening),
+        delta=number(outcome.median - outcome.opening),
+        baseline=period_words(Period(outcome.as_of, outcome.as_of), fiscal_year_start),
+    )

@@ -1,0 +1,97 @@
+"""Which number comes first: the total, the value beside its baseline, the leading group, or the latest whole period.
+
+Differences are taken here, once, on exact decimals; narration only formats them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from copilot.answer import Headline
+from copilot.narration.facts import Facts
+from copilot.narration.figures import decimal_of
+from copilot.narration.period_words import period_key, whole_grain
+from copilot.tabulation import json_cell
+from semantic_layer.periods import Period
+from semantic_layer.results import Value
+
+TARGET = "target"
+"""The baseline of a figure that is held against a goal the asker named."""
+
+
+def headline_of(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
+    """The first number of a metric answer."""
+    if facts.grain is not None and not facts.dimensions:
+        return _of_trend(facts, unit) or _of_total(facts, total, unit)
+    if facts.plan.intent == "top" and facts.dimensions and facts.table.rows:
+        return _of_first(facts, unit)
+    return _of_total(facts, total, unit)
+
+
+def _of_total(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
+    name = facts.metric.name
+    value, previous = decimal_of(total.get(name)), decimal_of(total.get(f"{name}__previous"))
+    compared = facts.plan.query.compare
+    baseline = facts.words(compared) if compared is not None else None
+    if previous is None and facts.plan.target is not None:
+        previous, baseline = facts.plan.target, TARGET
+    return _headline(facts, facts.metric.label, unit, value, facts.period, facts.as_of, previous, baseline)
+
+
+def _of_first(facts: Facts, unit: str) -> Headline:
+    row = facts.table.rows[0]
+    index = facts.index(facts.metric.name)
+    value = decimal_of(row[index]) if index is not None else None
+    label = f"{facts.metric.label}: {facts.row_name(row).text}"
+    return _headline(facts, label, unit, value, facts.period, facts.as_of, None, None)
+
+
+def _of_trend(facts: Facts, unit: str) -> Headline | None:
+    """The latest whole bucket beside the one before it; a bucket in progress leads only when there is no other."""
+    cells = zip(facts.buckets(), facts.values(facts.metric.name), strict=True)
+    dated = sorted(((b, decimal_of(v)) for b, v in cells if b is not None), key=lambda pair: pair[0].start)
+    whole = [pair for pair in dated if not facts.is_cut(pair[0])] or dated[-1:]
+    if not whole:
+        return None
+    bucket, value = whole[-1]
+    before = whole[-2] if len(whole) > 1 else None
+    baseline = facts.bucket_words(before[0]) if before else None
+    previous = before[1] if before else None
+    return _headline(facts, facts.metric.label, unit, value, bucket, bucket.end, previous, baseline)
+
+
+def _headline(
+    facts: Facts,
+    label: str,
+    unit: str,
+    value: Decimal | None,
+    period: Period,
+    as_of: date,
+    previous: Decimal | None,
+    baseline: str | None,
+) -> Headline:
+    both = value is not None and previous is not None
+    return Headline(
+        metric=facts.metric.name,
+        label=label,
+        value=_number(value, unit),
+        unit=unit,
+        period=_key(facts, period, as_of),
+        as_of=as_of.isoformat(),
+        previous=_number(previous, unit),
+        delta=_number(value - previous, unit) if both and value is not None and previous is not None else None,
+        baseline=baseline if previous is not None else None,
+    )
+
+
+def _key(facts: Facts, period: Period, as_of: date) -> str:
+    """A balance without a calendar period of its own belongs to its day."""
+    odd = whole_grain(period, facts.fiscal_year_start) is None
+    return as_of.isoformat() if facts.is_balance and odd else period_key(period, facts.fiscal_year_start)
+
+
+def _number(value: Decimal | None, unit: str) -> str | float | int | None:
+    cell = json_cell(value, unit)
+    return None if isinstance(cell, bool) else cell

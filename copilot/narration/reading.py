@@ -1,0 +1,83 @@
+"""What was understood, in plain words, so that an asker sees at a glance whether the question was read right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from copilot.narration import figures
+from copilot.narration.period_words import period_words
+from copilot.narration.quoting import quoted
+from copilot.planning.plan import ForecastPlan, MetricPlan
+from semantic_layer.model import Metric, SemanticModel
+from semantic_layer.periods import GRAINS, Period
+from semantic_layer.query import Filter, Having
+
+_OPERATORS = {"=": "is", "!=": "is not", "in": "is any of", "not in": "is none of"}
+_UNITS = {"number": "count", "date": "date", "boolean": "text", "text": "text"}
+
+
+def reading_of(
+    plan: MetricPlan, model: SemanticModel, period: Period, currency: str, fiscal_year_start: int = 1
+) -> str:
+    """A metric plan in words: what, by what, when, under which conditions, in which order."""
+    query = plan.query
+    metrics = [model.metrics[name] for name in query.metrics]
+    pieces = [", ".join(metric.label for metric in metrics)]
+    if query.group_by:
+        pieces[0] += " by " + " and ".join(_group_label(name, model) for name in query.group_by)
+    pieces.append(_when(metrics[0], query.time_role, model, period, fiscal_year_start))
+    pieces.extend(condition_words(condition, model, currency) for condition in query.filters)
+    pieces.extend(_having_words(condition, model, currency) for condition in query.having)
+    if query.compare is not None:
+        pieces.append(f"compared with {period_words(query.compare, fiscal_year_start)}")
+    if query.limit is not None:
+        pieces.append(f"top {query.limit}")
+    if not any(condition.field == "intercompany" for condition in query.filters):
+        pieces.extend(_defaults(metrics))
+    return "; ".join(pieces)
+
+
+def forecast_reading(plan: ForecastPlan, label: str, model: SemanticModel, fiscal_year_start: int = 1) -> str:
+    """A forecast plan in words."""
+    pieces = [f"{label} at {figures.day(plan.target.end)}", period_words(plan.target, fiscal_year_start)]
+    pieces.extend(condition_words(condition, model, "") for condition in plan.filters)
+    return "; ".join(pieces)
+
+
+def condition_words(condition: Filter, model: SemanticModel, currency: str) -> str:
+    """One filter in words; its values are quoted data."""
+    dimension = model.dimensions.get(condition.field)
+    label = dimension.label.lower() if dimension else condition.field
+    kind = dimension.type if dimension else "text"
+    unit = f"money:{currency}" if kind == "money" else _UNITS.get(kind, "text")
+    values = (quoted(v) if unit == "text" else figures.exact(v, unit) for v in condition.values)
+    return " ".join((label, _OPERATORS.get(condition.op, condition.op), ", ".join(values))).strip()
+
+
+def _having_words(condition: Having, model: SemanticModel, currency: str) -> str:
+    metric = model.metrics[condition.metric]
+    unit = f"money:{currency}" if metric.unit == "money" else metric.unit
+    return f"{metric.label} {condition.op} {figures.exact(condition.value, unit)}"
+
+
+def _group_label(name: str, model: SemanticModel) -> str:
+    if name in GRAINS:
+        return name
+    dimension = model.dimensions.get(name)
+    return dimension.label.lower() if dimension else name
+
+
+def _when(metric: Metric, time_role: str | None, model: SemanticModel, period: Period, fiscal_year_start: int) -> str:
+    role = time_role or metric.time_role
+    if role == "as_of" and period.start == period.end:
+        return f"as of {figures.day(period.end)}"
+    words = period_words(period, fiscal_year_start)
+    if role == "as_of":
+        return f"{words} (as of {figures.day(period.end)})"
+    label = next((r.label for e in model.entities.values() for r in e.time_roles if r.name == role), "")
+    return f"{words} by {label.lower()}" if label else words
+
+
+def _defaults(metrics: Iterable[Metric]) -> Iterable[str]:
+    if any(f.field == "intercompany" and f.values == ("false",) for metric in metrics for f in metric.filters):
+        yield "intercompany excluded"
