@@ -1,0 +1,9 @@
+"""A Coupa look-alike over HTTP, serving a seeded company whose books add up.
+
+It imitates the read side of Coupa's core API (token, lists, filters, paging, projection, errors, rate limit) and
+shares no code with the client that reads it. docs/sandbox.md says what it imitates and what it does not.
+"""
+
+from sync.sandbox.serving import Address, running, serve
+
+__all__ = ["Address", "running", "serve"]

@@ -1,0 +1,67 @@
+"""What can go wrong in the sandbox, as one tree.
+
+    SandboxError
+    ├── Refusal            an answer other than 2xx, with the status and body that Coupa would send
+    │   ├── Unauthorised   401
+    │   ├── Forbidden      403
+    │   ├── NotFound       404
+    │   ├── BadQuery       400
+    │   └── TooManyCalls   429
+    └── UnknownPreset      a company of a size that does not exist
+"""
+
+from collections.abc import Mapping
+
+
+class SandboxError(Exception):
+    """Any failure that the sandbox raises on purpose."""
+
+
+class UnknownPreset(SandboxError):
+    """The preset asked for is not one of tiny, small, medium, large."""
+
+
+class Refusal(SandboxError):
+    """A request that is answered with an error body: `status`, the model the errors belong to, and messages."""
+
+    status = 500
+
+    def __init__(self, model: str, *messages: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__("; ".join(messages))
+        self.model = model
+        self.messages = messages
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, dict[str, list[str]]]:
+        """Coupa's shape: `{"errors": {"<model>": ["message", ...]}}`."""
+        return {"errors": {self.model: list(self.messages)}}
+
+
+class Unauthorised(Refusal):
+    """No token, an unknown token, or one that has expired."""
+
+    status = 401
+
+
+class Forbidden(Refusal):
+    """The token's scopes do not cover the resource."""
+
+    status = 403
+
+
+class NotFound(Refusal):
+    """An id or an address that does not exist."""
+
+    status = 404
+
+
+class BadQuery(Refusal):
+    """A query that names an unknown attribute, an unknown operator or an unreadable value."""
+
+    status = 400
+
+
+class TooManyCalls(Refusal):
+    """More calls a second than the instance allows."""
+
+    status = 429

@@ -1,0 +1,103 @@
+"""Starting the sandbox on a port: for a person at a terminal (`serve`) or inside another program (`running`)."""
+
+import contextlib
+import datetime as dt
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+
+from sync.sandbox.access import DEFAULT_CLIENTS, DEMO_CLIENT, Client
+from sync.sandbox.app import create_app
+from sync.sandbox.company.company import build_company
+from sync.sandbox.errors import SandboxError
+from sync.sandbox.faults import Faults
+
+_START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a running sandbox listens, and the demo client's credentials."""
+
+    url: str
+    client_id: str
+    client_secret: str
+
+
+def serve(
+    host: str,
+    port: int,
+    preset: str,
+    seed: int,
+    today: dt.date,
+    *,
+    time_zone: str = "America/New_York",
+    rate_limit: bool = True,
+    faults: Faults | None = None,
+    clients: tuple[Client, ...] = DEFAULT_CLIENTS,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Builds the company and serves it until interrupted; `announce` gets the lines a person needs to connect.
+
+    Port 0 takes any free port. The demo credentials are public and the data is invented: keep to loopback unless a
+    container needs otherwise.
+    """
+    company = build_company(preset, seed, today, time_zone)
+    app = create_app(company, rate_limit=rate_limit, faults=faults, clients=clients)
+    with _listening(host, port) as listener:
+        address = _address(listener, clients)
+        announce(f"Coupa sandbox ({preset}, seed {seed}, today {today.isoformat()}) at {address.url}")
+        announce(f"client id {address.client_id}, client secret {address.client_secret}")
+        _server(app).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def running(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
+    """Serves an app from a thread of this process and stops it on leaving the block."""
+    with _listening(host, port) as listener:
+        server = _server(app)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        _await_start(server, thread)
+        try:
+            yield _address(listener, DEFAULT_CLIENTS)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=_START_SECONDS)
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    pause = threading.Event()
+    waited = 0.0
+    while not server.started:
+        if not thread.is_alive() or waited > _START_SECONDS:
+            raise SandboxError("The sandbox did not start; look for an earlier error of its server thread.")
+        pause.wait(0.01)
+        waited += 0.01
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as problem:
+            raise SandboxError(f"Port {port} on {host} cannot be used ({problem.strerror}); choose another.") from None
+        yield listener
+
+
+def _address(listener: socket.socket, clients: tuple[Client, ...]) -> Address:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    client = clients[0] if clients else DEMO_CLIENT
+    return Address(f"http://{shown}:{port}", client.client_id, client.secret.get_secret_value())
