@@ -1,0 +1,25 @@
+"""Everything that can go wrong in the copilot, grouped by who can put it right.
+
+    CopilotError                   message: one plain sentence with the way out
+    ├── StateStoreError                the operator: the state store cannot be opened, or belongs to a newer version
+    ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
+    └── PageError                      the operator: the chat page cannot start
+"""
+
+from __future__ import annotations
+
+
+class CopilotError(Exception):
+    """Base of all errors raised by this package."""
+
+
+class StateStoreError(CopilotError):
+    """The state store cannot be opened, or was written by a newer version."""
+
+
+class EvidenceMissingError(CopilotError):
+    """There is no evidence with that id, or its text no longer fits its seal."""
+
+
+class PageError(CopilotError):
+    """The chat page cannot start."""

@@ -1,0 +1,96 @@
+"""Settings of the chat half, read from the environment (prefix TENOR_) and from `.env`; documented in docs/settings.md.
+
+Coupa's credentials are not among them on purpose: only the sync worker ever holds those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+PREFIX = "TENOR_"
+
+
+class Settings(BaseSettings):
+    """One value per setting; wrong values are refused with the rule, never with the value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    mirror: Path = Field(
+        default=Path(".tenor/mirror"),
+        description="The published mirror: its folder, its pointer file or one .duckdb file.",
+    )
+    state_url: str = Field(
+        default="sqlite:///.tenor/state.db",
+        description="Where threads and evidence live: an SQLAlchemy URL, SQLite or PostgreSQL.",
+    )
+    reporting_currency: str = Field(
+        default="USD",
+        pattern=r"^[A-Z]{3}$",
+        description="ISO code of the currency that amounts are converted to.",
+    )
+    fiscal_year_start: int = Field(default=1, ge=1, le=12, description="Month in which the fiscal year starts.")
+    company_time_zone: str = Field(
+        default="America/New_York",
+        description="IANA name of the zone in which the company's days begin and end.",
+    )
+    model_base_url: str | None = Field(
+        default=None,
+        description="Address of an OpenAI-compatible language model; empty means none, and questions are read by rules.",
+    )
+    model_api_key: SecretStr | None = Field(default=None, description="Key for that address. Masked everywhere.")
+    model_name: str | None = Field(default=None, description="Name of the model at that address.")
+
+    @field_validator("company_time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
+        return name
+
+    @field_validator("state_url")
+    @classmethod
+    def _readable_url(cls, url: str) -> str:
+        try:
+            make_url(url)
+        except ArgumentError:
+            raise ValueError("must be an SQLAlchemy URL such as sqlite:///.tenor/state.db") from None
+        return url
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Name and value of each setting, the password of the state URL masked."""
+        for name, value in super().__repr_args__():
+            yield name, masked_url(value) if name == "state_url" else value
+
+    def time_zone(self) -> ZoneInfo:
+        """The company's time zone."""
+        return ZoneInfo(self.company_time_zone)
+
+
+def masked_url(url: str) -> str:
+    """The URL with its password starred, for logs and messages."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def documented() -> tuple[tuple[str, str, str], ...]:
+    """(environment variable, default, help) of every setting, in the order of the documentation."""
+    return tuple(
+        (f"{PREFIX}{name.upper()}", "" if field.default is None else str(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    )

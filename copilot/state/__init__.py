@@ -1,0 +1,1 @@
+"""What must outlive a published mirror: conversation threads and the evidence behind every answer."""

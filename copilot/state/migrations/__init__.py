@@ -1,0 +1,1 @@
+"""Numbered migrations of the state store, run by Alembic when the store is opened."""

@@ -1,0 +1,152 @@
+"""Opens the state store and brings its tables up to date. SQLite runs with a write-ahead log and foreign keys on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from copilot.errors import StateStoreError
+from copilot.settings import masked_url
+from copilot.state.tables import WRITING
+from copilot.state.threads import ThreadRepository
+from copilot.state.turns import TurnRepository
+
+HEAD = "0001"
+"""The newest migration this program knows."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_one_at_a_time = threading.Lock()
+"""Alembic's migration context is a global of the process."""
+
+UtcClock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class StateStore:
+    """Threads and turns behind one database. Safe to share between threads; close it when done."""
+
+    def __init__(self, engine: Engine, clock: UtcClock = utc_now) -> None:
+        self._engine = engine
+        self.threads = ThreadRepository(engine, clock)
+        self.turns = TurnRepository(engine, clock)
+
+    @classmethod
+    def open(cls, url: str, clock: UtcClock = utc_now) -> Self:
+        """The store at `url`, created and migrated as needed.
+
+        Raises StateStoreError if the database cannot be reached or belongs to a newer Tenor.
+        """
+        shown = masked_url(url)
+        try:
+            engine = _engine(url)
+        except (NoSuchModuleError, ImportError) as error:
+            raise StateStoreError(
+                f"No driver for the state store {shown}: install the one for its database, "
+                "or set TENOR_STATE_URL to an SQLite file such as sqlite:///.tenor/state.db."
+            ) from error
+        except OSError as error:
+            raise StateStoreError(
+                f"Cannot create the folder of the state store {shown}: {error.strerror}. "
+                "Set TENOR_STATE_URL to a writable place."
+            ) from error
+        try:
+            _bring_up_to_date(engine, shown)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise StateStoreError(
+                f"Cannot open the state store {shown}. "
+                "Check that TENOR_STATE_URL names a reachable database that you may write to."
+            ) from error
+        except StateStoreError:
+            engine.dispose()
+            raise
+        return cls(engine, clock)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"StateStore({self._engine.url.render_as_string(hide_password=True)!r})"
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: object, _entry: ConnectionPoolEntry) -> None:
+    """Take transactions over from the driver, which would run DDL outside of them."""
+    connection.isolation_level = None  # type: ignore[attr-defined] # sqlite3.Connection behind SQLAlchemy's protocol
+    cursor = connection.cursor()  # type: ignore[attr-defined] # as above
+    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin_with", "BEGIN"))
+
+
+def _bring_up_to_date(engine: Engine, shown: str) -> None:
+    """Migrate to HEAD; the check comes first, since loading Alembic costs more than most questions."""
+    version = _version(engine)
+    if version is not None and version > HEAD:
+        raise StateStoreError(
+            f"The state store {shown} is at version {version}, newer than this Tenor ({HEAD}): "
+            "upgrade Tenor, or set TENOR_STATE_URL to another store."
+        )
+    if version == HEAD:
+        return
+    try:
+        _migrate(engine)
+    except DBAPIError:
+        if _version(engine) != HEAD:  # otherwise another process was faster
+            raise
+
+
+def _version(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(engine: Engine) -> None:
+    from alembic import command  # noqa: PLC0415 (slow to import, needed once per version)
+    from alembic.config import Config  # noqa: PLC0415 (as above)
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with _one_at_a_time, engine.connect().execution_options(begin_with=WRITING) as connection:
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.upgrade(config, "head")
