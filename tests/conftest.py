@@ -1,0 +1,41 @@
+"""Fixtures that every part shares: one clock, one small company, one mirror synced from it over real HTTP."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from semantic_layer import SemanticLayer
+
+TODAY = date(2026, 11, 22)
+SEED = 7
+
+
+@pytest.fixture(scope="session")
+def company_today() -> date:
+    """The asker's today in every test: a Sunday, so that "last week" and "this quarter" have known answers."""
+    return TODAY
+
+
+@pytest.fixture(scope="session")
+def mirror_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of the tiny company, made by the command a user would type."""
+    home = tmp_path_factory.mktemp("company")
+    folder = home / ".tenor" / "mirror"
+    command = [sys.executable, "-m", "sync", "once", "--demo", "--preset", "tiny", "--seed", str(SEED)]
+    command += ["--today", TODAY.isoformat(), "--mirror", str(folder)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TENOR_")}
+    run = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert run.returncode == 0, f"the sync failed:\n{run.stdout}\n{run.stderr}"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def layer(mirror_folder: Path) -> SemanticLayer:
+    """The semantic layer over the tiny company."""
+    return SemanticLayer.load(mirror_folder)
