@@ -1,0 +1,275 @@
+"""The company's books as an accountant would copy them from Coupa by hand: one plain `Document` per invoice.
+
+Nothing is added up here. A document carries what the figures ask of it: who, where, when, how much, and, worked out from
+the rules of settlement, when it was recognised, what discount was on offer and what discount was taken.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+Raw = Mapping[str, Any]
+
+CENT = Decimal("0.01")
+ZERO = Decimal(0)
+RATE_MAX_AGE = timedelta(days=7)
+UNASSIGNED = "(unassigned)"
+
+DEAD = frozenset({"voided", "rejected", "abandoned", "invalid"})
+RECOGNISED = frozenset({"approved"})
+PAY_COUNTS = frozenset({"payment_initiated", "payment_in_progress", "completed_successfully", "completed_with_errors"})
+
+REGIONS = {
+    "North America": {"US", "CA"},
+    "LATAM": {"MX", "BR", "AR", "CL", "CO", "PE"},
+    "EMEA": {"GB", "IE", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "SE", "NO", "DK", "FI", "PL", "AE", "ZA"},
+    "APAC": {"IN", "JP", "CN", "SG", "AU", "NZ", "KR", "HK"},
+}
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One element of an invoice's `payments`: local date and signed amount in the document's currency."""
+
+    on: date
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Document:
+    """One invoice or credit note. Amounts are in its own currency, dates are local."""
+
+    id: int
+    number: str
+    status: str
+    credit_note: bool
+    intercompany: bool
+    labels: Mapping[str, str]
+    """Name of the document's group by dimension (supplier, parent, category, …)."""
+    currency: str
+    invoice_date: date
+    received_on: date
+    recognised_on: date | None
+    """Day on which it entered open AP; None unless it is approved."""
+    due: date | None
+    gross: Decimal
+    tax: Decimal
+    paid: bool
+    payments: tuple[Payment, ...]
+    offered: Decimal
+    """Discount on offer; zero when there is none."""
+    window_end: date | None
+    taken: Decimal
+    """Discount taken, on the day of the last payment."""
+    approval_days: Decimal | None
+    approval_ended: date | None
+
+    @property
+    def last_paid(self) -> date | None:
+        """Day of the last payment."""
+        return max((payment.on for payment in self.payments), default=None)
+
+    def settled(self, on: date) -> Decimal:
+        """Amount by which payments and the discount had lowered the document at the end of a day."""
+        amount = sum((payment.amount for payment in self.payments if payment.on <= on), ZERO)
+        if self.last_paid is not None and self.last_paid <= on:
+            amount += self.taken
+        return amount
+
+    def open(self, on: date) -> Decimal:
+        """Amount still open at the end of a day, counted from the day of recognition."""
+        if self.recognised_on is None:
+            return ZERO
+        owed = self.gross if self.recognised_on <= on else ZERO
+        return owed - self.settled(on)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Closing rates to the reporting currency: per currency the days and, beside them, the rates."""
+
+    reporting: str
+    days: Mapping[str, Sequence[date]]
+    rates: Mapping[str, Sequence[Decimal]]
+
+    def on(self, currency: str, day: date) -> Decimal | None:
+        """The latest rate dated on or before the day; None when the latest is over seven days old."""
+        if currency == self.reporting:
+            return Decimal(1)
+        days = self.days.get(currency, ())
+        place = bisect_right(days, day) - 1
+        if place < 0 or day - days[place] > RATE_MAX_AGE:
+            return None
+        return self.rates[currency][place]
+
+
+@dataclass(frozen=True)
+class Books:
+    """Documents that count (alive, not intercompany), the rates, and the data's last complete day."""
+
+    documents: tuple[Document, ...]
+    rates: Rates
+    data_date: date
+
+    def narrowed(self, keep: Callable[[Document], bool]) -> "Books":
+        """The same books with fewer documents."""
+        return replace(self, documents=tuple(filter(keep, self.documents)))
+
+    def by(self, dimension: str) -> dict[str, "Books"]:
+        """One set of books per group."""
+        groups: dict[str, list[Document]] = {}
+        for document in self.documents:
+            groups.setdefault(document.labels[dimension], []).append(document)
+        return {label: replace(self, documents=tuple(documents)) for label, documents in groups.items()}
+
+    def at_closing(self, amount: Decimal, document: Document, day: date) -> Decimal:
+        """An amount of the document at a day's closing rate; zero when there is no rate, as nothing can be said."""
+        rate = self.rates.on(document.currency, day)
+        return ZERO if rate is None else amount * rate
+
+    def as_flow(self, amount: Decimal, document: Document) -> Decimal:
+        """An amount of the document at the rate of its invoice date."""
+        return self.at_closing(amount, document, document.invoice_date)
+
+
+def open_books(pages: Mapping[str, Sequence[Raw]], data_date: date, reporting: str = "USD") -> Books:
+    """The books behind raw pages by resource name (`invoices`, `suppliers`, `exchange_rates`, …)."""
+    suppliers = {raw["id"]: raw for raw in pages.get("suppliers", ())}
+    entities = {raw["id"]: raw for raw in pages.get("account_types", ())}
+    taken = _discounts_by_invoice(pages.get("coupa_pay/payments", ()))
+    documents = (_document(raw, suppliers, entities, taken) for raw in pages.get("invoices", ()))
+    alive = tuple(one for one in documents if one.status not in DEAD and not one.intercompany)
+    return Books(alive, _rates(pages.get("exchange_rates", ()), reporting), data_date)
+
+
+def local_date(text: str | None) -> date | None:
+    """The date part of a timestamp in its own offset."""
+    return date.fromisoformat(text[:10]) if text else None
+
+
+def _document(raw: Raw, suppliers: Mapping[int, Raw], entities: Mapping[int, Raw], taken: Mapping[int, Decimal]) -> Document:
+    supplier = suppliers.get((raw.get("supplier") or {}).get("id", -1), {})
+    credit_note = bool(raw.get("is-credit-note")) or raw.get("document-type") == "Credit Note"
+    gross = Decimal(raw["total-with-taxes"])
+    payments = tuple(Payment(_day(one["payment-date"]), Decimal(one["amount-paid"])) for one in raw.get("payments") or ())
+    offered = ZERO if credit_note or raw["status"] in DEAD else _offered(raw, gross)
+    approved = [one for one in raw.get("approvals") or () if one["status"] == "approved" and one.get("approval-date")]
+    return Document(
+        id=raw["id"],
+        number=raw["invoice-number"],
+        status=raw["status"],
+        credit_note=credit_note,
+        intercompany=(supplier.get("custom-fields") or {}).get("intercompany") is True,
+        labels=_labels(raw, supplier, entities),
+        currency=raw["currency"]["code"],
+        invoice_date=_day(raw["invoice-date"]),
+        received_on=_day(raw.get("date-received") or raw["created-at"]),
+        recognised_on=_recognised_on(raw, approved),
+        due=local_date(raw.get("net-due-date")),
+        gross=gross,
+        tax=Decimal(raw.get("tax-amount") or 0),
+        paid=bool(raw.get("paid")),
+        payments=payments,
+        offered=offered,
+        window_end=_window_end(raw) if offered else None,
+        taken=ZERO if credit_note else _taken(raw, gross, payments, offered, taken),
+        approval_days=_approval_days(raw, approved),
+        approval_ended=_last_approval(approved),
+    )
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
+
+
+def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw]) -> dict[str, str]:
+    embedded = raw.get("account-type") or {}
+    entity = entities.get(embedded.get("id", -1), embedded)
+    country = ((entity.get("primary-address") or {}).get("country") or {}).get("code")
+    name = supplier.get("name") or UNASSIGNED
+    return {
+        "supplier": name,
+        "parent": (supplier.get("parent") or {}).get("name") or name,
+        "category": (supplier.get("commodity") or {}).get("name") or UNASSIGNED,
+        "buying_entity": entity.get("legal-entity-name") or entity.get("name") or UNASSIGNED,
+        "region": next((region for region, codes in REGIONS.items() if country in codes), UNASSIGNED),
+        "currency": raw["currency"]["code"],
+        "payment_term": (raw.get("payment-term") or {}).get("code") or UNASSIGNED,
+        "status": raw["status"],
+    }
+
+
+def _last_approval(approved: Sequence[Raw]) -> date | None:
+    return max((_day(one["approval-date"]) for one in approved), default=None)
+
+
+def _recognised_on(raw: Raw, approved: Sequence[Raw]) -> date | None:
+    if raw["status"] not in RECOGNISED:
+        return None
+    return _last_approval(approved) or _day(raw.get("date-received") or raw["created-at"])
+
+
+def _approval_days(raw: Raw, approved: Sequence[Raw]) -> Decimal | None:
+    """Days, with fraction, from the first approval's making to the last approval."""
+    if not approved:
+        return None
+    begun = min(datetime.fromisoformat(one["created-at"]) for one in raw["approvals"])
+    ended = max(datetime.fromisoformat(one["approval-date"]) for one in approved)
+    span = ended - begun
+    return (Decimal(span.days * 86_400 + span.seconds) + Decimal(span.microseconds) / 1_000_000) / 86_400
+
+
+def _offered(raw: Raw, gross: Decimal) -> Decimal:
+    """round(gross * rate / 100, 2), halves away from zero; the invoice's own percent wins over its term's."""
+    percent = raw.get("discount-percent")
+    if percent is None:
+        percent = (raw.get("payment-term") or {}).get("discount-rate")
+    if percent is None or Decimal(percent) <= 0:
+        return ZERO
+    return (gross * Decimal(percent) / 100).quantize(CENT, ROUND_HALF_UP)
+
+
+def _window_end(raw: Raw) -> date | None:
+    """The invoice's discount-due-date, else the invoice date plus the term's discount days."""
+    stated = local_date(raw.get("discount-due-date"))
+    days = (raw.get("payment-term") or {}).get("days-for-discount-payment")
+    if stated is not None or days is None:
+        return stated
+    return _day(raw["invoice-date"]) + timedelta(days=int(days))
+
+
+def _taken(raw: Raw, gross: Decimal, payments: Iterable[Payment], offered: Decimal, by_invoice: Mapping[int, Decimal]) -> Decimal:
+    """What Coupa Pay says; without it, the unpaid rest of a paid invoice when it is the offered discount to the cent."""
+    if raw["id"] in by_invoice:
+        return by_invoice[raw["id"]]
+    rest = gross - sum((payment.amount for payment in payments), ZERO)
+    return rest if raw.get("paid") and offered > 0 and abs(rest - offered) <= CENT else ZERO
+
+
+def _discounts_by_invoice(pay: Iterable[Raw]) -> dict[int, Decimal]:
+    taken: dict[int, Decimal] = {}
+    for payment in pay:
+        if payment["status"] not in PAY_COUNTS:
+            continue
+        for detail in payment.get("payment-details") or ():
+            if detail["source-transaction-type"] == "InvoiceHeader":
+                invoice = int(detail["source-transaction-id"])
+                taken[invoice] = taken.get(invoice, ZERO) + Decimal(detail.get("discount-total") or 0)
+    return taken
+
+
+def _rates(raw: Iterable[Raw], reporting: str) -> Rates:
+    listed: dict[str, list[tuple[date, Decimal]]] = {}
+    for one in raw:
+        if one["to-currency"]["code"] == reporting:
+            pair = (_day(one["rate-date"]), Decimal(one["rate"]))
+            listed.setdefault(one["from-currency"]["code"], []).append(pair)
+    ordered = {currency: sorted(pairs) for currency, pairs in listed.items()}
+    return Rates(
+        reporting,
+        {currency: [day for day, _ in pairs] for currency, pairs in ordered.items()},
+        {currency: [rate for _, rate in pairs] for currency, pairs in ordered.items()},
+    )
