@@ -1,0 +1,224 @@
+"""`tenor-sync`: the command line of the sync, and the only place that ends the process with an exit code."""
+
+import asyncio
+import datetime as dt
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from sync import demo
+from sync.clock import clock_for
+from sync.console import TerminalProgress, show_report, show_status
+from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
+from sync.publish import open_published, read_manifest
+from sync.reconciliation import reconcile_with, show_differences
+from sync.settings import Settings, load_settings
+from sync.worker import Source, SyncReport, sync_once
+from sync.writer_lock import holder
+
+app = typer.Typer(
+    name="tenor-sync",
+    help="Mirrors Coupa into a DuckDB file that Tenor answers from.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+MirrorOption = Annotated[
+    Path | None, typer.Option(help="Folder of the published mirror [default: .tenor/mirror, or TENOR_MIRROR].")
+]
+TodayOption = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Fix the clock at the beginning of this day, such as 2026-11-22.")
+]
+DemoOption = Annotated[bool, typer.Option("--demo", help="Start the sandbox company inside and read that.")]
+PresetOption = Annotated[str, typer.Option(help="Size of the sandbox company: tiny, small, medium.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of the sandbox company.", min=0)]
+
+
+@app.command(epilog="Example: tenor-sync once --demo --preset tiny --today 2026-11-22")
+def once(
+    *,
+    demo_company: DemoOption = False,
+    preset: PresetOption = demo.DEFAULT_PRESET,
+    seed: SeedOption = demo.DEFAULT_SEED,
+    mirror: MirrorOption = None,
+    today: TodayOption = None,
+) -> None:
+    """Read what changed in Coupa, publish a new version, and end.
+
+    Without TENOR_COUPA_URL (or with --demo) this starts the sandbox company, reads it over HTTP, and stops it.
+    """
+    settings = load_settings(mirror=mirror)
+    show_report(out, _sync(settings, _day(today), preset, seed, demo_company=demo_company))
+
+
+@app.command(epilog="Example: tenor-sync run --every 15m")
+def run(
+    *,
+    every: Annotated[str, typer.Option(help="Pause between two beginnings: 90s, 15m, 2h.")] = "15m",
+    mirror: MirrorOption = None,
+) -> None:
+    """Keep the mirror fresh: sync, wait, sync again, until stopped.
+
+    Trouble that may pass (Coupa busy or unreachable) is reported and tried again at the next turn; anything else ends
+    the command.
+    """
+    settings = load_settings(mirror=mirror)
+    settings.credentials()
+    pause = _seconds(every)
+    while True:
+        begun = time.monotonic()
+        try:
+            show_report(out, _sync(settings, None, demo.DEFAULT_PRESET, demo.DEFAULT_SEED, demo_company=False))
+        except RetriableSyncError as error:
+            err.print(f"tenor-sync: {error} Trying again in {every}.", markup=False, soft_wrap=True)
+        time.sleep(max(0.0, pause - (time.monotonic() - begun)))
+
+
+@app.command(epilog="Example: tenor-sync status")
+def status(*, mirror: MirrorOption = None) -> None:
+    """Show what the published mirror holds, how fresh it is, and what was set aside."""
+    settings = load_settings(mirror=mirror)
+    folder = settings.mirror_folder
+    manifest = read_manifest(folder)
+    with open_published(folder) as published:
+        show_status(out, folder, manifest, published, holder(settings.work_folder))
+
+
+@app.command(epilog="Example: tenor-sync reconcile")
+def reconcile(*, mirror: MirrorOption = None) -> None:
+    """Compare counts and money of the published mirror with Coupa, per resource and status.
+
+    Ends with exit code 1 when they differ. A mirror of the sandbox company is compared with that same company.
+    """
+    settings = load_settings(mirror=mirror)
+    folder = settings.mirror_folder
+    manifest = read_manifest(folder)
+    company = demo.company_of(manifest.source)
+    with open_published(folder) as published:
+        if company is not None:
+            with demo.sandbox_settings(settings, company) as reading:
+                result = asyncio.run(reconcile_with(reading, published, manifest))
+        else:
+            result = asyncio.run(reconcile_with(settings, published, manifest))
+    show_differences(out, result)
+
+
+@app.command(epilog="Example: tenor-sync sandbox --preset tiny --port 9400")
+def sandbox(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on; keep to loopback.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65_535)] = 9400,
+    preset: PresetOption = demo.DEFAULT_PRESET,
+    seed: SeedOption = demo.DEFAULT_SEED,
+    today: TodayOption = None,
+    time_zone: Annotated[str | None, typer.Option(help="The company's time zone.")] = None,
+    rate_limit: Annotated[bool, typer.Option(help="Answer 429 beyond 25 requests a second, as Coupa does.")] = True,
+    until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
+) -> None:
+    """Serve the sandbox company over HTTP, as Coupa would, until stopped.
+
+    Point a sync at it with TENOR_COUPA_URL, TENOR_COUPA_CLIENT_ID and TENOR_COUPA_CLIENT_SECRET, as it prints.
+    """
+    from sync.sandbox import serve  # noqa: PLC0415 - only this command needs it, and it is slow to load
+
+    settings = load_settings(company_time_zone=time_zone)
+    day = _day(today) or dt.datetime.now(settings.zone).date()
+    if until_stdin_closes:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    try:
+        serve(
+            host,
+            port,
+            preset,
+            seed,
+            day,
+            time_zone=settings.company_time_zone,
+            rate_limit=rate_limit,
+            announce=lambda line: print(line, flush=True),  # noqa: T201 - the address, for a person or the demo
+        )
+    except SyncError:
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith("sync.sandbox"):
+            raise SandboxError(str(error)) from error
+        raise
+
+
+def _sync(settings: Settings, today: dt.date | None, preset: str, seed: int, *, demo_company: bool) -> SyncReport:
+    """One sync of the Coupa in the settings, or of the sandbox company."""
+    clock = clock_for(today, settings.zone)
+    if settings.coupa_url is None or demo_company:
+        company = demo.Company(preset, seed, today or clock().astimezone(settings.zone).date())
+        why = "as asked" if demo_company else "because TENOR_COUPA_URL is not set"
+        err.print(f"Reading the sandbox company ({preset}, seed {seed}, today {company.today}), {why}.", soft_wrap=True)
+        with demo.sandbox_settings(settings, company) as reading, TerminalProgress(err) as progress:
+            fixed = clock_for(company.today, settings.zone)
+            return asyncio.run(sync_once(reading, company.source, fixed, progress))
+    base_url, _, _ = settings.credentials()
+    with TerminalProgress(err) as progress:
+        return asyncio.run(sync_once(settings, Source(base_url), clock, progress))
+
+
+def _day(text: str | None) -> dt.date | None:
+    """The date of --today; raises SettingsError."""
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--today is {text!r}, which is not a date; write it like 2026-11-22.") from None
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a pause such as 15m; raises SettingsError."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    if unit is None or not text[:-1].isdecimal() or int(text[:-1]) == 0:
+        raise SettingsError(f"--every is {text!r}, which is not a pause; write it like 90s, 15m or 2h.")
+    return float(text[:-1]) * unit
+
+
+def _end_with_stdin() -> None:
+    """Ends this process when whoever started it is gone."""
+    sys.stdin.buffer.read()
+    signal.raise_signal(signal.SIGINT)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """The console script. Errors are one plain sentence on standard error; exit codes: 1 error, 130 stopped."""
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(_guarded(app))
+
+
+def _guarded(command: Callable[[], object]) -> int:
+    """Runs a command; gives its exit code."""
+    try:
+        command()
+    except SyncError as error:
+        err.print(f"tenor-sync: {error}", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        err.print("tenor-sync: stopped; what was read is kept, and the next run goes on from there.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    main()

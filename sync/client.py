@@ -1,0 +1,225 @@
+"""The reading client: one method gives the pages of a resource, everything that can go wrong is a typed error.
+
+Requests name their `fields`, keep to a rate, wait no longer than told, and are tried again on 429, 503, other 5xx,
+broken answers and lost connections. Answers are never quoted in errors: they hold suppliers' data.
+"""
+
+import asyncio
+import datetime as dt
+import email.utils
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import httpx
+import stamina
+
+from sync.auth import ClientCredentials
+from sync.errors import (
+    AccessDeniedError,
+    BrokenPageError,
+    CredentialsRefusedError,
+    RateLimitedError,
+    RequestRefusedError,
+    RetriableSyncError,
+    ServerTroubleError,
+    SyncError,
+    UnknownResourceError,
+    UnreachableError,
+)
+from sync.pages import Page, RawRecord, split_records
+from sync.pagination import Window, keyset_parameters, last_id
+from sync.resources import Resource
+from sync.settings import Settings, is_loopback
+
+LONGEST_PAUSE: Final = 300.0  # seconds; a longer Retry-After is not waited for in one go
+
+
+class RateLimiter:
+    """Spaces requests evenly: at most `per_second` a second (0: no limit). One for all resources."""
+
+    def __init__(
+        self,
+        per_second: float,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._gap = 1 / per_second if per_second else 0.0
+        self._now = now
+        self._sleep = sleep
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        """Returns when the next request may be sent."""
+        if not self._gap:
+            return
+        start = max(self._now(), self._next)
+        self._next = start + self._gap
+        if start > self._now():
+            await self._sleep(start - self._now())
+
+
+class CoupaClient:
+    """Reads resources from one Coupa. `http` carries address, credentials and time limits."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, limiter: RateLimiter, *, page_size: int = 50, attempts: int = 6
+    ) -> None:
+        self._http = http
+        self._limiter = limiter
+        self._page_size = page_size
+        self._attempts = attempts
+        self._reached = False
+
+    async def pages(
+        self, resource: Resource, window: Window, *, after: int = 0, fields: str | None = None
+    ) -> AsyncIterator[Page]:
+        """The pages of a resource from the first id after `after` to the last.
+
+        `fields` replaces the fields of the resource's record type. Raises the errors of `sync.errors`.
+        """
+        fixed = {"fields": fields or resource.fields, **window.parameters()}
+        while True:
+            records = await self._page(resource, {**fixed, **keyset_parameters(after, self._page_size)})
+            if not records:
+                return
+            after = last_id([record.id for record in records], after, resource.name)
+            yield Page(records, after)
+
+    async def _page(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
+        """One page, tried again while the cause may pass by itself."""
+        retries = stamina.retry_context(
+            on=self._pause_before_retry,
+            attempts=self._attempts,
+            timeout=None,
+            wait_initial=0.5,
+            wait_max=30.0,
+        )
+        async for attempt in retries:
+            with attempt:
+                return await self._fetch(resource, parameters)
+        raise AssertionError("a retry ends with a result or an error")  # pragma: no cover
+
+    async def _fetch(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
+        await self._limiter.wait()
+        try:
+            answer = await self._http.get(resource.path, params=parameters)
+        except httpx.TimeoutException as error:
+            raise UnreachableError(
+                f"Coupa at {self._host} did not answer in time ({type(error).__name__}); try again later, or raise "
+                "TENOR_TIMEOUT_SECONDS.",
+            ) from error
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        self._reached = True
+        if answer.status_code == httpx.codes.OK:
+            return split_records(answer.content, resource.name)
+        if answer.status_code == httpx.codes.NOT_FOUND and b"No results match" in answer.content:
+            return ()  # how Coupa answers an empty list in XML, and some proxies in JSON
+        raise _refusal(answer, resource)
+
+    def _pause_before_retry(self, error: Exception) -> bool | float:
+        """Whether to try again, and after how many seconds when Coupa says so.
+
+        An address that never answered is more likely wrong than busy: the person who typed it should hear at once.
+        """
+        if not isinstance(error, RetriableSyncError):
+            return False
+        if isinstance(error.__cause__, httpx.ConnectError) and not self._reached:
+            return False
+        pause: float | None = getattr(error, "retry_after", None)
+        return True if pause is None else min(pause, LONGEST_PAUSE)
+
+    @property
+    def _host(self) -> str:
+        return self._http.base_url.netloc.decode("ascii")
+
+    def _unreachable(self, error: httpx.TransportError) -> RetriableSyncError:
+        """A lost connection in plain words. A half-written answer arrives as a protocol error."""
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
+            return BrokenPageError(f"The answer of Coupa at {self._host} broke off half way; try again later.")
+        return UnreachableError(
+            f"Coupa at {self._host} cannot be reached ({_cause(error)}); check TENOR_COUPA_URL and the network, or, "
+            "for the sandbox, that it is running.",
+        )
+
+
+def open_http(settings: Settings, now: Callable[[], float]) -> httpx.AsyncClient:
+    """The HTTP connection to the Coupa of the settings; raises SettingsError when they do not suffice."""
+    base_url, client_id, secret = settings.credentials()
+    auth = ClientCredentials(
+        base_url,
+        client_id,
+        secret,
+        settings.coupa_scopes,
+        settle=0.0 if is_loopback(base_url) else settings.token_settle_seconds,
+        now=now,
+    )
+    return httpx.AsyncClient(
+        base_url=base_url,
+        auth=auth,
+        headers={"Accept": "application/json"},
+        timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
+        limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
+        trust_env=not is_loopback(base_url),  # a proxy cannot reach this machine's own address
+    )
+
+
+def retry_after(text: str | None, now: dt.datetime) -> float | None:
+    """Seconds to wait by a Retry-After header, which holds seconds or an HTTP date; None when it says nothing."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=dt.UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def _refusal(answer: httpx.Response, resource: Resource) -> SyncError:
+    """The typed error of an answer that is not a page."""
+    host, status, name = answer.request.url.host, answer.status_code, resource.name
+    pause = retry_after(answer.headers.get("Retry-After"), dt.datetime.now(dt.UTC))
+    error: SyncError
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        error = RateLimitedError(
+            f"Coupa at {host} answers that it gets too many requests; lower TENOR_REQUESTS_PER_SECOND or try again "
+            "later.",
+            pause,
+        )
+    elif status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        error = ServerTroubleError(
+            f"Coupa at {host} is in trouble (HTTP {status} for {name!r}); try again later.", pause
+        )
+    elif status == httpx.codes.UNAUTHORIZED:
+        error = CredentialsRefusedError(
+            f"Coupa at {host} refuses its own fresh token (HTTP 401 for {name!r}); check the OAuth client in Coupa.",
+        )
+    elif status == httpx.codes.FORBIDDEN:
+        error = AccessDeniedError(
+            f"Coupa at {host} does not let this client read {name!r}: grant it the scope {resource.scope!r} in Coupa "
+            "and name it in TENOR_COUPA_SCOPES.",
+        )
+    elif status == httpx.codes.NOT_FOUND:
+        error = UnknownResourceError(
+            f"Coupa at {host} has no address {resource.path!r} (HTTP 404); check that TENOR_COUPA_URL is the address "
+            "of a Coupa instance, without a path.",
+        )
+    else:
+        error = RequestRefusedError(
+            f"Coupa at {host} refuses the query for {name!r} (HTTP {status}); a field or filter may be switched off in "
+            "this tenant: compare docs/sync.md, section 'What is asked for'.",
+        )
+    return error
+
+
+def _cause(error: httpx.TransportError) -> str:
+    """The innermost reason of a failed connection, such as 'Name or service not known'."""
+    cause: BaseException = error
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return str(text)

@@ -1,0 +1,338 @@
+"""The private work file: every batch is staged, merged by key, and bookmarked in one transaction.
+
+Merging is idempotent and does not depend on order: a row is replaced by a version that is not older, its children with
+it. Full reloads also remove what is gone. Nothing is half done after a crash: either the batch and its bookmark are in
+the file, or neither.
+"""
+
+import contextlib
+import datetime as dt
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources as package_files
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import duckdb
+
+from sync import schema, state
+from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
+from sync.resources import Child
+from sync.rows import Batch, Rejected
+from sync.state import Bookmark
+
+WORK_FILE: Final = "work.duckdb"
+_LINE_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One resource's share of one run, as `sync_runs` keeps it; `table` is the resource's own table."""
+
+    run_id: str
+    resource: str
+    table: str
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    read: int
+    changed: int
+    pages: int
+
+
+class Mirror:
+    """The open work file. One at a time per file; safe to call from several threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: Path) -> None:
+        self._connection = connection
+        self._spool = spool
+        self._busy = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, source: str) -> Self:
+        """Opens or makes the work file of `source`.
+
+        Raises MirrorBusyError, MirrorUnreadableError, or SourceChangedError when the file mirrors another source.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        spool = path.parent / "spool"
+        spool.mkdir(exist_ok=True, mode=0o700)
+        for leftover in spool.glob("*.ndjson"):
+            leftover.unlink()
+        mirror = cls(_connect(path), spool)
+        try:
+            mirror._migrate(path)
+            mirror._claim(path, source)
+            mirror._load_countries()
+        except BaseException:
+            mirror.close()
+            raise
+        return mirror
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends after the batch that is being merged, if any."""
+        with self._busy:
+            self._connection.close()
+
+    def bookmark(self, resource: str) -> Bookmark:
+        """The bookmark of a resource; an empty one if it was never read."""
+        with self._busy:
+            return state.load(self._connection).get(resource, Bookmark(resource))
+
+    def bookmarks(self) -> dict[str, Bookmark]:
+        """All bookmarks."""
+        with self._busy:
+            return state.load(self._connection)
+
+    def save_bookmark(self, bookmark: Bookmark) -> None:
+        """Writes a bookmark by itself."""
+        with self._transaction():
+            state.save(self._connection, bookmark)
+
+    def merge(self, batch: Batch, bookmark: Bookmark, run_id: str, at: dt.datetime, *, whole: bool = False) -> int:
+        """Merges a batch and writes the bookmark, in one transaction; returns how many records changed.
+
+        `whole` says that the batch is all there is of a resource: rows that are not in it are removed.
+        """
+        with self._transaction():
+            changed = self._merge_rows(batch, whole=whole)
+            self._keep_rejected(batch, run_id, at)
+            state.save(self._connection, bookmark)
+        return changed
+
+    def finish(self, bookmark: Bookmark, run: RunRecord) -> Bookmark:
+        """Ends a window: counts the rows, writes the bookmark and the run, in one transaction."""
+        with self._transaction():
+            counted = self._connection.execute(f'SELECT count(*) FROM "{run.table}"').fetchone()  # noqa: S608
+            ended = replace(bookmark, row_count=counted[0] if counted else 0)
+            state.save(self._connection, ended)
+            self._connection.execute(
+                "INSERT INTO sync_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [run.run_id, run.started_at, run.finished_at, run.resource, run.read, run.changed, run.pages],
+            )
+        return ended
+
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records that are set aside, in order."""
+        with self._busy:
+            rows = self._connection.execute(
+                "SELECT resource, record_id, field, problem, raw FROM rejected_records ORDER BY ALL",
+            ).fetchall()
+        return tuple(Rejected(*row) for row in rows)
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
+        """Rows of a read-only question, for reconciliation and tests."""
+        with self._busy:
+            return self._connection.execute(sql, parameters or []).fetchall()
+
+    def copy_to(self, path: Path) -> None:
+        """Writes all tables to a new file in the storage format that DuckDB 1.5 and 2 both read."""
+        with self._busy:
+            self._connection.execute("CHECKPOINT")
+            self._connection.execute(f"ATTACH {_quoted(path)} AS copy (STORAGE_VERSION 'v1.5.0')")
+            try:
+                self._connection.execute(f'COPY FROM DATABASE "{self._name()}" TO copy')
+                self._connection.execute("CHECKPOINT copy")
+            finally:
+                self._connection.execute("DETACH copy")
+
+    def _name(self) -> str:
+        found = self._connection.execute("SELECT current_database()").fetchone()
+        return str(found[0]) if found else ""
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._busy:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _migrate(self, path: Path) -> None:
+        """Brings the layout up to this program's version, one numbered step at a time."""
+        found = self._connection.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'sync_source'",
+        ).fetchone()
+        version = 0
+        if found and found[0]:
+            held = self._connection.execute("SELECT schema_version FROM sync_source").fetchone()
+            version = held[0] if held else 0
+        if version > schema.SCHEMA_VERSION:
+            raise MirrorUnreadableError(
+                f"{path} was written by a newer Tenor (layout {version}, this one knows {schema.SCHEMA_VERSION}); "
+                "upgrade Tenor, or name another folder with --mirror.",
+            )
+        with self._transaction():
+            for step in schema.MIGRATIONS[version:]:
+                for statement in step:
+                    self._connection.execute(statement)
+            self._connection.execute("UPDATE sync_source SET schema_version = ?", [schema.SCHEMA_VERSION])
+
+    def _claim(self, path: Path, source: str) -> None:
+        """A work file belongs to one Coupa: two would mix their ids."""
+        held = self._connection.execute("SELECT source FROM sync_source").fetchone()
+        if held is None:
+            self._connection.execute("INSERT INTO sync_source VALUES (?, ?)", [source, schema.SCHEMA_VERSION])
+        elif held[0] != source:
+            raise SourceChangedError(
+                f"{path} mirrors {held[0]}, not {source}; name another folder with --mirror, or move {path.parent} "
+                "away to start afresh.",
+            )
+
+    def _load_countries(self) -> None:
+        """Countries and their regions come with the program, not from Coupa."""
+        source = package_files.files("sync") / "reference" / "countries.csv"
+        with package_files.as_file(source) as path, self._transaction():
+            self._connection.execute("DELETE FROM countries")
+            self._connection.execute(
+                "INSERT INTO countries SELECT code, name, region FROM read_csv(?, header = true, delim = ',', "
+                "quote = '\"', columns = {'code': 'VARCHAR', 'name': 'VARCHAR', 'region': 'VARCHAR'}) ORDER BY code",
+                [str(path)],
+            )
+
+    def _merge_rows(self, batch: Batch, *, whole: bool) -> int:
+        """Stages and merges the batch's own rows, then its children's."""
+        resource = batch.resource
+        self._stage(resource.table, batch)
+        name, stage = resource.table.name, _stage_name(resource.table)
+        if resource.table.has("updated_at"):
+            self._connection.execute(
+                f'DELETE FROM {stage} s USING "{name}" t WHERE t.id = s.id AND t.updated_at > s.updated_at',  # noqa: S608
+            )
+        changed = self._connection.execute(
+            f'SELECT count(*) FROM {stage} s LEFT JOIN "{name}" t ON t.id = s.id '  # noqa: S608
+            "WHERE t.id IS NULL OR t.raw IS DISTINCT FROM s.raw",
+        ).fetchone()
+        removed = self._remove_absent(batch, stage) if whole else 0
+        self._connection.execute(f'DELETE FROM "{name}" t USING {stage} s WHERE t.id = s.id')  # noqa: S608
+        self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * EXCLUDE (_seq) FROM {stage}')  # noqa: S608
+        for child in resource.children:
+            self._merge_children(child, batch, stage)
+        self._connection.execute(
+            f"DELETE FROM rejected_records r USING {stage} s WHERE r.resource = ? AND r.record_id = s.id",  # noqa: S608
+            [resource.name],
+        )
+        self._connection.execute(f"DROP TABLE {stage}")
+        return (changed[0] if changed else 0) + removed
+
+    def _merge_children(self, child: Child, batch: Batch, parents: str) -> None:
+        """Replaces the children of the staged parents by those that came with them."""
+        self._stage(child.table, batch)
+        name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table)
+        self._connection.execute(
+            f"DELETE FROM {stage} c WHERE NOT EXISTS "  # noqa: S608
+            f"(SELECT 1 FROM {parents} p WHERE p.id = c.{key} AND p._seq = c._seq)",
+        )
+        if child.parent_type is None:
+            self._connection.execute(f'DELETE FROM "{name}" t USING {parents} p WHERE t.{key} = p.id')  # noqa: S608
+        else:
+            self._connection.execute(
+                f'DELETE FROM "{name}" t USING {parents} p WHERE t.{key} = p.id AND t.approvable_type = ? '  # noqa: S608
+                "AND NOT coalesce(t.updated_at > p.updated_at, false) "
+                f"AND NOT EXISTS (SELECT 1 FROM {stage} c WHERE c.id = t.id)",
+                [child.parent_type],
+            )
+            self._connection.execute(
+                f'DELETE FROM {stage} c USING "{name}" t WHERE t.id = c.id AND t.updated_at > c.updated_at',  # noqa: S608
+            )
+        self._connection.execute(f'DELETE FROM "{name}" t USING {stage} c WHERE t.id = c.id')  # noqa: S608
+        self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * EXCLUDE (_seq) FROM {stage}')  # noqa: S608
+        self._connection.execute(f"DROP TABLE {stage}")
+
+    def _remove_absent(self, batch: Batch, stage: str) -> int:
+        """Removes rows that a full reload no longer has; records set aside keep their last good row."""
+        name = batch.resource.table.name
+        count = self._connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608
+        if batch.read == 0 and count and count[0]:
+            raise EmptyReloadError(
+                f"Coupa answers no {batch.resource.name!r} at all, though the mirror holds {count[0]}; they are kept. "
+                f"Check that the client still has the scope {batch.resource.scope!r}.",
+            )
+        kept = [rejected.record_id for rejected in batch.rejected if rejected.record_id is not None]
+        gone = self._connection.execute(
+            f'DELETE FROM "{name}" t WHERE NOT EXISTS (SELECT 1 FROM {stage} s WHERE s.id = t.id) '  # noqa: S608
+            "AND NOT list_contains(CAST(? AS BIGINT[]), t.id)",
+            [kept],
+        ).fetchone()
+        return gone[0] if gone else 0
+
+    def _stage(self, table: schema.Table, batch: Batch, key: str = "id") -> None:
+        """A temporary table with the batch's rows of one table, the newest version of each key."""
+        stage = _stage_name(table)
+        types = {column.name: "VARCHAR" if column.type == "JSON" else column.type for column in table.columns}
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in {**types, "_seq": "BIGINT"}.items())
+        newest = "updated_at DESC NULLS LAST, _seq DESC" if table.has("updated_at") else "_seq DESC"
+        with tempfile.NamedTemporaryFile("w", dir=self._spool, suffix=".ndjson", encoding="utf-8") as spool:
+            spool.write("\n".join(batch.lines.get(table.name, ())))
+            spool.flush()
+            selected = ", ".join(
+                f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns
+            )
+            self._connection.execute(
+                f"CREATE TEMP TABLE {stage} AS SELECT {selected}, _seq FROM "  # noqa: S608
+                f"read_json({_quoted(Path(spool.name))}, columns = {{{columns}}}, format = 'newline_delimited', "
+                f"maximum_object_size = {_LINE_BYTES}) "
+                f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1 ORDER BY {key}",
+            )
+
+    def _keep_rejected(self, batch: Batch, run_id: str, at: dt.datetime) -> None:
+        """Sets the batch's bad records aside, each id once."""
+        if not batch.rejected:
+            return
+        table = schema.REJECTED_RECORDS
+        batch.lines[table.name] = [bad.line(number, run_id, at) for number, bad in enumerate(batch.rejected)]
+        self._stage(table, batch, key="coalesce(CAST(record_id AS VARCHAR), raw)")
+        stage = _stage_name(table)
+        self._connection.execute(
+            f"DELETE FROM {table.name} r USING {stage} s WHERE r.resource = s.resource "  # noqa: S608
+            "AND r.record_id IS NOT DISTINCT FROM s.record_id AND (s.record_id IS NOT NULL OR r.raw = s.raw)",
+        )
+        self._connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * EXCLUDE (_seq) FROM {stage}")  # noqa: S608
+        self._connection.execute(f"DROP TABLE {stage}")
+
+
+def _stage_name(table: schema.Table) -> str:
+    return f'"stage_{table.name}"'
+
+
+def _quoted(path: Path) -> str:
+    """A path as a SQL string."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """The work file, opened for writing with nothing fetched from the network."""
+    try:
+        connection = duckdb.connect(
+            str(path), config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise MirrorBusyError(
+                f"{path} is held open by another program; close it (a DuckDB shell, another sync) and try again.",
+            ) from error
+        raise _unreadable(path) from error
+    except duckdb.Error as error:
+        raise _unreadable(path) from error
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _unreadable(path: Path) -> MirrorUnreadableError:
+    return MirrorUnreadableError(
+        f"{path} cannot be opened as a work file; delete it and sync again: Coupa still has everything, and the "
+        "published mirror is not touched.",
+    )

@@ -1,0 +1,64 @@
+"""Keyset paging by id: each page starts after the last id of the one before.
+
+Offsets shift while records change, so that records are skipped or doubled; ids do not. A server that ignores the
+keyset would be read for ever or in part: pages whose ids repeat, shrink or are out of order are refused. Only an empty
+page ends a list, because a tenant may cap pages below the size that was asked for.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync.errors import PageOrderError
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which records to read: `updated-at` in [since, before); None is open. `filters` are further conditions."""
+
+    since: dt.datetime | None = None
+    before: dt.datetime | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, str]:
+        """The window as query parameters."""
+        parameters = dict(self.filters)
+        if self.since is not None:
+            parameters["updated-at[gt_or_eq]"] = _time_text(self.since)
+        if self.before is not None:
+            parameters["updated-at[lt]"] = _time_text(self.before)
+        return parameters
+
+
+def keyset_parameters(after: int, limit: int) -> dict[str, str]:
+    """The parameters of the page that follows id `after`."""
+    return {"order_by": "id", "dir": "asc", "id[gt]": str(after), "limit": str(limit)}
+
+
+def last_id(ids: list[int | None], after: int, resource: str) -> int:
+    """The id the next page starts after; raises PageOrderError unless ids rise strictly from `after`.
+
+    Records without an id (None) cannot be placed; they are passed over as long as one record of the page has an id.
+    """
+    previous = after
+    for found in ids:
+        if found is None:
+            continue
+        if found <= previous:
+            raise PageOrderError(
+                f"A page of {resource!r} holds id {found} after id {previous}: the server does not page by id, so "
+                "records could be missed; nothing of this page was taken. Check that TENOR_COUPA_URL is a Coupa API "
+                "without a cache in between.",
+            )
+        previous = found
+    if previous == after and ids:
+        raise PageOrderError(
+            f"A page of {resource!r} after id {after} holds no record with an id, so the next page cannot be asked "
+            "for; check the API filters of the OAuth client's user in Coupa.",
+        )
+    return previous
+
+
+def _time_text(time: dt.datetime) -> str:
+    """A time as Coupa reads it, in UTC and to the microsecond where it has them."""
+    return time.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,149 @@
+"""Publishing: a finished copy under a new name, then a pointer renamed into place.
+
+Readers open the file that the pointer names, read-only. A name is never used twice, because DuckDB keeps serving the
+old content of a path that a process has open. A reader that holds an old version keeps it until it lets go; the last
+few versions stay on disk for those that are just opening one.
+"""
+
+import datetime as dt
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from sync import schema
+from sync.errors import MirrorUnreadableError, SourceChangedError
+from sync.mirror import Mirror
+
+POINTER: Final = "current.json"
+_PREFIX: Final = "mirror-"
+SANDBOX_SOURCE: Final = "sandbox:"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a published version says of itself; times aware, `data_as_of` is exclusive."""
+
+    mirror_version: str
+    published_at: dt.datetime
+    data_as_of: dt.datetime
+    company_time_zone: str
+    source: str
+    schema_version: int = schema.SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The content of the pointer file; times as ISO text."""
+
+    file: str
+    mirror_version: str
+    published_at: str
+    data_as_of: str
+
+
+def new_manifest(mirror_time: dt.datetime, data_as_of: dt.datetime, zone: str, source: str) -> Manifest:
+    """The manifest of a version that is published at `mirror_time`; its name is unique."""
+    version = f"{mirror_time.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return Manifest(version, mirror_time, data_as_of, zone, source)
+
+
+def refuse_to_replace_real_data(folder: Path, source: str) -> None:
+    """Raises SourceChangedError when a sandbox company would replace the mirror of a real Coupa."""
+    if not source.startswith(SANDBOX_SOURCE) or not (folder / POINTER).exists():
+        return
+    held = read_manifest(folder).source
+    if not held.startswith(SANDBOX_SOURCE):
+        raise SourceChangedError(
+            f"{folder} holds the mirror of {held}, which the sandbox company must not replace; set TENOR_COUPA_URL and "
+            "the credentials to sync it, or name another folder with --mirror for the demo.",
+        )
+
+
+def publish(mirror: Mirror, folder: Path, manifest: Manifest, keep: int) -> Path:
+    """Writes the finished copy, makes it the current version, and removes all but the last `keep`; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    final = folder / f"{_PREFIX}{manifest.mirror_version}.duckdb"
+    unfinished = final.with_suffix(".partial")
+    mirror.copy_to(unfinished)
+    _write_manifest(unfinished, manifest)
+    _to_disk(unfinished)
+    unfinished.rename(final)
+    _point_to(folder, final, manifest)
+    _remove_old(folder, final, keep)
+    return final
+
+
+def read_pointer(folder: Path) -> Pointer:
+    """The pointer of a folder; raises MirrorUnreadableError when there is none, or it cannot be read."""
+    try:
+        return Pointer(**json.loads((folder / POINTER).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise MirrorUnreadableError(f"{folder} holds no published mirror; make one with: tenor-sync once") from None
+    except (ValueError, TypeError, OSError):
+        raise MirrorUnreadableError(
+            f"{folder / POINTER} cannot be read as a pointer; publish again with: tenor-sync once",
+        ) from None
+
+
+def open_published(folder: Path) -> duckdb.DuckDBPyConnection:
+    """The current version, read-only; raises MirrorUnreadableError."""
+    path = folder / read_pointer(folder).file
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise MirrorUnreadableError(f"{path} cannot be opened; publish again with: tenor-sync once") from error
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the current version; raises MirrorUnreadableError."""
+    with open_published(folder) as connection:
+        row = connection.execute(
+            "SELECT mirror_version, published_at, data_as_of, company_time_zone, source, schema_version "
+            "FROM mirror_manifest",
+        ).fetchone()
+    if row is None:
+        raise MirrorUnreadableError(f"The mirror in {folder} has no manifest; publish again with: tenor-sync once")
+    return Manifest(*row)
+
+
+def _write_manifest(path: Path, manifest: Manifest) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM mirror_manifest")
+        connection.execute("INSERT INTO mirror_manifest VALUES (?, ?, ?, ?, ?, ?)", list(asdict(manifest).values()))
+        connection.execute("CHECKPOINT")
+
+
+def _point_to(folder: Path, final: Path, manifest: Manifest) -> None:
+    """Renames a new pointer into place: a reader sees the old one or the new one, never half of one."""
+    pointer = Pointer(
+        final.name, manifest.mirror_version, manifest.published_at.isoformat(), manifest.data_as_of.isoformat()
+    )
+    new = folder / f"{POINTER}.new"
+    new.write_text(json.dumps(asdict(pointer)) + "\n", encoding="utf-8")
+    _to_disk(new)
+    new.rename(folder / POINTER)
+    _to_disk(folder)
+
+
+def _remove_old(folder: Path, current: Path, keep: int) -> None:
+    """Keeps the current version and the ones published before it, `keep` in all; and no unfinished copy."""
+    versions = sorted(folder.glob(f"{_PREFIX}*.duckdb"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    others = [path for path in versions if path != current]
+    for path in (*others[keep - 1 :], *folder.glob(f"{_PREFIX}*.partial*")):
+        path.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until a file or folder has really been written."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

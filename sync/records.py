@@ -1,0 +1,530 @@
+"""Coupa's JSON as frozen, typed records: Decimal money, aware times, hyphenated keys as aliases.
+
+The fields of a record are also the fields the client asks for (`projection`), so a column cannot be mapped that was
+never requested. Unknown extra fields are ignored (they stay in `raw`); blank text counts as absent, as Coupa sends
+both; a value of the wrong type raises RejectedRecordError with the field's name as Coupa writes it.
+"""
+
+import datetime as dt
+import json
+import types
+import typing
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from sync.errors import RejectedRecordError
+
+_FOUR_PLACES: Final = Decimal("0.0001")
+_NINE_PLACES: Final = Decimal("0.000000001")
+
+# Documents in these states may be half filled in; nothing counts them.
+UNFINISHED: Final = frozenset({"new", "draft", "voided", "rejected", "abandoned", "invalid"})
+
+
+def _blank_to_none(value: object) -> object:
+    """Coupa writes a missing value as null, as "" or not at all."""
+    if isinstance(value, dict):
+        return {key: None if item == "" else item for key, item in value.items()}
+    return value
+
+
+def _not_a_boolean(value: object) -> object:
+    """JSON true is not the number 1, whatever Python thinks."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("boolean", "a boolean where a number is expected")
+    return value
+
+
+def _local_date(value: object) -> object:
+    """The date part of a time in its own offset; raises for text that is neither a date nor a time."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return dt.datetime.fromisoformat(value).date()
+    except ValueError:
+        raise PydanticCustomError("local_date", "not a date or a time such as 2026-01-31T00:00:00-05:00") from None
+
+
+Identifier = Annotated[int, BeforeValidator(_not_a_boolean), Field(ge=1, le=2**63 - 1)]
+Whole = Annotated[int, BeforeValidator(_not_a_boolean), Field(ge=-(2**31), le=2**31 - 1)]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_not_a_boolean),
+    Field(lt=Decimal(10) ** 23, gt=-(Decimal(10) ** 23)),
+    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
+]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(_not_a_boolean),
+    Field(lt=Decimal(10) ** 5, gt=-(Decimal(10) ** 5)),
+    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
+]
+Rate = Annotated[
+    Decimal,
+    BeforeValidator(_not_a_boolean),
+    Field(gt=0, lt=Decimal(10) ** 18),
+    AfterValidator(lambda value: value.quantize(_NINE_PLACES)),
+]
+LocalDate = Annotated[dt.date, BeforeValidator(_local_date)]
+CustomFields = dict[str, Any]
+_ABSENT_IS_EMPTY: Final = BeforeValidator(lambda value: () if value is None else value)
+
+
+class Record(BaseModel):
+    """What all records share: frozen, hyphenated aliases, blanks as absent, no infinities."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=lambda name: name.replace("_", "-"),
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+
+    _blanks = model_validator(mode="before")(_blank_to_none)
+
+
+class IdOnly(Record):
+    """A link by id."""
+
+    id: Identifier | None = None
+
+
+class Named(Record):
+    """A link with a name: commodity, parent supplier, payee."""
+
+    id: Identifier | None = None
+    name: str | None = None
+
+
+class Coded(Record):
+    """A link with a code: payment term."""
+
+    id: Identifier | None = None
+    code: str | None = None
+
+
+class CodeOnly(Record):
+    """A link by natural key: currency, country."""
+
+    code: str | None = None
+
+
+class Account(Record):
+    """The account a line is booked on."""
+
+    code: str | None = None
+    name: str | None = None
+
+
+class Address(Record):
+    """The part of an address that is mirrored."""
+
+    country: CodeOnly | None = None
+
+
+class AccountType(Record):
+    """The chart of accounts of an invoice: the buying entity."""
+
+    id: Identifier | None = None
+    name: str | None = None
+    legal_entity_name: str | None = None
+    primary_address: Address | None = None
+
+
+class Person(Record):
+    """A user as embedded elsewhere; an approval group has no login."""
+
+    id: Identifier | None = None
+    login: str | None = None
+
+
+class Currency(Record):
+    """A currency of the tenant."""
+
+    id: Identifier
+    code: str
+    decimals: Whole | None = None
+
+
+class ExchangeRate(Record):
+    """A one-way rate: one unit of `from_currency` is `rate` units of `to_currency`."""
+
+    id: Identifier
+    from_currency: CodeOnly
+    to_currency: CodeOnly
+    rate: Rate
+    rate_date: LocalDate
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class PaymentTerm(Record):
+    """A payment term; `discount_rate` is in percent (2.0 for "2/10 Net 30")."""
+
+    id: Identifier
+    code: str
+    description: str | None = None
+    type: str | None = None
+    active: bool | None = None
+    days_for_net_payment: Whole | None = None
+    days_for_discount_payment: Whole | None = None
+    discount_rate: Percent | None = None
+    net_cutoff_day: Whole | None = None
+    net_due_month: Whole | None = None
+    net_due_day: Whole | None = None
+    discount_cutoff_day: Whole | None = None
+    discount_due_month: Whole | None = None
+    discount_due_day: Whole | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class User(Record):
+    """A user of the tenant."""
+
+    id: Identifier
+    login: str | None = None
+    fullname: str | None = None
+    email: str | None = None
+    employee_number: str | None = None
+    active: bool | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class Supplier(Record):
+    """A supplier."""
+
+    id: Identifier
+    name: str
+    display_name: str | None = None
+    number: str | None = None
+    status: str | None = None
+    on_hold: bool | None = None
+    one_time_supplier: bool | None = None
+    parent: Named | None = None
+    commodity: Named | None = None
+    primary_address: Address | None = None
+    payment_term: Coded | None = None
+    payment_method: str | None = None
+    invoice_matching_level: str | None = None
+    tax_id: str | None = None
+    whitelist_dd: bool | None = None
+    do_not_accelerate: bool | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+    custom_fields: CustomFields | None = None
+
+    @property
+    def is_intercompany(self) -> bool:
+        """Custom field `intercompany`; false when absent."""
+        return custom_flag(self.custom_fields, "intercompany") or False
+
+    @property
+    def is_small_supplier(self) -> bool | None:
+        """Custom field `small-supplier`; None when absent."""
+        return custom_flag(self.custom_fields, "small-supplier")
+
+    @model_validator(mode="after")
+    def _flags_are_readable(self) -> Self:
+        """A company that is intercompany by mistake is left out of every number: better to reject the record."""
+        for name in ("intercompany", "small-supplier"):
+            custom_flag(self.custom_fields, name)
+        return self
+
+
+class Contract(Record):
+    """A contract with a supplier."""
+
+    id: Identifier
+    number: str | None = None
+    name: str | None = None
+    status: str | None = None
+    type: str | None = None
+    supplier: IdOnly | None = None
+    currency: CodeOnly | None = None
+    start_date: LocalDate | None = None
+    end_date: LocalDate | None = None
+    term_type: str | None = None
+    payment_term: Coded | None = None
+    minimum_value: Money | None = None
+    maximum_value: Money | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class OrderLine(Record):
+    """A line of a purchase order. `line_num` is text in Coupa."""
+
+    id: Identifier
+    line_num: str | None = None
+    type: str | None = None
+    description: str | None = None
+    quantity: Money | None = None
+    price: Money | None = None
+    total: Money | None = None
+    received: Money | None = None
+    invoiced: Money | None = None
+    status: str | None = None
+    commodity: Named | None = None
+    account: Account | None = None
+    need_by_date: LocalDate | None = None
+
+
+class PurchaseOrder(Record):
+    """A purchase order with its lines."""
+
+    id: Identifier
+    po_number: str | None = None
+    status: str | None = None
+    version: Whole | None = None
+    supplier: IdOnly | None = None
+    currency: CodeOnly | None = None
+    payment_term: Coded | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+    order_lines: Annotated[tuple[OrderLine, ...], _ABSENT_IS_EMPTY] = ()
+    custom_fields: CustomFields | None = None
+
+
+class Receipt(Record):
+    """A receiving transaction."""
+
+    id: Identifier
+    type: str | None = None
+    status: str | None = None
+    transaction_date: LocalDate | None = None
+    quantity: Money | None = None
+    price: Money | None = None
+    total: Money | None = None
+    currency: CodeOnly | None = None
+    order_line: IdOnly | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class Approval(Record):
+    """One step of an approval chain."""
+
+    id: Identifier
+    approvable_type: str | None = None
+    approvable_id: Identifier | None = None
+    position: Whole | None = None
+    status: str | None = None
+    type: str | None = None
+    approver: Person | None = None
+    approved_by: IdOnly | None = None
+    approval_date: AwareDatetime | None = None
+    note: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class InvoiceLine(Record):
+    """A line of an invoice."""
+
+    id: Identifier
+    line_num: Whole | None = None
+    type: str | None = None
+    description: str | None = None
+    quantity: Money | None = None
+    price: Money | None = None
+    total: Money | None = None
+    tax_amount: Money | None = None
+    commodity: Named | None = None
+    po_number: str | None = None
+    order_line_id: Identifier | None = None
+    account: Account | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class InvoicePayment(Record):
+    """A payment recorded on an invoice; negative where a credit note is netted."""
+
+    id: Identifier
+    amount_paid: Money
+    payment_date: LocalDate
+    notes: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class Invoice(Record):
+    """An invoice or credit note with its lines, payments and approvals."""
+
+    id: Identifier
+    invoice_number: str | None = None
+    status: str
+    document_type: str | None = None
+    is_credit_note: bool | None = None
+    supplier: IdOnly | None = None
+    account_type: AccountType | None = None
+    currency: CodeOnly | None = None
+    payment_term: Coded | None = None
+    contract: IdOnly | None = None
+    invoice_date: LocalDate | None = None
+    date_received: AwareDatetime | None = None
+    net_due_date: LocalDate | None = None
+    discount_due_date: LocalDate | None = None
+    gross_total: Money | None = None
+    total_with_taxes: Money | None = None
+    tax_amount: Money | None = None
+    shipping_amount: Money | None = None
+    handling_amount: Money | None = None
+    misc_amount: Money | None = None
+    discount_percent: Percent | None = None
+    discount_amount: Money | None = None
+    paid: bool | None = None
+    payment_date: LocalDate | None = None
+    payment_channel: str | None = None
+    channel: str | None = None
+    coupa_accelerate_status: str | None = None
+    original_invoice_number: str | None = None
+    line_count: Whole | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    invoice_lines: Annotated[tuple[InvoiceLine, ...], _ABSENT_IS_EMPTY] = ()
+    payments: Annotated[tuple[InvoicePayment, ...], _ABSENT_IS_EMPTY] = ()
+    approvals: Annotated[tuple[Approval, ...], _ABSENT_IS_EMPTY] = ()
+    custom_fields: CustomFields | None = None
+
+    @property
+    def credit_note(self) -> bool:
+        """Coupa's own flag where it is sent, else the document type."""
+        return self.document_type == "Credit Note" if self.is_credit_note is None else self.is_credit_note
+
+    @model_validator(mode="after")
+    def _counted_documents_are_complete(self) -> Self:
+        """A document that counts must have what it is counted by: a silent null would be a wrong total."""
+        if self.status in UNFINISHED:
+            return self
+        needed = {
+            "supplier.id": self.supplier and self.supplier.id,
+            "currency.code": self.currency and self.currency.code,
+            "total-with-taxes": self.total_with_taxes,
+            "invoice-date": self.invoice_date,
+        }
+        for field, value in needed.items():
+            if value is None:
+                raise _problem(field, f"missing on a document with status {self.status!r}")
+        return self
+
+
+class PaymentDetail(Record):
+    """What a Coupa Pay payment settles; `discount_total` is the discount taken with it."""
+
+    id: Identifier
+    source_transaction_id: Identifier | None = None
+    source_transaction_type: str | None = None
+    source_transaction_reference: str | None = None
+    transaction_total: Money | None = None
+    discount_total: Money | None = None
+    adjustment_total: Money | None = None
+    payment_total: Money | None = None
+    currency: CodeOnly | None = None
+
+
+class CoupaPayPayment(Record):
+    """A payment made through Coupa Pay."""
+
+    id: Identifier
+    status: str
+    payment_batch_id: Identifier | None = None
+    payee: IdOnly | None = None
+    pay_from_currency: CodeOnly | None = None
+    pay_to_currency: CodeOnly | None = None
+    pay_from_total: Money | None = None
+    pay_to_total: Money | None = None
+    requested_execution_date: LocalDate | None = None
+    released_at: AwareDatetime | None = None
+    legal_entity_name: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+    payment_details: Annotated[tuple[PaymentDetail, ...], _ABSENT_IS_EMPTY] = ()
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def parse_record(record_type: type[RecordT], value: object) -> RecordT:
+    """The typed record of one decoded JSON value; raises RejectedRecordError with the first offending field."""
+    if not isinstance(value, dict):
+        raise RejectedRecordError("(record)", f"{type(value).__name__} where an object is expected")
+    try:
+        return record_type.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        context: Mapping[str, object] = first.get("ctx", {})
+        field = str(context.get("field") or ".".join(str(part) for part in first["loc"]) or "(record)")
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise RejectedRecordError(field, first["msg"][:1].lower() + first["msg"][1:] + more) from None
+
+
+def custom_flag(custom_fields: CustomFields | None, name: str) -> bool | None:
+    """A yes/no custom field by its hyphenated name: booleans, text, or a lookup value with a name; None when absent."""
+    value = (custom_fields or {}).get(name, (custom_fields or {}).get(name.replace("-", "_")))
+    if isinstance(value, dict):
+        value = value.get("name")
+    if value is None or value == "":
+        return None
+    flag = _FLAGS.get(str(value).strip().lower())
+    if flag is None:
+        raise _problem(f"custom-fields.{name}", "neither yes nor no")
+    return flag
+
+
+_FLAGS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("true", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "0"), False),
+}
+
+
+def _problem(field: str, problem: str) -> PydanticCustomError:
+    """A validation error that names Coupa's field although it is found after the whole record was read."""
+    return PydanticCustomError("record", "{problem}", {"field": field, "problem": problem})
+
+
+def projection(record_type: type[Record]) -> list[Any]:
+    """The value of Coupa's `fields` parameter for a record type: names with underscores, links as `{name: [...]}`."""
+    names: list[Any] = []
+    for name, field in record_type.model_fields.items():
+        nested = _nested_record(field.annotation)
+        if name == "custom_fields":
+            names.append({name: {}})
+        elif nested is not None:
+            names.append({name: projection(nested)})
+        else:
+            names.append(name)
+    return names
+
+
+def projection_text(record_type: type[Record]) -> str:
+    """`projection` as the compact JSON that goes into the address."""
+    return json.dumps(projection(record_type), separators=(",", ":"))
+
+
+def _nested_record(annotation: Any) -> type[Record] | None:
+    """The record type inside `X`, `X | None` or `tuple[X, ...]`, if it is one."""
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return annotation
+    if typing.get_origin(annotation) in {types.UnionType, typing.Union, tuple}:
+        for argument in typing.get_args(annotation):
+            nested = _nested_record(argument)
+            if nested is not None:
+                return nested
+    return None

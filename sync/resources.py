@@ -1,0 +1,167 @@
+"""The mirrored resources as a table of constants: a new resource is a row here, not a branch in code.
+
+The keys of a record, and so the `fields` that are asked for, come from its record type; its columns from its table.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from sync import records, schema
+
+
+class Reading(Enum):
+    """How a resource is kept up to date."""
+
+    INCREMENTAL = "incremental"
+    FULL_RELOAD = "full reload"
+
+
+@dataclass(frozen=True)
+class Child:
+    """A list inside a record whose rows have a table of their own and are replaced with their parent.
+
+    `parent_type` is set where the child's rows also arrive through a resource of their own (approvals): then a row is
+    only replaced or removed by a version that is not older, and only rows of that parent type are touched.
+    """
+
+    attribute: str
+    table: schema.Table
+    parent_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One list of Coupa's API and where it goes.
+
+    `looks_back` limits the first reading to the look-back period; `money` and `status` are the columns whose sums and
+    groups a reconciliation compares.
+    """
+
+    name: str
+    path: str
+    scope: str
+    record: type[records.Record]
+    table: schema.Table
+    children: tuple[Child, ...] = ()
+    reading: Reading = Reading.INCREMENTAL
+    looks_back: bool = False
+    money: str | None = None
+    status: str | None = None
+
+    @property
+    def fields(self) -> str:
+        """The value of the `fields` parameter."""
+        return records.projection_text(self.record)
+
+    @property
+    def tables(self) -> tuple[schema.Table, ...]:
+        """The resource's own table, then its children's."""
+        return (self.table, *(child.table for child in self.children))
+
+
+RESOURCES: Final[tuple[Resource, ...]] = (
+    Resource(
+        name="invoices",
+        path="/api/invoices",
+        scope="core.invoice.read",
+        record=records.Invoice,
+        table=schema.INVOICES,
+        children=(
+            Child("invoice_lines", schema.INVOICE_LINES),
+            Child("payments", schema.INVOICE_PAYMENTS),
+            Child("approvals", schema.APPROVALS, parent_type="InvoiceHeader"),
+        ),
+        looks_back=True,
+        money="total_with_taxes",
+        status="status",
+    ),
+    Resource(
+        name="approvals",
+        path="/api/approvals",
+        scope="core.approval.read",
+        record=records.Approval,
+        table=schema.APPROVALS,
+        looks_back=True,
+        status="status",
+    ),
+    Resource(
+        name="purchase_orders",
+        path="/api/purchase_orders",
+        scope="core.purchase_order.read",
+        record=records.PurchaseOrder,
+        table=schema.PURCHASE_ORDERS,
+        children=(Child("order_lines", schema.PURCHASE_ORDER_LINES),),
+        looks_back=True,
+        status="status",
+    ),
+    Resource(
+        name="receiving_transactions",
+        path="/api/receiving_transactions",
+        scope="core.inventory.receiving.read",
+        record=records.Receipt,
+        table=schema.RECEIVING_TRANSACTIONS,
+        looks_back=True,
+        money="total",
+        status="status",
+    ),
+    Resource(
+        name="coupa_pay_payments",
+        path="/api/coupa_pay/payments",
+        scope="core.pay.payments.read",
+        record=records.CoupaPayPayment,
+        table=schema.COUPA_PAY_PAYMENTS,
+        children=(Child("payment_details", schema.COUPA_PAY_PAYMENT_DETAILS),),
+        looks_back=True,
+        money="pay_from_total",
+        status="status",
+    ),
+    Resource(
+        name="suppliers",
+        path="/api/suppliers",
+        scope="core.supplier.read",
+        record=records.Supplier,
+        table=schema.SUPPLIERS,
+        status="status",
+    ),
+    Resource(
+        name="contracts",
+        path="/api/contracts",
+        scope="core.contract.read",
+        record=records.Contract,
+        table=schema.CONTRACTS,
+        status="status",
+    ),
+    Resource(
+        name="exchange_rates",
+        path="/api/exchange_rates",
+        scope="core.common.read",
+        record=records.ExchangeRate,
+        table=schema.EXCHANGE_RATES,
+    ),
+    Resource(
+        name="users",
+        path="/api/users",
+        scope="core.user.read",
+        record=records.User,
+        table=schema.USERS,
+    ),
+    Resource(
+        name="payment_terms",
+        path="/api/payment_terms",
+        scope="core.common.read",
+        record=records.PaymentTerm,
+        table=schema.PAYMENT_TERMS,
+        reading=Reading.FULL_RELOAD,
+    ),
+    Resource(
+        name="currencies",
+        path="/api/currencies",
+        scope="core.common.read",
+        record=records.Currency,
+        table=schema.CURRENCIES,
+        reading=Reading.FULL_RELOAD,
+    ),
+)
+
+BY_NAME: Final = {resource.name: resource for resource in RESOURCES}

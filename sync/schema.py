@@ -1,0 +1,481 @@
+"""The mirror's tables as data: columns, DuckDB types, and where in a record each value comes from.
+
+`source` is a dotted path into the typed record; `^` starts at the parent record of a child; "" means that the sync
+itself writes the column. A DATE column read from an aware time takes the date part in the time's own offset, which is
+how Coupa writes local dates. Changes of the layout are numbered in MIGRATIONS; a file newer than this program is
+refused.
+"""
+
+import datetime as dt
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+MONEY: Final = "DECIMAL(32,4)"
+RATE: Final = "DECIMAL(30,9)"
+PERCENT: Final = "DECIMAL(9,4)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its DuckDB type, and the path of its value in the record."""
+
+    name: str
+    type: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the mirror. `parent_key` is the column by which a child's rows are replaced with their parent."""
+
+    name: str
+    columns: tuple[Column, ...]
+    parent_key: str | None = None
+
+    def has(self, name: str) -> bool:
+        """Whether the table has a column of that name."""
+        return any(column.name == name for column in self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(column.name for column in self.columns)
+
+    def ddl(self) -> str:
+        """The statement that creates the table."""
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
+        return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({columns})'
+
+
+def _columns(*lines: str) -> tuple[Column, ...]:
+    """Columns from lines `name TYPE [source]`; the source is the column's name unless said; `-` means none."""
+    columns = []
+    for line in lines:
+        name, kind, *source = line.split()
+        path = source[0] if source else name
+        columns.append(Column(name, _TYPES.get(kind, kind), "" if path == "-" else path))
+    return tuple(columns)
+
+
+_TYPES: Final = {"TEXT": "VARCHAR", "MONEY": MONEY, "RATE": RATE, "PERCENT": PERCENT}
+_TIMES: Final = ("created_at TIMESTAMPTZ", "updated_at TIMESTAMPTZ")
+_RAW: Final = "raw JSON @raw"
+
+CURRENCIES: Final = Table("currencies", _columns("id BIGINT", "code TEXT", "decimals INTEGER", _RAW))
+
+EXCHANGE_RATES: Final = Table(
+    "exchange_rates",
+    _columns(
+        "id BIGINT",
+        "from_currency TEXT from_currency.code",
+        "to_currency TEXT to_currency.code",
+        "rate RATE",
+        "rate_date DATE",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+PAYMENT_TERMS: Final = Table(
+    "payment_terms",
+    _columns(
+        "id BIGINT",
+        "code TEXT",
+        "description TEXT",
+        "type TEXT",
+        "active BOOLEAN",
+        "days_for_net_payment INTEGER",
+        "days_for_discount_payment INTEGER",
+        "discount_rate PERCENT",
+        "net_cutoff_day INTEGER",
+        "net_due_month INTEGER",
+        "net_due_day INTEGER",
+        "discount_cutoff_day INTEGER",
+        "discount_due_month INTEGER",
+        "discount_due_day INTEGER",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+USERS: Final = Table(
+    "users",
+    _columns(
+        "id BIGINT",
+        "login TEXT",
+        "fullname TEXT",
+        "email TEXT",
+        "employee_number TEXT",
+        "active BOOLEAN",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+SUPPLIERS: Final = Table(
+    "suppliers",
+    _columns(
+        "id BIGINT",
+        "name TEXT",
+        "display_name TEXT",
+        "number TEXT",
+        "status TEXT",
+        "on_hold BOOLEAN",
+        "one_time_supplier BOOLEAN",
+        "parent_id BIGINT parent.id",
+        "parent_name TEXT parent.name",
+        "commodity_id BIGINT commodity.id",
+        "commodity_name TEXT commodity.name",
+        "country_code TEXT primary_address.country.code",
+        "payment_term_id BIGINT payment_term.id",
+        "payment_term_code TEXT payment_term.code",
+        "payment_method TEXT",
+        "invoice_matching_level TEXT",
+        "tax_id TEXT",
+        "whitelist_dd BOOLEAN",
+        "do_not_accelerate BOOLEAN",
+        "is_intercompany BOOLEAN",
+        "is_small_supplier BOOLEAN",
+        *_TIMES,
+        "custom_fields JSON",
+        _RAW,
+    ),
+)
+
+CONTRACTS: Final = Table(
+    "contracts",
+    _columns(
+        "id BIGINT",
+        "number TEXT",
+        "name TEXT",
+        "status TEXT",
+        "type TEXT",
+        "supplier_id BIGINT supplier.id",
+        "currency_code TEXT currency.code",
+        "start_date DATE",
+        "end_date DATE",
+        "term_type TEXT",
+        "payment_term_id BIGINT payment_term.id",
+        "payment_term_code TEXT payment_term.code",
+        "minimum_value MONEY",
+        "maximum_value MONEY",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+PURCHASE_ORDERS: Final = Table(
+    "purchase_orders",
+    _columns(
+        "id BIGINT",
+        "po_number TEXT",
+        "status TEXT",
+        "version INTEGER",
+        "supplier_id BIGINT supplier.id",
+        "currency_code TEXT currency.code",
+        "payment_term_id BIGINT payment_term.id",
+        "payment_term_code TEXT payment_term.code",
+        "created_date DATE created_at",
+        *_TIMES,
+        "custom_fields JSON",
+        _RAW,
+    ),
+)
+
+PURCHASE_ORDER_LINES: Final = Table(
+    "purchase_order_lines",
+    _columns(
+        "id BIGINT",
+        "purchase_order_id BIGINT ^id",
+        "line_num TEXT",
+        "type TEXT",
+        "description TEXT",
+        "quantity MONEY",
+        "price MONEY",
+        "total MONEY",
+        "received MONEY",
+        "invoiced MONEY",
+        "status TEXT",
+        "commodity_id BIGINT commodity.id",
+        "commodity_name TEXT commodity.name",
+        "account_code TEXT account.code",
+        "need_by_date DATE",
+    ),
+    parent_key="purchase_order_id",
+)
+
+RECEIVING_TRANSACTIONS: Final = Table(
+    "receiving_transactions",
+    _columns(
+        "id BIGINT",
+        "type TEXT",
+        "status TEXT",
+        "transaction_date DATE",
+        "quantity MONEY",
+        "price MONEY",
+        "total MONEY",
+        "currency_code TEXT currency.code",
+        "order_line_id BIGINT order_line.id",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+INVOICES: Final = Table(
+    "invoices",
+    _columns(
+        "id BIGINT",
+        "invoice_number TEXT",
+        "status TEXT",
+        "document_type TEXT",
+        "is_credit_note BOOLEAN credit_note",
+        "supplier_id BIGINT supplier.id",
+        "account_type_id BIGINT account_type.id",
+        "account_type_name TEXT account_type.name",
+        "legal_entity_name TEXT account_type.legal_entity_name",
+        "entity_country_code TEXT account_type.primary_address.country.code",
+        "currency_code TEXT currency.code",
+        "payment_term_id BIGINT payment_term.id",
+        "payment_term_code TEXT payment_term.code",
+        "contract_id BIGINT contract.id",
+        "invoice_date DATE",
+        "received_at TIMESTAMPTZ date_received",
+        "received_date DATE date_received",
+        "net_due_date DATE",
+        "discount_due_date DATE",
+        "gross_total MONEY",
+        "total_with_taxes MONEY",
+        "tax_amount MONEY",
+        "shipping_amount MONEY",
+        "handling_amount MONEY",
+        "misc_amount MONEY",
+        "discount_percent PERCENT",
+        "discount_amount MONEY",
+        "paid BOOLEAN",
+        "payment_date DATE",
+        "payment_channel TEXT",
+        "channel TEXT",
+        "coupa_accelerate_status TEXT",
+        "original_invoice_number TEXT",
+        "line_count INTEGER",
+        "created_at TIMESTAMPTZ",
+        "created_date DATE created_at",
+        "updated_at TIMESTAMPTZ",
+        "custom_fields JSON",
+        _RAW,
+    ),
+)
+
+INVOICE_LINES: Final = Table(
+    "invoice_lines",
+    _columns(
+        "id BIGINT",
+        "invoice_id BIGINT ^id",
+        "line_num INTEGER",
+        "type TEXT",
+        "description TEXT",
+        "quantity MONEY",
+        "price MONEY",
+        "total MONEY",
+        "tax_amount MONEY",
+        "commodity_id BIGINT commodity.id",
+        "commodity_name TEXT commodity.name",
+        "po_number TEXT",
+        "order_line_id BIGINT",
+        "account_code TEXT account.code",
+        "account_name TEXT account.name",
+        *_TIMES,
+    ),
+    parent_key="invoice_id",
+)
+
+INVOICE_PAYMENTS: Final = Table(
+    "invoice_payments",
+    _columns("id BIGINT", "invoice_id BIGINT ^id", "amount_paid MONEY", "payment_date DATE", "notes TEXT", *_TIMES),
+    parent_key="invoice_id",
+)
+
+APPROVALS: Final = Table(
+    "approvals",
+    _columns(
+        "id BIGINT",
+        "approvable_type TEXT",
+        "approvable_id BIGINT",
+        "position INTEGER",
+        "status TEXT",
+        "type TEXT",
+        "approver_id BIGINT approver.id",
+        "approver_login TEXT approver.login",
+        "approved_by_id BIGINT approved_by.id",
+        "approval_at TIMESTAMPTZ approval_date",
+        "approval_date DATE approval_date",
+        "note TEXT",
+        "created_at TIMESTAMPTZ",
+        "created_date DATE created_at",
+        "updated_at TIMESTAMPTZ",
+        _RAW,
+    ),
+    parent_key="approvable_id",
+)
+
+COUPA_PAY_PAYMENTS: Final = Table(
+    "coupa_pay_payments",
+    _columns(
+        "id BIGINT",
+        "status TEXT",
+        "payment_batch_id BIGINT",
+        "payee_id BIGINT payee.id",
+        "pay_from_currency TEXT pay_from_currency.code",
+        "pay_to_currency TEXT pay_to_currency.code",
+        "pay_from_total MONEY",
+        "pay_to_total MONEY",
+        "requested_execution_date DATE",
+        "released_at TIMESTAMPTZ",
+        "released_date DATE released_at",
+        "legal_entity_name TEXT",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+COUPA_PAY_PAYMENT_DETAILS: Final = Table(
+    "coupa_pay_payment_details",
+    _columns(
+        "id BIGINT",
+        "payment_id BIGINT ^id",
+        "source_transaction_id BIGINT",
+        "source_transaction_type TEXT",
+        "source_transaction_reference TEXT",
+        "transaction_total MONEY",
+        "discount_total MONEY",
+        "adjustment_total MONEY",
+        "payment_total MONEY",
+        "currency_code TEXT currency.code",
+    ),
+    parent_key="payment_id",
+)
+
+COUPA_TABLES: Final = (
+    CURRENCIES,
+    EXCHANGE_RATES,
+    PAYMENT_TERMS,
+    USERS,
+    SUPPLIERS,
+    CONTRACTS,
+    PURCHASE_ORDERS,
+    PURCHASE_ORDER_LINES,
+    RECEIVING_TRANSACTIONS,
+    INVOICES,
+    INVOICE_LINES,
+    INVOICE_PAYMENTS,
+    APPROVALS,
+    COUPA_PAY_PAYMENTS,
+    COUPA_PAY_PAYMENT_DETAILS,
+)
+
+REJECTED_RECORDS: Final = Table(
+    "rejected_records",
+    _columns(
+        "resource TEXT",
+        "record_id BIGINT",
+        "field TEXT",
+        "problem TEXT",
+        "raw TEXT",
+        "run_id TEXT",
+        "rejected_at TIMESTAMPTZ",
+    ),
+)
+
+OWN_TABLES: Final = (
+    Table(
+        "mirror_manifest",
+        _columns(
+            "mirror_version TEXT -",
+            "published_at TIMESTAMPTZ -",
+            "data_as_of TIMESTAMPTZ -",
+            "company_time_zone TEXT -",
+            "source TEXT -",
+            "schema_version INTEGER -",
+        ),
+    ),
+    Table(
+        "sync_bookmarks",
+        _columns(
+            "resource TEXT -",
+            "last_id BIGINT -",
+            "updated_through TIMESTAMPTZ -",
+            "synced_at TIMESTAMPTZ -",
+            "row_count BIGINT -",
+            "window_from TIMESTAMPTZ -",
+            "window_to TIMESTAMPTZ -",
+        ),
+    ),
+    Table(
+        "sync_runs",
+        _columns(
+            "run_id TEXT -",
+            "started_at TIMESTAMPTZ -",
+            "finished_at TIMESTAMPTZ -",
+            "resource TEXT -",
+            "records_read BIGINT -",
+            "records_changed BIGINT -",
+            "pages BIGINT -",
+        ),
+    ),
+    REJECTED_RECORDS,
+    Table("countries", _columns("code TEXT -", "name TEXT -", "region TEXT -")),
+    Table("sync_source", _columns("source TEXT -", "schema_version INTEGER -")),
+)
+
+# One entry per version of the layout; entry 0 makes version 1. Append only.
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),)
+SCHEMA_VERSION: Final = len(MIGRATIONS)
+
+Value = Callable[[Any, Any, str | None], object]
+
+
+def row_maker(table: Table) -> Callable[[Any, Any, str | None], dict[str, object]]:
+    """A function (record, parent, raw) -> row of `table`, with every path of the table looked up once."""
+    makers = [(column.name, _value(column)) for column in table.columns]
+
+    def make(record: Any, parent: Any, raw: str | None) -> dict[str, object]:
+        return {name: value(record, parent, raw) for name, value in makers}
+
+    return make
+
+
+def _value(column: Column) -> Value:
+    """How one column's value is fetched."""
+    if column.source == "@raw":
+        return lambda _record, _parent, raw: raw
+    if column.source.startswith("^"):
+        from_parent = operator.attrgetter(column.source[1:])
+        return lambda _record, parent, _raw: from_parent(parent)
+    fetch = _path(column.source.split("."))
+    if column.type == "DATE":
+        return lambda record, _parent, _raw: _date_of(fetch(record))
+    return lambda record, _parent, _raw: fetch(record)
+
+
+def _path(steps: Iterable[str]) -> Callable[[Any], Any]:
+    """A dotted path that ends at the first None."""
+    first, *rest = (operator.attrgetter(step) for step in steps)
+    if not rest:
+        return first
+
+    def fetch(record: Any) -> Any:
+        value = first(record)
+        for step in rest:
+            if value is None:
+                return None
+            value = step(value)
+        return value
+
+    return fetch
+
+
+def _date_of(value: dt.date | dt.datetime | None) -> dt.date | None:
+    """The date of a time in its own offset; dates stay as they are."""
+    return value.date() if isinstance(value, dt.datetime) else value

@@ -1,0 +1,100 @@
+"""Bookmarks: how far each resource has been read, kept in the mirror beside the rows they speak of.
+
+A bookmark with `window_to` has a window in progress: it goes on after `last_id`. Without one, everything that changed
+before `updated_through` is in the mirror.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from sync.pagination import Window
+from sync.resources import Reading, Resource
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """How far a resource has been read; all times aware."""
+
+    resource: str
+    last_id: int | None = None
+    updated_through: dt.datetime | None = None
+    synced_at: dt.datetime | None = None
+    row_count: int = 0
+    window_from: dt.datetime | None = None
+    window_to: dt.datetime | None = None
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a window was begun and not finished."""
+        return self.window_to is not None
+
+    def advanced(self, last_id: int, at: dt.datetime) -> "Bookmark":
+        """The bookmark after a batch that ends with `last_id`."""
+        return replace(self, last_id=last_id, synced_at=at)
+
+    def finished(self, at: dt.datetime) -> "Bookmark":
+        """The bookmark after the last page of its window."""
+        return replace(
+            self, last_id=None, updated_through=self.window_to, synced_at=at, window_from=None, window_to=None
+        )
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How far back to read: the start of the look-back period (None: everything) and the overlap of two windows."""
+
+    look_back_start: dt.datetime | None
+    overlap: dt.timedelta
+
+
+def begin(bookmark: Bookmark, resource: Resource, depth: Depth, now: dt.datetime) -> Bookmark:
+    """The bookmark with a window up to `now` begun; a window in progress is gone on with.
+
+    The first window reaches back to the start of the look-back period, later ones to where the last one ended, less
+    the overlap: Coupa may show a change late.
+    """
+    if bookmark.in_progress and resource.reading is Reading.INCREMENTAL:
+        return bookmark
+    since: dt.datetime | None = None
+    if resource.reading is Reading.INCREMENTAL:
+        if bookmark.updated_through is not None:
+            since = bookmark.updated_through - depth.overlap
+        elif resource.looks_back:
+            since = depth.look_back_start
+    return replace(bookmark, last_id=0, window_from=since, window_to=now)
+
+
+def window(bookmark: Bookmark) -> Window:
+    """The query window of a bookmark in progress.
+
+    The first reading has no upper bound: a record changed while it runs would else be missing until the next run.
+    """
+    before = bookmark.window_to if bookmark.updated_through is not None else None
+    return Window(since=bookmark.window_from, before=before)
+
+
+def load(connection: duckdb.DuckDBPyConnection) -> dict[str, Bookmark]:
+    """All bookmarks by resource name."""
+    rows = connection.execute(
+        "SELECT resource, last_id, updated_through, synced_at, row_count, window_from, window_to FROM sync_bookmarks",
+    ).fetchall()
+    return {row[0]: Bookmark(*row) for row in rows}
+
+
+def save(connection: duckdb.DuckDBPyConnection, bookmark: Bookmark) -> None:
+    """Writes a bookmark, in the caller's transaction."""
+    connection.execute("DELETE FROM sync_bookmarks WHERE resource = ?", [bookmark.resource])
+    connection.execute(
+        "INSERT INTO sync_bookmarks VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            bookmark.resource,
+            bookmark.last_id,
+            bookmark.updated_through,
+            bookmark.synced_at,
+            bookmark.row_count,
+            bookmark.window_from,
+            bookmark.window_to,
+        ],
+    )
