@@ -14,15 +14,17 @@ from sqlglot import exp
 
 from semantic_layer.fragments import (
     Bindings,
-    bind,
     comma,
     condition,
     entities_of,
+    entity_body,
     group_value,
     literal,
     on_entity,
     parse,
+    render,
     source,
+    tables_of,
     with_dependencies,
 )
 from semantic_layer.model import Metric, SemanticModel
@@ -78,8 +80,7 @@ class _PartContext:
     def bindings(self) -> Bindings:
         q = self.query
         as_of = "spine.as_of" if self.dimensional_time else literal(q.as_of)
-        currency = q.currency if q.currency != "document" else "USD"
-        return Bindings(currency, q.calendar.data_date, as_of)
+        return Bindings(q.reporting_currency, q.calendar.data_date, as_of)
 
     @property
     def needs_closing_rate(self) -> bool:
@@ -351,7 +352,7 @@ def _formula(metric: Metric, query: ResolvedQuery) -> str:
     tree = parse(metric.formula).transform(swap)
     for division in list(tree.find_all(exp.Div)):
         division.set("expression", exp.func("NULLIF", division.expression.copy(), exp.Literal.number(0)))
-    return tree.sql("duckdb")
+    return render(tree)
 
 
 def _having(query: ResolvedQuery) -> str:
@@ -392,14 +393,13 @@ def _order_key(name: Grain | str, descending: bool, query: ResolvedQuery) -> str
 
 
 def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final: str) -> str:
-    """Entities first, then our CTEs, then the final select; rendered from the tree, so that what is shown is what runs."""
-    used = {t.name for _, body in ctes for t in parse(body).find_all(exp.Table)} & set(model.entities)
-    currency = query.currency if query.currency != "document" else "USD"
-    bindings = Bindings(currency, query.calendar.data_date, literal(query.as_of))
+    """Entities first, then our CTEs, then the final select. The guard parses it and renders what runs and is shown."""
+    bodies = frozenset[str]().union(*(tables_of(body) for _, body in ctes))
+    bindings = Bindings(query.reporting_currency, query.calendar.data_date, literal(query.as_of))
     entities = [
-        (name, bind(parse(model.entities[name].sql), bindings).sql("duckdb")) for name in with_dependencies(model, used)
+        (name, entity_body(model.entities[name].sql, bindings))
+        for name in with_dependencies(model, bodies & set(model.entities))
     ]
-    uses_spine = any(t.name == "spine" for name, body in ctes for t in parse(body).find_all(exp.Table))
-    kept = [cte for cte in ctes if cte[0] != "spine" or uses_spine]
+    kept = [cte for cte in ctes if cte[0] != "spine" or "spine" in bodies]
     text = ", ".join(f"{name} AS ({body})" for name, body in [*entities, *kept])
-    return parse(f"WITH {text} {final}").sql("duckdb", pretty=True)
+    return f"WITH {text} {final}"

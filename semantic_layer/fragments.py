@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -48,13 +49,19 @@ def parse(sql: str) -> exp.Expression:
         raise CompilationError(f"This SQL of the model does not parse: {sql}") from error
 
 
+def render(tree: exp.Expression) -> str:
+    """The tree as DuckDB text on one line. The tree is ours alone, so nothing is copied first."""
+    return tree.sql("duckdb", copy=False)
+
+
+@lru_cache(maxsize=4096)
 def on_entity(expression: str, entity: str, bindings: Bindings) -> str:
     """The expression with bare columns put on `entity` and placeholders bound."""
     tree = parse(expression)
     for column in list(tree.find_all(exp.Column)):
         if not column.table:
             column.set("table", exp.to_identifier(entity))
-    return bind(tree, bindings).sql("duckdb")
+    return render(bind(tree, bindings))
 
 
 def bind(tree: exp.Expression, bindings: Bindings) -> exp.Expression:
@@ -73,7 +80,7 @@ def bind(tree: exp.Expression, bindings: Bindings) -> exp.Expression:
             return parse(bound)
         return node
 
-    return tree.transform(replace)
+    return tree.transform(replace, copy=False)
 
 
 def group_value(dimension: Dimension, bindings: Bindings) -> str:
@@ -126,9 +133,24 @@ def source(model: SemanticModel, root: str, others: Iterable[str]) -> str:
 
 def entities_of(*expressions: str) -> frozenset[str]:
     """The entities (table qualifiers) that expressions refer to."""
-    return frozenset(
-        column.table for text in expressions for column in parse(text).find_all(exp.Column) if column.table
-    )
+    return frozenset[str]().union(*(_qualifiers(text) for text in expressions))
+
+
+@lru_cache(maxsize=4096)
+def _qualifiers(expression: str) -> frozenset[str]:
+    return frozenset(column.table for column in parse(expression).find_all(exp.Column) if column.table)
+
+
+@lru_cache(maxsize=512)
+def tables_of(body: str) -> frozenset[str]:
+    """The names of the tables that a query reads."""
+    return frozenset(table.name for table in parse(body).find_all(exp.Table))
+
+
+@lru_cache(maxsize=256)
+def entity_body(sql: str, bindings: Bindings) -> str:
+    """An entity's query with its placeholders bound."""
+    return render(bind(parse(sql), bindings))
 
 
 def with_dependencies(model: SemanticModel, names: Iterable[str]) -> tuple[str, ...]:

@@ -92,7 +92,8 @@ class SemanticLayer:
 
     def explain(self, query: MetricQuery) -> tuple[str, ...]:
         """The statements that would run."""
-        return self._statements(self._resolve(query, self.mirror.snapshot()))
+        snapshot = self.mirror.snapshot()
+        return self._statements(self._resolve(query, snapshot), snapshot)
 
     def records(self, query: RecordQuery) -> RecordSet:
         """Rows of one entity, as the metrics see them."""
@@ -120,11 +121,14 @@ class SemanticLayer:
             )
         return resolved
 
-    def _statements(self, query: ResolvedQuery) -> tuple[str, ...]:
-        return compile_query(query, self.model), compile_total(query, self.model)
+    def _statements(self, query: ResolvedQuery, snapshot: Snapshot) -> tuple[str, ...]:
+        """The statement of the groups and the one of the whole, as they run."""
+        return tuple(
+            guard(sql, snapshot.tables) for sql in (compile_query(query, self.model), compile_total(query, self.model))
+        )
 
     def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
-        main, total = (guard(sql, snapshot.tables) for sql in self._statements(query))
+        main, total = self._statements(query, snapshot)
         left_out = {
             name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
         }

@@ -7,14 +7,15 @@ from sqlglot import exp
 from semantic_layer.errors import IllegalGroupingError, UnknownNameError
 from semantic_layer.fragments import (
     Bindings,
-    bind,
     comma,
     condition,
     entities_of,
+    entity_body,
     literal,
     on_entity,
     parse,
     source,
+    tables_of,
     with_dependencies,
 )
 from semantic_layer.model import SemanticModel
@@ -72,12 +73,9 @@ def compile_values(dimension: str, model: SemanticModel, calendar: Calendar, rep
 
 def with_entities(body: str, model: SemanticModel, bindings: Bindings) -> str:
     """The statement with a WITH query for each entity that it reads."""
-    used = {table.name for table in parse(body).find_all(exp.Table)} & set(model.entities)
-    ctes = [
-        f"{name} AS ({bind(parse(model.entities[name].sql), bindings).sql('duckdb')})"
-        for name in with_dependencies(model, used)
-    ]
-    return parse(f"WITH {', '.join(ctes)} {body}").sql("duckdb", pretty=True)
+    used = tables_of(body) & set(model.entities)
+    ctes = [f"{name} AS ({entity_body(model.entities[name].sql, bindings)})" for name in with_dependencies(model, used)]
+    return f"WITH {', '.join(ctes)} {body}"
 
 
 def _column(entity: str, name: str, model: SemanticModel, bindings: Bindings) -> str:

@@ -66,7 +66,9 @@ class ResolvedQuery:
     order: tuple[Order, ...]
     limit: int
     currency: str
-    """Reporting currency, or "document"."""
+    """The currency of the amounts, or "document"."""
+    reporting_currency: str
+    """What amounts convert to where a rule needs one currency (filters by amount)."""
     calendar: Calendar
     assumptions: tuple[tuple[str, str, str], ...]
 
@@ -121,6 +123,7 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
             )
     filters = _filters(query, model, metrics)
     parts = _parts(query, model, metrics)
+    currency = _currency(query, metrics, dimensions, filters, reporting_currency)
     period, assumed = _period(query, metrics, parts, calendar, grain)
     return ResolvedQuery(
         query=query,
@@ -135,7 +138,8 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
         having=_having(query, metrics),
         order=_order(query, metrics, dimensions, grain),
         limit=min(query.limit or DEFAULT_LIMIT, DEFAULT_LIMIT),
-        currency=_currency(query, metrics, dimensions, filters, reporting_currency),
+        currency=currency,
+        reporting_currency=reporting_currency if currency == "document" else currency,
         calendar=calendar,
         assumptions=(*assumed, *_assumptions(metrics)),
     )
