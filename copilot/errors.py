@@ -1,5 +1,7 @@
 """Everything that can go wrong in the copilot, grouped by who can put it right.
 
+::
+
     CopilotError                   message: one plain sentence with the way out
     ├── StateStoreError                the operator: the state store cannot be opened, or belongs to a newer version
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     )
     model_base_url: str | None = Field(
         default=None,
-        description="Address of an OpenAI-compatible language model; empty means none, and questions are read by rules.",
+        description="Address of an OpenAI-compatible language model; empty means none: rules read the questions.",
     )
     model_api_key: SecretStr | None = Field(default=None, description="Key for that address. Masked everywhere.")
     model_name: str | None = Field(default=None, description="Name of the model at that address.")

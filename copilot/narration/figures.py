@@ -18,6 +18,9 @@ NOTHING = "\N{EN DASH}"
 """What stands where there is no value."""
 
 MINUS = "-"
+LONGEST_TEXT = 4_000
+"""Vetted text, a definition for example, may be long; names from data were cut when they became cells."""
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_MINOR_UNIT = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"})
 _THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
@@ -120,7 +123,7 @@ def _text(value: Printable, kind: str) -> str:
             return day(date.fromisoformat(value))
         except ValueError:
             return clean(value)
-    return clean(str(value))
+    return clean(str(value), LONGEST_TEXT)
 
 
 def _money(number: Decimal, unit: str, short: bool) -> str:  # noqa: FBT001 (one of a table of formats)

@@ -1,0 +1,339 @@
+"""The command `tenor`: ask in a terminal, open the chat, look at metrics, replay an answer.
+
+Exit codes: 0 answered, 1 an error (one plain sentence on standard error), 2 wrong usage, 3 a question back, 4 refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from copilot.answer import Answer
+from copilot.composition import Turn, compose_definition
+from copilot.errors import CopilotError
+from copilot.evidence import compare, load
+from copilot.planning.plan import Clock, DefinePlan
+from copilot.rendering.terminal import render
+from copilot.settings import PREFIX, Settings
+from copilot.state.store import StateStore
+from semantic_layer.errors import MirrorMissingError, SemanticLayerError, did_you_mean
+from semantic_layer.loader import load_model
+from semantic_layer.model import SemanticModel
+
+EXIT_CODES = {"answered": 0, "clarify": 3, "refused": 4}
+ERROR = 1
+SYNC_FIRST = "There is no mirror at {path}. Run `tenor-sync once` first, or name one with --mirror."
+
+app = typer.Typer(
+    name="tenor",
+    help="Ask a company that buys through Coupa about its working capital.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+MirrorOption = Annotated[
+    Path | None, typer.Option("--mirror", help="The published mirror: folder, pointer or .duckdb file.")
+]
+TodayOption = Annotated[
+    datetime | None,
+    typer.Option("--today", formats=["%Y-%m-%d"], help="Fix the clock to this date, for example 2026-11-22."),
+]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question in plain words.")],
+    *,
+    thread: Annotated[str | None, typer.Option("--thread", help="Go on in this conversation.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON (see `tenor schema`).")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL that ran, too.")] = False,
+    mirror: MirrorOption = None,
+    today: TodayOption = None,
+) -> None:
+    """Ask one question.
+
+    Example: tenor ask "DPO by region, last four quarters"
+
+    Exit code: 0 answered, 1 error, 3 a question back, 4 refused.
+    """
+    from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
+
+    with _plain_errors():
+        engine = Engine.open(_settings(mirror), today=_day(today))
+        try:
+            answer = engine.ask(question, thread=thread)
+        finally:
+            engine.close()
+        _show(answer, as_json=as_json, sql=sql)
+    raise typer.Exit(EXIT_CODES[answer.status])
+
+
+@app.command()
+def chat(
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: PortOption = 8000,
+    mirror: MirrorOption = None,
+    today: TodayOption = None,
+) -> None:
+    """Open the chat page on this machine.
+
+    Example: tenor chat --port 8000
+    """
+    with _plain_errors():
+        settings = _settings(mirror)
+        _require_mirror(settings.mirror)
+        _serve(settings, host, port, _day(today))
+
+
+@app.command()
+def demo(
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: PortOption = 8000,
+    mirror: MirrorOption = None,
+    today: TodayOption = None,
+) -> None:
+    """Open the chat page on the sandbox company, synced first if there is no mirror yet.
+
+    Example: tenor demo --today 2026-11-22
+    """
+    with _plain_errors():
+        settings = _settings(mirror)
+        if not _is_mirror(settings.mirror):
+            _sync_the_sandbox(today)
+        _require_mirror(settings.mirror)
+        _serve(settings, host, port, _day(today))
+
+
+@app.command()
+def metrics(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A metric, or `check` to validate every definition.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List the metrics, explain one, or check the definitions.
+
+    Example: tenor metrics dpo_purchases
+    """
+    with _plain_errors():
+        model = load_model()
+        if name == "check":
+            typer.echo(f"{len(model.metrics)} metrics over {len(model.dimensions)} dimensions are valid.")
+        elif name is None:
+            _list_metrics(model, as_json=as_json)
+        else:
+            _explain_metric(model, name, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of an answer.
+
+    Example: tenor schema > answer.schema.json
+    """
+    typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def replay(
+    evidence_id: Annotated[str, typer.Argument(metavar="ID", help="The evidence id at the foot of an answer.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Run the plan behind an answer again and compare with what was shown.
+
+    Example: tenor replay 5f0c2c0e-0d6e-4b52-9f7a-3f4f6c3f5a10
+
+    Exit code: 0 identical, 1 error or different.
+    """
+    from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
+
+    with _plain_errors():
+        settings = _settings(mirror)
+        with StateStore.open(settings.state_url) as store:
+            pack = load(store, evidence_id)
+        engine = Engine.open(settings, today=pack.today)
+        try:
+            found = compare(pack, engine.replay(pack))
+        finally:
+            engine.close()
+    if as_json:
+        differences = [vars(difference) for difference in found.differences]
+        typer.echo(
+            json.dumps({"identical": found.identical, "same_mirror": found.same_mirror, "differences": differences})
+        )
+    elif found.identical:
+        typer.echo(f"Identical: {pack.question!r} gives the same answer again.")
+    else:
+        why = "on the same mirror: please report this" if found.same_mirror else "because the mirror is newer"
+        typer.echo(f"{len(found.differences)} values differ, {why}.")
+        for difference in found.differences[:20]:
+            typer.echo(f"  {difference.path}: {difference.before} is now {difference.after}")
+    raise typer.Exit(0 if found.identical else ERROR)
+
+
+@app.command()
+def backtest(
+    *,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write every forecast and outcome to this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    mirror: MirrorOption = None,
+    today: TodayOption = None,
+) -> None:
+    """Check past projections against what happened: how often the outcome fell inside the band.
+
+    Example: tenor backtest --csv backtest.csv
+    """
+    from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
+
+    with _plain_errors():
+        engine = Engine.open(_settings(mirror), today=_day(today))
+        try:
+            report = engine.backtest()
+        finally:
+            engine.close()
+        rows = report.records()
+        if csv_file is not None:
+            _write_csv(csv_file, rows)
+        typer.echo(json.dumps(report.summary() | {"rows": rows}, default=str) if as_json else report.sentence())
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app()
+
+
+def schema_text() -> str:
+    """The JSON Schema of an answer, as docs/answer.schema.json holds it."""
+    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Answer.model_json_schema(by_alias=True)}
+    return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what can go wrong into one plain sentence on standard error and exit code 1."""
+    try:
+        yield
+    except MirrorMissingError as error:
+        _fail(f"{error} Run `tenor-sync once` first." if "tenor-sync" not in str(error) else str(error))
+    except (CopilotError, SemanticLayerError) as error:
+        _fail(str(error))
+    except ValidationError as error:
+        _fail(_setting_sentence(error))
+    except (OSError, subprocess.SubprocessError) as error:
+        _fail(f"{error}.")
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(" ".join(sentence.split()), err=True)
+    raise typer.Exit(ERROR)
+
+
+def _setting_sentence(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = f"{PREFIX}{'_'.join(map(str, first['loc'])).upper()}"
+    rule = first["msg"].removeprefix("Value error, ")
+    return f"The setting {name} is not valid: {rule}. Correct it in the environment or in .env."
+
+
+def _settings(mirror: Path | None) -> Settings:
+    return Settings() if mirror is None else Settings(mirror=mirror)
+
+
+def _day(today: datetime | None) -> date | None:
+    return None if today is None else today.date()
+
+
+def _is_mirror(path: Path) -> bool:
+    return path.is_file() or (path / "current.json").is_file()
+
+
+def _require_mirror(path: Path) -> None:
+    if not _is_mirror(path):
+        raise MirrorMissingError(SYNC_FIRST.format(path=path))
+
+
+def _sync_the_sandbox(today: datetime | None) -> None:
+    """Run the sync worker as a process of its own: it is the only one that holds Coupa's credentials."""
+    command = [sys.executable, "-m", "sync", "once", "--demo"]
+    if today is not None:
+        command += ["--today", today.date().isoformat()]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603 (our own module, no shell)
+        raise CopilotError("The sandbox company could not be synced. Run `tenor-sync once --demo` to see why.")
+
+
+def _serve(settings: Settings, host: str, port: int, today: date | None) -> None:
+    from copilot.surfaces.web import serve  # noqa: PLC0415 (importing the page takes seconds)
+
+    with suppress(KeyboardInterrupt):
+        serve(host=host, port=port, mirror=settings.mirror, today=today, announce=typer.echo)
+
+
+def _show(answer: Answer, *, as_json: bool, sql: bool) -> None:
+    if as_json:
+        typer.echo(answer.to_json(indent=2))
+    else:
+        Console(highlight=False).print(render(answer, sql=sql))
+
+
+def _list_metrics(model: SemanticModel, *, as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {"name": m.name, "label": m.label, "unit": m.unit, "definition": m.definition}
+            for m in model.metrics.values()
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    grid = RichTable(box=None, pad_edge=False)
+    for title in ("Name", "Label", "Unit", "Definition"):
+        grid.add_column(title, overflow="fold", no_wrap=title in ("Name", "Unit"))
+    for metric in sorted(model.metrics.values(), key=lambda m: m.name):
+        grid.add_row(*(Text(text) for text in (metric.name, metric.label, metric.unit, metric.definition)))
+    Console(highlight=False).print(grid)
+
+
+def _explain_metric(model: SemanticModel, name: str, *, as_json: bool) -> None:
+    called = {word.lower(): m.name for m in model.metrics.values() for word in (*m.synonyms, m.label)}
+    name = called.get(name.lower(), name)
+    if name not in model.metrics:
+        near = did_you_mean(name, model.metrics)
+        hint = f"Did you mean {', '.join(near)}?" if near else "`tenor metrics` lists them."
+        raise CopilotError(f"There is no metric {name!r}. {hint}")
+    if as_json:
+        typer.echo(model.metrics[name].model_dump_json(indent=2))
+        return
+    today = datetime.now().astimezone().date()
+    turn = Turn(question=name, thread="", clock=Clock(today=today, data_date=today))
+    Console(highlight=False).print(render(compose_definition(turn, DefinePlan(metric=name), model)))
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
