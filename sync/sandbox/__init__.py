@@ -4,6 +4,7 @@ It imitates the read side of Coupa's core API (token, lists, filters, paging, pr
 shares no code with the client that reads it. docs/sandbox.md says what it imitates and what it does not.
 """
 
+from sync.sandbox.company.truths import write_truth
 from sync.sandbox.serving import Address, running, serve
 
-__all__ = ["Address", "running", "serve"]
+__all__ = ["Address", "running", "serve", "write_truth"]

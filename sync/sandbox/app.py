@@ -1,7 +1,7 @@
 """The sandbox as an ASGI application: Coupa's core API over one seeded company.
 
 A request passes, in this order: rate limit, token, fault script, content type, resource, scope, query. Each step that
-refuses raises a Refusal, which is answered in Coupa's error shape.
+refuses raises a RefusalError, which is answered in Coupa's error shape.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from sync.sandbox.access import DEFAULT_CLIENTS, SCOPES, Client, Grant, TokenDesk, TokenRefusal, basic_credentials
 from sync.sandbox.company.company import Company
-from sync.sandbox.errors import Forbidden, NotFound, Refusal, TooManyCalls, Unauthorised
+from sync.sandbox.errors import ForbiddenError, NotFoundError, RefusalError, TooManyCallsError, UnauthorisedError
 from sync.sandbox.faults import Fault, FaultLine, Faults
 from sync.sandbox.projection import render, shape_of
 from sync.sandbox.query import Selector, parse_query
@@ -112,17 +112,19 @@ async def _answer_api(desk: Desk, request: Request) -> Response:
         if "application/json" not in request.headers.get("accept", ""):
             return Response(_XML, status_code=406, media_type="application/xml")
         return _json(_read(desk, grant, request))
-    except Refusal as refusal:
+    except RefusalError as refusal:
         return JSONResponse(refusal.body(), status_code=refusal.status, headers=refusal.headers)
 
 
 def _admit(desk: Desk, request: Request) -> Grant:
     now = desk.clock()
     if desk.bucket is not None and not desk.bucket.admit(now):
-        raise TooManyCalls("api", "Rate limit reached: 25 calls a second and a burst of 20", headers={"Retry-After": "1"})
+        raise TooManyCallsError(
+            "api", "Rate limit reached: 25 calls a second and a burst of 20", headers={"Retry-After": "1"}
+        )
     grant = desk.tokens.grant(request.headers.get("authorization"), now)
     if grant is None:
-        raise Unauthorised("api", "Unauthorized: send a valid token as Authorization: Bearer")
+        raise UnauthorisedError("api", "Unauthorized: send a valid token as Authorization: Bearer")
     return grant
 
 
@@ -141,9 +143,9 @@ def _read(desk: Desk, grant: Grant, request: Request) -> Any:
     resource, record_id = _address(desk, request.path_params["path"])
     table = desk.company.resources[resource]
     if SCOPES[resource] not in grant.scopes:
-        raise Forbidden(table.model, f"Forbidden: the token lacks the scope {SCOPES[resource]}")
+        raise ForbiddenError(table.model, f"Forbidden: the token lacks the scope {SCOPES[resource]}")
     if request.method != "GET":
-        raise NotFound(table.model, f"{request.method} is not imitated by this sandbox, which is read-only")
+        raise NotFoundError(table.model, f"{request.method} is not imitated by this sandbox, which is read-only")
     parameters = list(request.query_params.multi_items())
     shape = shape_of(table, dict(parameters))
     if record_id is None:
@@ -151,19 +153,19 @@ def _read(desk: Desk, grant: Grant, request: Request) -> Any:
         return render(table, rows, shape)
     row = int(np.searchsorted(table.ids, record_id))
     if row == len(table) or int(table.ids[row]) != record_id:
-        raise NotFound(table.model, f"No {table.model} has the id {record_id}")
+        raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")
     return render(table, np.array([row], dtype=np.int64), shape)[0]
 
 
 def _address(desk: Desk, path: str) -> tuple[str, int | None]:
-    """Resource and id of a path below `/api/`; raises NotFound."""
+    """Resource and id of a path below `/api/`; raises NotFoundError."""
     cleaned = path.rstrip("/")
     if cleaned in desk.company.resources:
         return cleaned, None
     resource, _, last = cleaned.rpartition("/")
     if resource in desk.company.resources and last.isdigit():
         return resource, int(last)
-    raise NotFound("api", f"There is no /api/{cleaned}")
+    raise NotFoundError("api", f"There is no /api/{cleaned}")
 
 
 def _json(value: Any) -> Response:

@@ -28,4 +28,4 @@ def ranges(starts: IntArray, ends: IntArray) -> IntArray:
     if total == 0:
         return np.zeros(0, dtype=np.int64)
     shift = np.repeat(starts - np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)[:-1])), counts)
-    return np.arange(total, dtype=np.int64) + shift
+    return np.asarray(np.arange(total, dtype=np.int64) + shift)

@@ -46,7 +46,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-class BadValue(ValueError):
+class BadValueError(ValueError):
     """The value or operator of a condition does not suit the column; the message says which and why."""
 
 
@@ -74,7 +74,7 @@ class _Numeric(Column):
 
     @abstractmethod
     def _parse(self, text: str) -> Any:
-        """The text of a condition in the unit of `values`; raises BadValue."""
+        """The text of a condition in the unit of `values`; raises BadValueError."""
 
     def _comparable(self) -> AnyArray:
         return self.values
@@ -82,7 +82,7 @@ class _Numeric(Column):
     def matches(self, operator: str, text: str) -> BoolArray:
         """See Column; text operators are refused, as Coupa has none for numbers and dates."""
         if operator in TEXT_OPERATORS:
-            raise BadValue(f"operator [{operator}] works on text only")
+            raise BadValueError(f"operator [{operator}] works on text only")
         if operator == "blank":
             blank = np.zeros(len(self.values), dtype=np.bool_) if self.null is None else self.null
             return blank if parse_boolean(text) else ~blank
@@ -121,7 +121,7 @@ class Integers(_Numeric):
         try:
             return int(text)
         except ValueError:
-            raise BadValue(f"'{text}' is not a whole number") from None
+            raise BadValueError(f"'{text}' is not a whole number") from None
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Decimals(_Numeric):
         try:
             scaled = Decimal(text.strip()) * 10**self.places
         except InvalidOperation:
-            raise BadValue(f"'{text}' is not a decimal number") from None
+            raise BadValueError(f"'{text}' is not a decimal number") from None
         return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
 
 
@@ -168,7 +168,7 @@ class Floats(_Numeric):
         try:
             return float(text)
         except ValueError:
-            raise BadValue(f"'{text}' is not a number") from None
+            raise BadValueError(f"'{text}' is not a number") from None
 
 
 @dataclass(frozen=True)
@@ -315,23 +315,23 @@ def constant(word: str | None, size: int) -> Codes:
 
 
 def parse_boolean(text: str) -> bool:
-    """True or false as Coupa's clients write them; raises BadValue."""
+    """True or false as Coupa's clients write them; raises BadValueError."""
     if text.lower() in ("true", "1", "yes"):
         return True
     if text.lower() in ("false", "0", "no"):
         return False
-    raise BadValue(f"'{text}' is neither true nor false")
+    raise BadValueError(f"'{text}' is neither true nor false")
 
 
 def parse_instant(text: str) -> int:
-    """UTC seconds of an ISO 8601 moment; a bare date is midnight UTC; raises BadValue."""
+    """UTC seconds of an ISO 8601 moment; a bare date is midnight UTC; raises BadValueError."""
     cleaned = text.strip()
     try:
         if len(cleaned) == len("2026-01-01"):
             return day_number(dt.date.fromisoformat(cleaned)) * DAY
         moment = dt.datetime.fromisoformat(cleaned)
     except ValueError:
-        raise BadValue(f"'{text}' is not an ISO 8601 date or time (encode '+' as %2B)") from None
+        raise BadValueError(f"'{text}' is not an ISO 8601 date or time (encode '+' as %2B)") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return int(moment.timestamp())

@@ -1,13 +1,13 @@
 """What can go wrong in the sandbox, as one tree.
 
-    SandboxError
-    ├── Refusal            an answer other than 2xx, with the status and body that Coupa would send
-    │   ├── Unauthorised   401
-    │   ├── Forbidden      403
-    │   ├── NotFound       404
-    │   ├── BadQuery       400
-    │   └── TooManyCalls   429
-    └── UnknownPreset      a company of a size that does not exist
+SandboxError
+├── RefusalError             an answer other than 2xx, with the status and body that Coupa would send
+│   ├── UnauthorisedError    401
+│   ├── ForbiddenError       403
+│   ├── NotFoundError        404
+│   ├── BadQueryError        400
+│   └── TooManyCallsError    429
+└── UnknownPresetError       a company of a size that does not exist
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ class SandboxError(Exception):
     """Any failure that the sandbox raises on purpose."""
 
 
-class UnknownPreset(SandboxError):
+class UnknownPresetError(SandboxError):
     """The preset asked for is not one of tiny, small, medium, large."""
 
 
-class Refusal(SandboxError):
+class RefusalError(SandboxError):
     """A request that is answered with an error body: `status`, the model the errors belong to, and messages."""
 
     status = 500
@@ -37,31 +37,31 @@ class Refusal(SandboxError):
         return {"errors": {self.model: list(self.messages)}}
 
 
-class Unauthorised(Refusal):
+class UnauthorisedError(RefusalError):
     """No token, an unknown token, or one that has expired."""
 
     status = 401
 
 
-class Forbidden(Refusal):
+class ForbiddenError(RefusalError):
     """The token's scopes do not cover the resource."""
 
     status = 403
 
 
-class NotFound(Refusal):
+class NotFoundError(RefusalError):
     """An id or an address that does not exist."""
 
     status = 404
 
 
-class BadQuery(Refusal):
+class BadQueryError(RefusalError):
     """A query that names an unknown attribute, an unknown operator or an unreadable value."""
 
     status = 400
 
 
-class TooManyCalls(Refusal):
+class TooManyCallsError(RefusalError):
     """More calls a second than the instance allows."""
 
     status = 429

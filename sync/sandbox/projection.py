@@ -8,14 +8,14 @@ import numpy as np
 
 from sync.sandbox.arrays import IntArray, ranges
 from sync.sandbox.columns import Column
-from sync.sandbox.errors import BadQuery
+from sync.sandbox.errors import BadQueryError
 from sync.sandbox.tables import Attribute, CustomFields, Shape, Table, ToMany, ToOne
 
 Record = dict[str, Any]
 
 
 def shape_of(table: Table, parameters: Mapping[str, str]) -> Shape:
-    """The shape that `fields` or `return_object` ask for; `fields` wins. Raises BadQuery."""
+    """The shape that `fields` or `return_object` ask for; `fields` wins. Raises BadQueryError."""
     if "fields" in parameters:
         return _parse_fields(table, parameters["fields"])
     wanted = parameters.get("return_object")
@@ -25,7 +25,7 @@ def shape_of(table: Table, parameters: Mapping[str, str]) -> Shape:
         return {"id": None}
     if wanted == "shallow":
         return table.shallow_shape
-    raise BadQuery(table.model, f"return_object '{wanted}' is not limited or shallow (none works on writes only)")
+    raise BadQueryError(table.model, f"return_object '{wanted}' is not limited or shallow (none works on writes only)")
 
 
 def render(table: Table, rows: IntArray, shape: Shape) -> list[Record]:
@@ -80,7 +80,7 @@ def _parse_fields(table: Table, text: str) -> Shape:
     try:
         wanted = json.loads(text)
     except json.JSONDecodeError:
-        raise BadQuery(table.model, f"fields is not JSON; write it as {_EXAMPLE}") from None
+        raise BadQueryError(table.model, f"fields is not JSON; write it as {_EXAMPLE}") from None
     return _shape(table, wanted)
 
 
@@ -89,20 +89,20 @@ _EXAMPLE = '["id",{"supplier":["id","name"]},{"custom_fields":{}}]'
 
 def _shape(table: Table, wanted: Any) -> Shape:
     if not isinstance(wanted, list):
-        raise BadQuery(table.model, f"fields must be a list; write it as {_EXAMPLE}")
+        raise BadQueryError(table.model, f"fields must be a list; write it as {_EXAMPLE}")
     shape: dict[str, Shape | None] = {}
     for item in wanted:
         for name, inner in [(item, None)] if isinstance(item, str) else _pairs(table, item):
             attribute = table.find(name)
             if attribute is None:
-                raise BadQuery(table.model, f"fields: unknown attribute '{name}' of {table.model}")
+                raise BadQueryError(table.model, f"fields: unknown attribute '{name}' of {table.model}")
             shape[name.replace("_", "-")] = _inner_shape(table, attribute, name, inner)
     return shape
 
 
 def _pairs(table: Table, item: Any) -> list[tuple[str, Any]]:
     if not isinstance(item, dict):
-        raise BadQuery(table.model, f"fields: each entry is a name or an object; write it as {_EXAMPLE}")
+        raise BadQueryError(table.model, f"fields: each entry is a name or an object; write it as {_EXAMPLE}")
     return list(item.items())
 
 
@@ -114,4 +114,4 @@ def _inner_shape(table: Table, attribute: Attribute, name: str, inner: Any) -> S
     if isinstance(attribute, CustomFields) and isinstance(inner, list):
         known = [str(part).replace("_", "-") for part in inner]
         return {part: None for part in known if part in attribute.columns}
-    raise BadQuery(table.model, f"fields: '{name}' has no attributes of its own")
+    raise BadQueryError(table.model, f"fields: '{name}' has no attributes of its own")

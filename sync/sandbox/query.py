@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sync.sandbox.arrays import BoolArray, IntArray
-from sync.sandbox.columns import OPERATORS, BadValue, Column
-from sync.sandbox.errors import BadQuery
+from sync.sandbox.columns import OPERATORS, BadValueError, Column
+from sync.sandbox.errors import BadQueryError
 from sync.sandbox.tables import CustomFields, Table, ToMany, ToOne
 
 PAGE_CAP = 50
@@ -55,7 +55,7 @@ class Selector:
         self._kept: dict[tuple[frozenset[Condition], str], IntArray | None] = {}
 
     def page(self, query: Query) -> IntArray:
-        """The rows of one page, in order. Raises BadQuery."""
+        """The rows of one page, in order. Raises BadQueryError."""
         on_id = [c for c in query.conditions if c.path == ("id",) and c.operator in _ID_OPERATORS]
         others = frozenset(c for c in query.conditions if c not in on_id)
         rows = self._rows(others, query.order_by)
@@ -108,13 +108,13 @@ class Selector:
 
 
 def parse_query(table: Table, parameters: Iterable[tuple[str, str]]) -> Query:
-    """The query that a request's parameters spell; a repeated key keeps its last value. Raises BadQuery."""
+    """The query that a request's parameters spell; a repeated key keeps its last value. Raises BadQueryError."""
     given = dict(parameters)
     conditions = [_condition(table, key, value) for key, value in given.items() if key not in RESERVED]
     _check_filter(table, given)
     direction = given.get("dir", "asc").lower()
     if direction not in ("asc", "desc"):
-        raise BadQuery(table.model, f"dir '{given['dir']}' is neither asc nor desc")
+        raise BadQueryError(table.model, f"dir '{given['dir']}' is neither asc nor desc")
     return Query(
         conditions=tuple(conditions),
         order_by=given.get("order_by", "id").replace("_", "-"),
@@ -127,14 +127,14 @@ def parse_query(table: Table, parameters: Iterable[tuple[str, str]]) -> Query:
 def _check_filter(table: Table, given: Mapping[str, str]) -> None:
     named = given.get("filter")
     if named is not None and re.fullmatch(r"default_[a-z_]+_filter", named) is None:
-        raise BadQuery(table.model, f"filter '{named}' does not exist; use fields instead")
+        raise BadQueryError(table.model, f"filter '{named}' does not exist; use fields instead")
 
 
 def _condition(table: Table, key: str, value: str) -> Condition:
     """Splits `supplier[primary-contact][email][contains]`, or the form with nested brackets, into path and operator."""
     steps = [step for step in re.split(r"[\[\]]", key) if step]
     if not steps:
-        raise BadQuery(table.model, "a query parameter has no name")
+        raise BadQueryError(table.model, "a query parameter has no name")
     operator = "eq"
     if len(steps) > 1 and steps[-1] in OPERATORS:
         operator = steps.pop()
@@ -146,7 +146,7 @@ def _count(table: Table, given: Mapping[str, str], name: str, default: int) -> i
     if text is None:
         return default
     if not text.isdigit():
-        raise BadQuery(table.model, f"{name} '{text}' is not a whole number from 0")
+        raise BadQueryError(table.model, f"{name} '{text}' is not a whole number from 0")
     return int(text)
 
 
@@ -154,7 +154,7 @@ def _whole_number(table: Table, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BadQuery(table.model, f"id: '{text}' is not a whole number") from None
+        raise BadQueryError(table.model, f"id: '{text}' is not a whole number") from None
 
 
 def _match(table: Table, conditions: Sequence[Condition]) -> BoolArray:
@@ -200,7 +200,7 @@ def _match_custom(table: Table, attribute: CustomFields, inner: Sequence[Conditi
     for condition in inner:
         column = attribute.columns.get(condition.path[0])
         if column is None:
-            raise BadQuery(table.model, f"unknown custom field '{condition.path[0]}'")
+            raise BadQueryError(table.model, f"unknown custom field '{condition.path[0]}'")
         mask &= _match_column(table, column, condition.path[0], [condition])
     return mask
 
@@ -209,11 +209,11 @@ def _match_column(table: Table, column: Column, name: str, group: Sequence[Condi
     mask = np.ones(len(table), dtype=np.bool_)
     for condition in group:
         if len(condition.path) > 1:
-            raise BadQuery(table.model, f"'{name}' has no attribute or operator '{condition.path[1]}'")
+            raise BadQueryError(table.model, f"'{name}' has no attribute or operator '{condition.path[1]}'")
         try:
             mask &= column.matches(condition.operator, condition.value)
-        except BadValue as problem:
-            raise BadQuery(table.model, f"{name}: {problem}") from None
+        except BadValueError as problem:
+            raise BadQueryError(table.model, f"{name}: {problem}") from None
     return mask
 
 
@@ -224,7 +224,7 @@ def _match_presence(
     mask = np.ones(len(table), dtype=np.bool_)
     for condition in group:
         if condition.operator != "blank" or len(condition.path) > 1 or not isinstance(attribute, ToOne):
-            raise BadQuery(table.model, f"'{name}' is an association: name one of its attributes, as in {name}[id]=1")
+            raise BadQueryError(table.model, f"'{name}' is an association: name an attribute, as in {name}[id]=1")
         mask &= (attribute.index < 0) == (condition.value.lower() == "true")
     return mask
 
@@ -239,7 +239,7 @@ def _match_shortcut(table: Table, name: str, group: Sequence[Condition]) -> Bool
     )
 
 
-def _unknown(table: Table, name: str, what: str) -> BadQuery:
+def _unknown(table: Table, name: str, what: str) -> BadQueryError:
     near = difflib.get_close_matches(name, table.attributes, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return BadQuery(table.model, f"unknown {what} '{name}' of {table.model}{hint}")
+    return BadQueryError(table.model, f"unknown {what} '{name}' of {table.model}{hint}")

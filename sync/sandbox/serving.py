@@ -28,7 +28,7 @@ class Address:
     client_secret: str
 
 
-def serve(
+def serve(  # noqa: PLR0913 -- every one is a setting of the command line
     host: str,
     port: int,
     preset: str,

@@ -43,7 +43,7 @@ class Company:
 def build_company(preset: str, seed: int, today: dt.date, time_zone: str = "America/New_York") -> Company:
     """The company of a preset, the same for the same arguments.
 
-    `today` is the day after the data's last complete day. Raises UnknownPreset.
+    `today` is the day after the data's last complete day. Raises UnknownPresetError.
     """
     parts = build_parts(frame(preset, seed, today, time_zone))
     tables = reference_tables(parts)

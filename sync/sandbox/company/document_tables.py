@@ -26,8 +26,17 @@ from sync.sandbox.zone import DAY, day_of
 APPROVAL_SHAPE: Shape = {
     **dict.fromkeys(
         (
-            "id", "created-at", "updated-at", "position", "approval-chain-id", "status", "approval-date", "note",
-            "type", "approvable-type", "approvable-id",
+            "id",
+            "created-at",
+            "updated-at",
+            "position",
+            "approval-chain-id",
+            "status",
+            "approval-date",
+            "note",
+            "type",
+            "approvable-type",
+            "approvable-id",
         )
     ),
     "approver": USER_SHAPE,
@@ -40,8 +49,21 @@ ACCOUNT_SHAPE: Shape = {"id": None, "name": None, "code": None}
 LINE_SHAPE: Shape = {
     **dict.fromkeys(
         (
-            "id", "created-at", "updated-at", "line-num", "type", "description", "quantity", "price", "total",
-            "tax-amount", "po-number", "order-header-num", "order-line-id", "order-line-num", "status",
+            "id",
+            "created-at",
+            "updated-at",
+            "line-num",
+            "type",
+            "description",
+            "quantity",
+            "price",
+            "total",
+            "tax-amount",
+            "po-number",
+            "order-header-num",
+            "order-line-id",
+            "order-line-num",
+            "status",
         )
     ),
     "account": ACCOUNT_SHAPE,
@@ -75,8 +97,13 @@ def ledger_accounts(tables: dict[str, Table]) -> Table:
     table = Table("account", every + 801)
     table.attributes.update(
         {
-            "name": Texts(count, lambda rows: [f"{ENTITIES[row // wide].code}, {CATEGORIES[row % wide].name}" for row in rows.tolist()]),
-            "code": Texts(count, lambda rows: [f"{ENTITIES[row // wide].code}-{5000 + row % wide * 10}" for row in rows.tolist()]),
+            "name": Texts(
+                count,
+                lambda rows: [f"{ENTITIES[row // wide].code}, {CATEGORIES[row % wide].name}" for row in rows.tolist()],
+            ),
+            "code": Texts(
+                count, lambda rows: [f"{ENTITIES[row // wide].code}-{5000 + row % wide * 10}" for row in rows.tolist()]
+            ),
             "active": Booleans(np.ones(count, dtype=np.bool_)),
             "account-type": ToOne(tables["account_types"], every // wide, {"id": None, "name": None}),
         }
@@ -125,7 +152,9 @@ def _payments(parts: Parts, tables: dict[str, Table], invoice_ids: IntArray) -> 
         {
             "amount-paid": Decimals(payments.amount),
             "payment-date": Moments(payments.day * DAY, parts.frame.zone),
-            "notes": Codes(np.where(payments.urgent, 2, np.where(through_pay, 0, 1)), ("Coupa Pay", "ERP run", "ERP urgent")),
+            "notes": Codes(
+                np.where(payments.urgent, 2, np.where(through_pay, 0, 1)), ("Coupa Pay", "ERP run", "ERP urgent")
+            ),
             "payable-id": Integers(invoice_ids[payments.document]),
             "payable-type": constant("InvoiceHeader", count),
         }
@@ -162,10 +191,15 @@ def _lines(parts: Parts, tables: dict[str, Table]) -> Table:
             "status": constant("matched", count),
             "po-number": _order_texts(order_ids, order),
             "order-header-num": _order_texts(order_ids, order),
-            "order-line-id": Integers(order_line_ids[order_line] if len(order_line_ids) else order_line, order_line < 0),
-            "order-line-num": Texts(count, lambda wanted: [
-                None if line < 0 else str(numbers[line]) for line in order_line[wanted].tolist()]),
-            "account": ToOne(tables["accounts"], account_rows(documents.entity[owner], category), ACCOUNT_SHAPE, ("id", "code")),
+            "order-line-id": Integers(
+                order_line_ids[order_line] if len(order_line_ids) else order_line, order_line < 0
+            ),
+            "order-line-num": Texts(
+                count, lambda wanted: [None if line < 0 else str(numbers[line]) for line in order_line[wanted].tolist()]
+            ),
+            "account": ToOne(
+                tables["accounts"], account_rows(documents.entity[owner], category), ACCOUNT_SHAPE, ("id", "code")
+            ),
             "commodity": ToOne(tables["commodities"], category, COMMODITY_SHAPE, ("id", "name")),
             "currency": ToOne(tables["currencies"], documents.currency[owner], CURRENCY_SHAPE, ("id", "code")),
             "custom-fields": CustomFields({}),
@@ -204,10 +238,15 @@ def invoice_numbers(parts: Parts) -> Texts:
     documents = parts.documents
     copied = documents.copy_kind > 0
     key = np.where(copied, documents.original, documents.key)
-    return Texts(len(documents), lambda rows: [
-        _mangled(_number(parts, k, credit=credit), kind)
-        for k, kind, credit in zip(key[rows].tolist(), documents.copy_kind[rows].tolist(), documents.credit[rows].tolist(), strict=True)
-    ])
+    return Texts(
+        len(documents),
+        lambda rows: [
+            _mangled(_number(parts, k, credit=credit), kind)
+            for k, kind, credit in zip(
+                key[rows].tolist(), documents.copy_kind[rows].tolist(), documents.credit[rows].tolist(), strict=True
+            )
+        ],
+    )
 
 
 def _number(parts: Parts, key: int, *, credit: bool = False) -> str:
@@ -225,7 +264,7 @@ def _mangled(number: str, kind: int) -> str:
         return f"R-{number}"
     if kind == 2 and "0" in number:
         place = number.rindex("0")
-        return f"{number[:place]}O{number[place + 1:]}"
+        return f"{number[:place]}O{number[place + 1 :]}"
     return f"{number}A" if kind == 2 else number
 
 
@@ -241,8 +280,9 @@ def _header(parts: Parts, tables: dict[str, Table], table: Table) -> None:
             "status": Codes(progress.status, STATUSES),
             "document-type": Codes(documents.credit.astype(np.int64), ("Invoice", "Credit Note")),
             "is-credit-note": Booleans(documents.credit),
-            "original-invoice-number": Texts(count, lambda rows: [
-                None if key < 0 else _number(parts, key) for key in original[rows].tolist()]),
+            "original-invoice-number": Texts(
+                count, lambda rows: [None if key < 0 else _number(parts, key) for key in original[rows].tolist()]
+            ),
             "supplier": ToOne(tables["suppliers"], documents.supplier, SUPPLIER_SHAPE, ("id", "name", "number")),
             "account-type": ToOne(tables["account_types"], documents.entity, ENTITY_SHAPE, ("id", "name")),
             "currency": ToOne(tables["currencies"], documents.currency, CURRENCY_SHAPE, ("id", "code")),
@@ -254,8 +294,10 @@ def _header(parts: Parts, tables: dict[str, Table], table: Table) -> None:
             "payment-channel": Codes(coupa_pay.astype(np.int64), ("ERP", "Coupa Pay Invoice Payment")),
             "channel": Codes((documents.supplier * 7 + documents.key % 5 // 4) % 4, _CHANNELS),
             "coupa-accelerate-status": Codes(np.where(accelerated, 0, -1), ("accelerated",)),
-            "tolerance-failures": Codes(np.where(np.isin(progress.status, [STATUS["on_hold"], STATUS["booking_hold"]]), 0, -1),
-                                        ("Unit price over tolerance",)),
+            "tolerance-failures": Codes(
+                np.where(np.isin(progress.status, [STATUS["on_hold"], STATUS["booking_hold"]]), 0, -1),
+                ("Unit price over tolerance",),
+            ),
             "exported": Booleans(progress.status == STATUS["approved"]),
             "canceled": Booleans(np.isin(progress.status, [STATUS["voided"], STATUS["abandoned"]])),
             "supplier-created": Booleans(progress.creator == parts.people.integration),

@@ -4,6 +4,7 @@ Amounts are integers of hundredths of the document currency. Days are day number
 """
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from sync.sandbox.arrays import BoolArray, FloatArray, IntArray
 from sync.sandbox.company.presets import LOOKAHEAD_DAYS, Frame
 from sync.sandbox.company.rates import Rates
 from sync.sandbox.company.reference import CATEGORIES, CURRENCIES, CURRENCY_INDEX, ENTITIES, TERM_INDEX, TERMS
-from sync.sandbox.company.suppliers import SupplierBook
+from sync.sandbox.company.supplier_book import SupplierBook
 from sync.sandbox.company.terms import NO_DAY, discount_due_days, discount_rates, month_end, month_start, net_due_days
 
 _BODY_SIGMA = 1.15
@@ -134,7 +135,7 @@ def _dollars(random: np.random.Generator, frame: Frame, scale: FloatArray, categ
     """Net value in dollars: a lognormal body with a Pareto tail, capped at a share of a year's spend."""
     monthly = np.array([fact.monthly for fact in CATEGORIES])[category]
     sigma = np.where(monthly, 0.25, _BODY_SIGMA)
-    value = np.exp(_BODY_LOG_MEAN - 0.35 + scale * 0.8 + sigma * random.normal(0.0, 1.0, len(scale)))
+    value = np.exp(_BODY_LOG_MEAN - 0.5 + scale + sigma * random.normal(0.0, 1.0, len(scale)))
     edge = float(np.quantile(value, _TAIL_QUANTILE))
     tail = value > edge
     value[tail] = edge * (1.0 - random.random(int(tail.sum()))) ** (-1.0 / _TAIL_ALPHA)
@@ -218,8 +219,17 @@ def _credits(random: np.random.Generator, documents: Documents) -> Documents:
     lines[rows], ordered[rows] = 1, False
     dollars = documents.dollars.copy()
     dollars[rows] = -documents.dollars[source] * part
-    return replace(documents, net=net, tax=tax, extras=extras, credit=credit, original=original, lines=lines,
-                   ordered=ordered, dollars=dollars)
+    return replace(
+        documents,
+        net=net,
+        tax=tax,
+        extras=extras,
+        credit=credit,
+        original=original,
+        lines=lines,
+        ordered=ordered,
+        dollars=dollars,
+    )
 
 
 def _terms(random: np.random.Generator, frame: Frame, book: SupplierBook, documents: Documents) -> Documents:
@@ -247,8 +257,13 @@ def _terms(random: np.random.Generator, frame: Frame, book: SupplierBook, docume
     window = np.where(header, documents.day + 12, window)
     offered = (rate > 0.0) & ~documents.credit & (documents.total > 0)
     return replace(
-        documents, term=term, order_term=order_term, due=due, rate=np.where(offered, rate, 0.0),
-        discount_due=np.where(offered, window, NO_DAY), header_percent=header & offered,
+        documents,
+        term=term,
+        order_term=order_term,
+        due=due,
+        rate=np.where(offered, rate, 0.0),
+        discount_due=np.where(offered, window, NO_DAY),
+        header_percent=header & offered,
     )
 
 
@@ -256,10 +271,8 @@ def _shorter(term: IntArray) -> IntArray:
     """The next shorter plain net term: what a supplier writes on the invoice instead of the agreed one."""
     ladder = [TERM_INDEX[code] for code in ("Net 14", "Net 30", "Net 45", "Net 60", "Net 90", "Net 120")]
     down = np.arange(len(TERMS), dtype=np.int64)
-    for lower, upper in zip(ladder[:-1], ladder[1:], strict=True):
+    for lower, upper in pairwise(ladder):
         down[upper] = lower
     for code in ("30 EOM", "45 EOM", "25th Next Month", "Net 75"):
         down[TERM_INDEX[code]] = TERM_INDEX["Net 30"]
     return down[term]
-
-

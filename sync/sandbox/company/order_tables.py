@@ -24,8 +24,21 @@ from sync.sandbox.zone import DAY
 ORDER_LINE_SHAPE: Shape = {
     **dict.fromkeys(
         (
-            "id", "created-at", "updated-at", "line-num", "type", "description", "quantity", "price", "total",
-            "received", "invoiced", "status", "need-by-date", "order-header-id", "order-header-number",
+            "id",
+            "created-at",
+            "updated-at",
+            "line-num",
+            "type",
+            "description",
+            "quantity",
+            "price",
+            "total",
+            "received",
+            "invoiced",
+            "status",
+            "need-by-date",
+            "order-header-id",
+            "order-header-number",
         )
     ),
     "account": ACCOUNT_SHAPE,
@@ -36,8 +49,17 @@ ORDER_LINE_LINK: Shape = {"id": None, "line-num": None, "order-header-id": None,
 DETAIL_SHAPE: Shape = {
     **dict.fromkeys(
         (
-            "id", "payment-id", "payable-id", "payable-type", "source-transaction-id", "source-transaction-type",
-            "source-transaction-reference", "transaction-total", "discount-total", "adjustment-total", "payment-total",
+            "id",
+            "payment-id",
+            "payable-id",
+            "payable-type",
+            "source-transaction-id",
+            "source-transaction-type",
+            "source-transaction-reference",
+            "transaction-total",
+            "discount-total",
+            "adjustment-total",
+            "payment-total",
         )
     ),
     "currency": CURRENCY_SHAPE,
@@ -75,7 +97,9 @@ def received_lines(parts: Parts) -> IntArray:
 def _invoiced(parts: Parts) -> IntArray:
     """What was invoiced on each order line, in hundredths; dead invoices do not count."""
     invoice = _invoice_rows(parts)
-    dead = np.isin(parts.progress.status[invoice], [STATUS[word] for word in ("voided", "rejected", "abandoned", "invalid")])
+    dead = np.isin(
+        parts.progress.status[invoice], [STATUS[word] for word in ("voided", "rejected", "abandoned", "invalid")]
+    )
     return np.where((invoice >= 0) & ~dead, parts.lines.net[parts.orders.line_source], 0)
 
 
@@ -104,7 +128,9 @@ def _order_lines(parts: Parts, tables: dict[str, Table], order_ids: IntArray, li
             "status": Codes(np.where(arrived, np.where(invoiced > 0, 2, 1), 0), _LINE_STATUSES),
             "need-by-date": Moments(orders.line_need_by * DAY, parts.frame.zone),
             "order-header-id": Integers(order_ids[header]),
-            "order-header-number": Texts(count, lambda rows: [str(number) for number in order_ids[header[rows]].tolist()]),
+            "order-header-number": Texts(
+                count, lambda rows: [str(number) for number in order_ids[header[rows]].tolist()]
+            ),
             "account": ToOne(tables["accounts"], account_rows(entity, category), ACCOUNT_SHAPE, ("id", "code")),
             "commodity": ToOne(tables["commodities"], category, COMMODITY_SHAPE, ("id", "name")),
             "currency": ToOne(tables["currencies"], orders.currency[header], CURRENCY_SHAPE, ("id", "code")),
@@ -173,7 +199,9 @@ def _receipts(parts: Parts, tables: dict[str, Table]) -> Table:
             "quantity": Decimals(orders.line_quantity[rows] * 10, places=1),
             "price": Decimals(orders.line_price[rows]),
             "total": Decimals(orders.line_total[rows]),
-            "currency": ToOne(tables["currencies"], orders.currency[orders.line_order[rows]], CURRENCY_SHAPE, ("id", "code")),
+            "currency": ToOne(
+                tables["currencies"], orders.currency[orders.line_order[rows]], CURRENCY_SHAPE, ("id", "code")
+            ),
             "order-line": ToOne(tables["purchase_order_lines"], rows, ORDER_LINE_LINK),
             "exported": Booleans(np.ones(count, dtype=np.bool_)),
             "custom-fields": CustomFields({}),
@@ -245,8 +273,9 @@ def _details(parts: Parts, tables: dict[str, Table]) -> Table:
             "payable-type": constant("Payables::Invoice", count),
             "source-transaction-id": Integers(invoices.ids[pay.detail_document]),
             "source-transaction-type": constant("InvoiceHeader", count),
-            "source-transaction-reference": Texts(count, lambda rows: numbers.make(pay.detail_document[rows])
-                                                  if isinstance(numbers, Texts) else []),
+            "source-transaction-reference": Texts(
+                count, lambda rows: numbers.make(pay.detail_document[rows]) if isinstance(numbers, Texts) else []
+            ),
             "transaction-total": Decimals(pay.detail_amount + pay.detail_discount),
             "discount-total": Decimals(pay.detail_discount),
             "adjustment-total": Decimals(np.zeros(count, dtype=np.int64)),

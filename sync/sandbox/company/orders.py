@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sync.sandbox.arrays import BoolArray, IntArray, starts_of
+from sync.sandbox.arrays import BoolArray, FloatArray, IntArray, starts_of
 from sync.sandbox.company.documents import Documents
 from sync.sandbox.company.presets import Frame
 from sync.sandbox.company.reference import CATEGORIES, CURRENCIES
-from sync.sandbox.company.suppliers import SupplierBook
+from sync.sandbox.company.supplier_book import SupplierBook
 
 _LOT_SIZES = (50, 40, 25, 20, 12, 10, 8, 6, 5, 4, 3, 2)
 _NEW_ORDER_ODDS = 0.62
@@ -91,9 +91,9 @@ def build_lines(frame: Frame, documents: Documents) -> Lines:
     )
 
 
-def _slice(amount: IntArray, lower: np.ndarray, upper: np.ndarray, digit: IntArray) -> IntArray:  # type: ignore[type-arg]
+def _slice(amount: IntArray, lower: FloatArray, upper: FloatArray, digit: IntArray) -> IntArray:
     units = amount // digit
-    return (np.round(units * upper) - np.round(units * lower)).astype(np.int64) * digit
+    return np.asarray((np.round(units * upper) - np.round(units * lower)).astype(np.int64) * digit)
 
 
 def _lots(random: np.random.Generator, net: IntArray) -> IntArray:
@@ -129,7 +129,9 @@ def build_orders(frame: Frame, documents: Documents, lines: Lines) -> tuple[Orde
     source, owner = source[sorting], owner[sorting]
     order_line = lines.order_line.copy()
     order_line[source] = np.arange(len(source), dtype=np.int64)
-    linked = Lines(lines.document, lines.number, lines.net, lines.tax, lines.quantity, lines.price, lines.item, order_line)
+    linked = Lines(
+        lines.document, lines.number, lines.net, lines.tax, lines.quantity, lines.price, lines.item, order_line
+    )
     return _orders(random, documents, linked, source, owner, placed[by_day], head[by_day]), linked
 
 
@@ -145,8 +147,13 @@ def _order_numbers(random: np.random.Generator, documents: Documents, docs: IntA
 
 
 def _orders(
-    random: np.random.Generator, documents: Documents, lines: Lines, source: IntArray, owner: IntArray,
-    placed: IntArray, head: IntArray,
+    random: np.random.Generator,
+    documents: Documents,
+    lines: Lines,
+    source: IntArray,
+    owner: IntArray,
+    placed: IntArray,
+    head: IntArray,
 ) -> Orders:
     starts = starts_of(owner, len(placed))
     document = lines.document[source]

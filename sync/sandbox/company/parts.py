@@ -20,7 +20,8 @@ from sync.sandbox.company.presets import Frame
 from sync.sandbox.company.rates import Rates, build_rates
 from sync.sandbox.company.settlement import CoupaPay, Settlement, coupa_pay, settle
 from sync.sandbox.company.stages import Approvals, Progress, run_stages
-from sync.sandbox.company.suppliers import SupplierBook, build_suppliers
+from sync.sandbox.company.supplier_book import SupplierBook
+from sync.sandbox.company.suppliers import build_suppliers
 from sync.sandbox.company.workdays import WorkCalendar
 
 _CALENDAR_BEFORE = 120

@@ -49,8 +49,10 @@ def build_people() -> People:
         requesters.append([add(f"requester.{code}.{n}", f"Requester {entity.code} {n}") for n in range(1, 5)])
         for level, seats in enumerate(_APPROVERS_PER_ENTITY):
             approvers[level].append(
-                [add(f"approver.{code}.l{level + 1}.{n}", f"Approver {entity.code} Level {level + 1} No {n}")
-                 for n in range(1, seats + 1)]
+                [
+                    add(f"approver.{code}.l{level + 1}.{n}", f"Approver {entity.code} Level {level + 1} No {n}")
+                    for n in range(1, seats + 1)
+                ]
             )
     slow = add("approver.group.capex", "Approver Group Capital Projects")
     self_approver = add("plant.manager.us01", "Plant Manager US01")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sync.sandbox.errors import UnknownPreset
+from sync.sandbox.errors import UnknownPresetError
 from sync.sandbox.zone import CompanyZone, day_number
 
 HISTORY_MONTHS = 27
@@ -64,9 +64,9 @@ class Frame:
 
 
 def frame(preset: str, seed: int, today: dt.date, time_zone: str) -> Frame:
-    """The frame for a preset's name; raises UnknownPreset."""
+    """The frame for a preset's name; raises UnknownPresetError."""
     if preset not in PRESETS:
-        raise UnknownPreset(f"There is no preset '{preset}'; choose one of {', '.join(PRESETS)}.")
+        raise UnknownPresetError(f"There is no preset '{preset}'; choose one of {', '.join(PRESETS)}.")
     first = _month_shift(today, -HISTORY_MONTHS)
     zone = CompanyZone(time_zone, first - dt.timedelta(days=800), today + dt.timedelta(days=1500))
     return Frame(

@@ -6,20 +6,41 @@ from sync.sandbox.arrays import BoolArray, IntArray
 from sync.sandbox.columns import Booleans, Codes, Decimals, Floats, Integers, Moments, Texts, constant, words
 from sync.sandbox.company.orders import TERM_TYPES
 from sync.sandbox.company.parts import Parts
-from sync.sandbox.company.reference import CATEGORIES, COUNTRIES, COUNTRY_INDEX, CURRENCIES, CURRENCY_INDEX, ENTITIES, TERMS
+from sync.sandbox.company.reference import (
+    CATEGORIES,
+    COUNTRIES,
+    COUNTRY_INDEX,
+    CURRENCIES,
+    CURRENCY_INDEX,
+    ENTITIES,
+    TERMS,
+)
 from sync.sandbox.tables import CustomFields, Shape, Table, ToOne
 from sync.sandbox.zone import DAY
 
 USER_SHAPE: Shape = {"id": None, "login": None, "employee-number": None}
 CURRENCY_SHAPE: Shape = {"id": None, "code": None, "decimals": None}
 TERM_SHAPE: Shape = dict.fromkeys(
-    ("id", "code", "description", "days-for-net-payment", "days-for-discount-payment", "discount-rate", "active", "type")
+    (
+        "id",
+        "code",
+        "description",
+        "days-for-net-payment",
+        "days-for-discount-payment",
+        "discount-rate",
+        "active",
+        "type",
+    )
 )
 COUNTRY_SHAPE: Shape = {"id": None, "code": None, "name": None}
 ADDRESS_SHAPE: Shape = {"id": None, "street1": None, "city": None, "postal-code": None, "country": COUNTRY_SHAPE}
 COMMODITY_SHAPE: Shape = {"id": None, "name": None, "active": None}
 ENTITY_SHAPE: Shape = {
-    "id": None, "name": None, "active": None, "legal-entity-name": None, "currency": CURRENCY_SHAPE,
+    "id": None,
+    "name": None,
+    "active": None,
+    "legal-entity-name": None,
+    "currency": CURRENCY_SHAPE,
     "primary-address": ADDRESS_SHAPE,
 }
 SUPPLIER_SHAPE: Shape = {"id": None, "name": None, "display-name": None, "number": None, "status": None}
@@ -69,7 +90,9 @@ def _old(parts: Parts, name: str, count: int) -> tuple[IntArray, IntArray]:
     changed = random.random(count) < 0.35
     span = parts.frame.last_day - parts.frame.first_day
     created = first + random.integers(8 * 3600, 18 * 3600, count)
-    later = (parts.frame.first_day + random.integers(0, span, count)) * DAY + random.integers(8 * 3600, 18 * 3600, count)
+    later = (parts.frame.first_day + random.integers(0, span, count)) * DAY + random.integers(
+        8 * 3600, 18 * 3600, count
+    )
     return created, np.where(changed, later, created)
 
 
@@ -213,8 +236,12 @@ def _suppliers(parts: Parts, tables: dict[str, Table]) -> Table:
             "status": Codes(np.where(dormant, 1, 0), ("active", "inactive")),
             "on-hold": Booleans((random.random(count) < 0.01) & ~dormant),
             "one-time-supplier": Booleans(random.random(count) < 0.04),
-            "tax-id": words([None if row % 23 == 0 else f"{COUNTRIES[country].code}-{70_000_000 + row * 7919 % 9_999_999}"
-                             for row, country in enumerate(book.country.tolist())]),
+            "tax-id": words(
+                [
+                    None if row % 23 == 0 else f"{COUNTRIES[country].code}-{70_000_000 + row * 7919 % 9_999_999}"
+                    for row, country in enumerate(book.country.tolist())
+                ]
+            ),
             "payment-method": constant("invoice", count),
             "invoice-matching-level": Codes(random.choice(3, count, p=[0.45, 0.4, 0.15]), ("3-way", "2-way", "none")),
             "whitelist-dd": Booleans(random.random(count) < 0.06),
@@ -255,7 +282,9 @@ def _contracts(parts: Parts, tables: dict[str, Table]) -> Table:
             "status": Codes(np.where(ended & ~perpetual, 1, 0), ("published", "completed")),
             "type": constant("MasterContract", count),
             "supplier": ToOne(tables["suppliers"], contracts.supplier, SUPPLIER_SHAPE, ("id", "name", "number")),
-            "currency": ToOne(tables["currencies"], parts.book.currency[contracts.supplier], CURRENCY_SHAPE, ("id", "code")),
+            "currency": ToOne(
+                tables["currencies"], parts.book.currency[contracts.supplier], CURRENCY_SHAPE, ("id", "code")
+            ),
             "start-date": Moments(contracts.start * DAY, frame.zone),
             "end-date": Moments(contracts.end * DAY + DAY - 1, frame.zone, perpetual),
             "term-type": Codes(contracts.kind, TERM_TYPES),

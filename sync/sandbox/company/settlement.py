@@ -14,11 +14,11 @@ from sync.sandbox.company.documents import Documents
 from sync.sandbox.company.presets import Frame
 from sync.sandbox.company.reference import DRESSING_ENTITY, EARLY_ENTITY, ENTITIES, ENTITY_INDEX
 from sync.sandbox.company.stages import STATUS, Progress
-from sync.sandbox.company.suppliers import SupplierBook
+from sync.sandbox.company.supplier_book import SupplierBook
 from sync.sandbox.company.terms import NO_DAY, month_end
 from sync.sandbox.company.workdays import WorkCalendar
 
-CAPTURE_ODDS = 0.46
+CAPTURE_ODDS = 0.40
 _UNEARNED_ODDS = 0.008
 _URGENT_ODDS = 0.03
 _PARTIAL_ODDS = 0.025
@@ -65,11 +65,17 @@ def settle(
     """Pays what is approved, up to the last day of the data."""
     random = frame.stream("settlement")
     ready = progress.recognised
-    day, urgent = _pay_days(random, frame, book, documents, ready, calendar)
+    day, urgent = _pay_days(random, book, documents, ready, calendar)
     day, taken = _discounts(random, documents, ready, calendar, day)
     urgent &= ~taken
     offered = offered_amounts(documents)
-    split = (random.random(len(documents)) < _PARTIAL_ODDS) & ~taken & ~documents.credit & ~urgent & (documents.total > 20_000)
+    split = (
+        (random.random(len(documents)) < _PARTIAL_ODDS)
+        & ~taken
+        & ~documents.credit
+        & ~urgent
+        & (documents.total > 20_000)
+    )
     rest_day = calendar.run_on_or_after(day + random.integers(7, 30, len(documents)))
     part = np.round(documents.total * random.uniform(0.4, 0.7, len(documents)) / 100.0).astype(np.int64) * 100
     approved = progress.status == STATUS["approved"]
@@ -79,7 +85,9 @@ def settle(
         document=np.concatenate((np.flatnonzero(approved), np.flatnonzero(approved & split))),
         day=np.concatenate((day[approved], rest_day[approved & split])),
         amount=np.concatenate((np.where(split, part, whole)[approved], (documents.total - part)[approved & split])),
-        discount=np.concatenate((np.where(taken, offered, 0)[approved], np.zeros(int((approved & split).sum()), np.int64))),
+        discount=np.concatenate(
+            (np.where(taken, offered, 0)[approved], np.zeros(int((approved & split).sum()), np.int64))
+        ),
         urgent=np.concatenate((urgent[approved], np.zeros(int((approved & split).sum()), np.bool_))),
     )
     return _summary(documents, payments, offered)
@@ -106,7 +114,10 @@ def _in_order(
 
 
 def _pay_days(
-    random: np.random.Generator, frame: Frame, book: SupplierBook, documents: Documents, ready: IntArray,
+    random: np.random.Generator,
+    book: SupplierBook,
+    documents: Documents,
+    ready: IntArray,
     calendar: WorkCalendar,
 ) -> tuple[IntArray, BoolArray]:
     """The day each document would be paid without a discount, and whether that is an urgent payment."""
@@ -121,7 +132,9 @@ def _pay_days(
     shift = np.select(
         [band == 0, band == 1, band == 2, band == 3, band == 4],
         [
-            -np.where(early_entity, random.integers(9, 22, count), np.maximum(random.integers(4, 16, count) - habit, 3)),
+            -np.where(
+                early_entity, random.integers(9, 22, count), np.maximum(random.integers(4, 16, count) - habit, 3)
+            ),
             np.zeros(count, dtype=np.int64),
             random.integers(1, 8, count),
             np.maximum(random.integers(8, 31, count) + habit, 8),
@@ -136,7 +149,7 @@ def _pay_days(
     fast = calendar.business_after(ready, 1)
     urgent &= fast < day
     day = np.where(urgent, fast, day)
-    dressed = (documents.entity == ENTITY_INDEX[DRESSING_ENTITY]) & ~urgent & _quarter_tail(day)
+    dressed = (documents.entity == ENTITY_INDEX[DRESSING_ENTITY]) & ~urgent & in_quarter_tail(day)
     dressed &= random.random(count) < _DRESSING_ODDS
     return np.where(dressed, calendar.run_on_or_after(_quarter_end(day) + 1), day), urgent
 
@@ -147,7 +160,7 @@ def _quarter_end(days: IntArray) -> IntArray:
     return month_end(last)
 
 
-def _quarter_tail(days: IntArray) -> BoolArray:
+def in_quarter_tail(days: IntArray) -> BoolArray:
     """Whether a day lies in the last eight days of its quarter, which hold its last two runs."""
     return _quarter_end(days) - days < 8
 
@@ -186,7 +199,11 @@ class CoupaPay:
 
 
 PAY_STATUSES = (
-    "completed_successfully", "completed_with_errors", "payment_in_progress", "payment_initiated", "cancelled",
+    "completed_successfully",
+    "completed_with_errors",
+    "payment_in_progress",
+    "payment_initiated",
+    "cancelled",
 )
 _CANCELLED_ODDS = 0.006
 
@@ -194,7 +211,7 @@ _CANCELLED_ODDS = 0.006
 def coupa_pay(
     frame: Frame, documents: Documents, progress: Progress, settlement: Settlement, calendar: WorkCalendar
 ) -> CoupaPay:
-    """Groups payments of Coupa Pay entities by run, supplier, entity and currency; groups that net to nothing are left out.
+    """Groups payments of Coupa Pay entities by run, supplier and entity; groups that net to nothing are left out.
 
     A few payments were first cancelled at an earlier run: those carry the same details under status cancelled.
     """
@@ -233,7 +250,11 @@ def _pay_statuses(random: np.random.Generator, frame: Frame, day: IntArray, grou
 
 
 def _retries(
-    random: np.random.Generator, calendar: WorkCalendar, progress: Progress, group: IntArray, document: IntArray,
+    random: np.random.Generator,
+    calendar: WorkCalendar,
+    progress: Progress,
+    group: IntArray,
+    document: IntArray,
     day: IntArray,
 ) -> IntArray:
     """For each group the earlier run at which a first attempt was cancelled, or NO_DAY."""

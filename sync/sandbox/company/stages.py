@@ -15,7 +15,7 @@ from sync.sandbox.company.documents import Documents, take
 from sync.sandbox.company.people import LEVELS, People
 from sync.sandbox.company.presets import Frame
 from sync.sandbox.company.reference import ENTITIES
-from sync.sandbox.company.suppliers import SupplierBook
+from sync.sandbox.company.supplier_book import SupplierBook
 from sync.sandbox.company.workdays import WorkCalendar
 from sync.sandbox.zone import DAY
 
@@ -36,9 +36,21 @@ class Fate(IntEnum):
 
 
 STATUSES = (
-    "approved", "rejected", "voided", "abandoned", "invalid",
-    "draft", "new", "processing", "ap_hold", "on_hold", "booking_hold", "pending_receipt", "disputed",
-    "pending_approval", "pending_action",
+    "approved",
+    "rejected",
+    "voided",
+    "abandoned",
+    "invalid",
+    "draft",
+    "new",
+    "processing",
+    "ap_hold",
+    "on_hold",
+    "booking_hold",
+    "pending_receipt",
+    "disputed",
+    "pending_approval",
+    "pending_action",
 )
 STATUS = {word: row for row, word in enumerate(STATUSES)}
 _HOLDS = ("ap_hold", "ap_hold", "on_hold", "booking_hold", "pending_receipt", "pending_receipt")
@@ -100,7 +112,7 @@ def run_stages(
     fate = _fates(random, documents)
     steps_end = np.where(steps.levels > 0, decided[np.arange(count), np.maximum(steps.levels - 1, 0)], created)
     end = frame.last_day + 1.0
-    status = _statuses(random, fate, hold, dispute, first, released, steps_end, steps.levels, end)
+    status = _statuses(random, fate, _Milestones(hold, dispute, first, released, steps_end, steps.levels), end)
     known = (random.random(count) >= 0.06) & (received < end)
     entered = np.where(steps.levels > 0, steps_end, np.where(known, received, created))
     progress = Progress(
@@ -163,7 +175,10 @@ def _steps(random: np.random.Generator, book: SupplierBook, people: People, docu
     levels = 1 + np.searchsorted(np.array(_LEVEL_LIMITS), size).astype(np.int64)
     levels[(size < _NO_APPROVAL_LIMIT) & documents.ordered & (random.random(count) < 0.8)] = 0
     approvers = np.stack(
-        [seats[documents.entity, (documents.supplier + documents.key % 2) % seats.shape[1]] for seats in people.approvers],
+        [
+            seats[documents.entity, (documents.supplier + documents.key % 2) % seats.shape[1]]
+            for seats in people.approvers
+        ],
         axis=1,
     )
     through_slow = np.isin(documents.supplier, _slow_suppliers(random, book, documents)) & (levels > 0)
@@ -213,35 +228,53 @@ def _fates(random: np.random.Generator, documents: Documents) -> IntArray:
     return fate
 
 
-def _statuses(
-    random: np.random.Generator, fate: IntArray, hold: BoolArray, dispute: BoolArray, first: FloatArray,
-    released: FloatArray, approved: FloatArray, levels: IntArray, end: float,
-) -> IntArray:
+@dataclass(frozen=True)
+class _Milestones:
+    """What delays each document and when it passes each stage, in fractional days."""
+
+    hold: BoolArray
+    dispute: BoolArray
+    first: FloatArray
+    released: FloatArray
+    approved: FloatArray
+    levels: IntArray
+
+
+def _statuses(random: np.random.Generator, fate: IntArray, stones: _Milestones, end: float) -> IntArray:
     """The status at the end of the data."""
     count = len(fate)
     holds = np.array([STATUS[word] for word in _HOLDS], dtype=np.int64)[random.integers(len(_HOLDS), size=count)]
     early = np.array([STATUS["draft"], STATUS["new"], STATUS["processing"]])[random.integers(3, size=count)]
     waiting = np.where(random.random(count) < 0.04, STATUS["pending_action"], STATUS["pending_approval"])
-    final = np.where((fate == Fate.REJECTED) & (levels == 0), Fate.VOIDED, fate)
+    final = np.where((fate == Fate.REJECTED) & (stones.levels == 0), Fate.VOIDED, fate)
     return np.select(
         [
             (fate == Fate.ABANDONED) | (fate == Fate.INVALID),
-            first >= end,
-            (released >= end) & dispute,
-            released >= end,
-            (approved >= end) & (levels > 0),
+            stones.first >= end,
+            (stones.released >= end) & stones.dispute,
+            stones.released >= end,
+            (stones.approved >= end) & (stones.levels > 0),
         ],
-        [fate, early, STATUS["disputed"], np.where(hold, holds, early), waiting],
+        [fate, early, STATUS["disputed"], np.where(stones.hold, holds, early), waiting],
         final,
     ).astype(np.int64)
 
 
 def _approvals(
-    clock: _Clock, steps: _Steps, released: FloatArray, decided: FloatArray, fate: IntArray, status: IntArray,
-    kept: IntArray, end: float,
+    clock: _Clock,
+    steps: _Steps,
+    released: FloatArray,
+    decided: FloatArray,
+    fate: IntArray,
+    status: IntArray,
+    kept: IntArray,
+    end: float,
 ) -> Approvals:
     """The steps that exist by the end of the data, for the kept documents in their new order."""
-    open_to = np.isin(status[kept], [STATUS[word] for word in ("approved", "rejected", "voided", "pending_approval", "pending_action")])
+    open_to = np.isin(
+        status[kept],
+        [STATUS[word] for word in ("approved", "rejected", "voided", "pending_approval", "pending_action")],
+    )
     levels = np.where(open_to, steps.levels[kept], 0)
     rows = np.repeat(np.arange(len(kept), dtype=np.int64), levels)
     level = ranges(np.zeros_like(levels), levels)
