@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
 from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, LineageEntry, Table, TableColumn
 from copilot.charts import chart_of, fan_chart
@@ -31,8 +30,9 @@ from copilot.narration.template_narrator import (
     narrate_projection,
 )
 from copilot.planning.plan import Choice, Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Refuse
+from copilot.simulations.outcomes import Projection
 from copilot.suggestions import follow_ups, of_definition
-from copilot.tabulation import json_cell, path_table, table_of, unit_of
+from copilot.tabulation import driver_table, json_cell, path_table, table_of, unit_of
 from semantic_layer.errors import QueryError
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import Period
@@ -63,54 +63,6 @@ class Turn:
     clock: Clock
     freshness: Freshness | None = None
     fiscal_year_start: int = 1
-
-
-class ProjectionOutcome(Protocol):
-    """What a projection must bring to be shown: figures in the metric's unit, days of the path in order."""
-
-    @property
-    def metric(self) -> str:
-        """Name of the projected metric."""
-
-    @property
-    def target(self) -> Period:
-        """The period asked for; the figure is read at its end."""
-
-    @property
-    def as_of(self) -> date:
-        """The last day of actual data."""
-
-    @property
-    def median(self) -> Decimal:
-        """Middle of the paths at the end of the target."""
-
-    @property
-    def low(self) -> Decimal:
-        """Tenth percentile."""
-
-    @property
-    def high(self) -> Decimal:
-        """Ninetieth percentile."""
-
-    @property
-    def opening(self) -> Decimal:
-        """The actual figure on `as_of`."""
-
-    @property
-    def path(self) -> Sequence[tuple[date, Decimal, Decimal, Decimal]]:
-        """Day, tenth percentile, median, ninetieth percentile."""
-
-    @property
-    def drivers(self) -> Sequence[tuple[str, Decimal]]:
-        """What moves the figure between opening and median, in its unit."""
-
-    @property
-    def assumptions(self) -> Sequence[tuple[str, str, str]]:
-        """Name, value, source."""
-
-    @property
-    def checks(self) -> Sequence[Check]:
-        """What was verified."""
 
 
 def compose_metric(
@@ -155,19 +107,22 @@ def compose_metric(
 
 
 def compose_projection(
-    turn: Turn, plan: ForecastPlan, outcome: ProjectionOutcome, model: SemanticModel, sql: Sequence[str] = ()
+    turn: Turn, plan: ForecastPlan, outcome: Projection, model: SemanticModel, sql: Sequence[str] = ()
 ) -> Answer:
-    """The answer to a forecast: median with its band, the fan, the drivers and every assumption."""
+    """The answer to a forecast: median with its band, the fan, the drivers and every assumption.
+
+    The table holds the drivers, whose effects add up to the change; the path is in the chart.
+    """
     unit = "days"
     lead = _projected_headline(outcome, unit, turn.fiscal_year_start)
-    table = path_table(outcome.path, unit)
-    drivers = [(clean(name), json_cell(value, unit)) for name, value in outcome.drivers]
+    table = driver_table(outcome)
+    drivers = [(driver.label, json_cell(driver.effect, unit)) for driver in outcome.drivers]
     prose = narrate_projection(PROJECTED_LABEL, lead, narrate_drivers(drivers, unit, lead))
     support = support_of(
         lead,
         table,
-        periods=(BAND, *(figures.change(value, unit) for _name, value in drivers)),
-        terms=(PROJECTED_LABEL, *(name for name, _value in drivers)),
+        periods=(BAND,),
+        terms=(PROJECTED_LABEL, *(label for label, _effect in drivers)),
     )
     stray = unsupported(prose.text, support)
     checks = (*_checks(outcome.checks), _grounded([piece.words for piece in stray]))
@@ -180,7 +135,7 @@ def compose_projection(
         headline=lead,
         table=table,
         narrative="" if stray else prose.text,
-        chart=fan_chart(table, lead),
+        chart=fan_chart(path_table(outcome.path, unit), lead),
         sql=tuple(sql),
         trust="governed" if all(check.passed for check in checks) else "exploratory",
         checks=checks,
@@ -348,7 +303,7 @@ def _definition_rows(metric: Metric, model: SemanticModel) -> Sequence[tuple[str
     )
 
 
-def _projected_headline(outcome: ProjectionOutcome, unit: str, fiscal_year_start: int) -> Headline:
+def _projected_headline(outcome: Projection, unit: str, fiscal_year_start: int) -> Headline:
     def number(value: Value) -> float | int | str | None:
         cell = json_cell(value, unit)
         return None if isinstance(cell, bool) else cell

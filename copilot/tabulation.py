@@ -10,6 +10,7 @@ from copilot.answer import Cell, Table, TableColumn
 from copilot.narration.figures import currency_of, decimal_of, decimals, rounded
 from copilot.narration.quoting import clean
 from copilot.planning.plan import MetricPlan
+from copilot.simulations.outcomes import Projection
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS
 from semantic_layer.results import ResultSet, Value
@@ -85,6 +86,22 @@ def unit_of(result: ResultSet, metric: Metric) -> str:
     """The unit of a metric in this result, also when no row shows it."""
     found = next((c.unit for c in result.columns if c.name == metric.name), None)
     return found or (f"money:{result.currency}" if metric.unit == "money" else metric.unit)
+
+
+def driver_table(outcome: Projection) -> Table:
+    """What moves a projection between its opening and its median: effects in days, and the amounts behind them."""
+    money = f"money:{outcome.currency}"
+    columns = (
+        TableColumn(name="driver", label="Driver", role="dimension", unit="text"),
+        TableColumn(name="effect", label="Effect", role="delta", unit="days"),
+        TableColumn(name="before", label="Now", role="metric", unit=money),
+        TableColumn(name="after", label="Projected", role="metric", unit=money),
+    )
+    rows = tuple(
+        (d.label, json_cell(d.effect, "days"), json_cell(d.before, money), json_cell(d.after, money))
+        for d in outcome.drivers
+    )
+    return Table(columns=columns, rows=rows, row_count=len(rows), truncated=False)
 
 
 def path_table(path: Sequence[tuple[date, Decimal, Decimal, Decimal]], unit: str) -> Table:

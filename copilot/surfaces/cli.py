@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from copilot.planning.plan import Clock, DefinePlan
 from copilot.rendering.terminal import render
 from copilot.settings import PREFIX, Settings
 from copilot.state.store import StateStore
+from semantic_layer import SemanticLayer
 from semantic_layer.errors import MirrorMissingError, SemanticLayerError, did_you_mean
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
@@ -200,24 +202,28 @@ def backtest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     mirror: MirrorOption = None,
-    today: TodayOption = None,
 ) -> None:
     """Check past projections against what happened: how often the outcome fell inside the band.
 
     Example: tenor backtest --csv backtest.csv
     """
-    from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
+    from copilot.forecasting import backtest as past  # noqa: PLC0415 (numpy; other commands need not)
+    from copilot.forecasting.record_reading import read_ledger  # noqa: PLC0415 (as above)
 
     with _plain_errors():
-        engine = Engine.open(_settings(mirror), today=_day(today))
-        try:
-            report = engine.backtest()
-        finally:
-            engine.close()
-        rows = report.records()
+        settings = _settings(mirror)
+        layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
+        ledger = read_ledger(layer)
+        starts = past.origins(ledger, layer.data_date)
+        trials = past.run(ledger, starts)
+        scores = past.scores(trials)
         if csv_file is not None:
-            _write_csv(csv_file, rows)
-        typer.echo(json.dumps(report.summary() | {"rows": rows}, default=str) if as_json else report.sentence())
+            _write_csv(csv_file, [asdict(trial) for trial in trials])
+    if as_json:
+        body = {"scores": [asdict(score) for score in scores], "trials": [asdict(trial) for trial in trials]}
+        typer.echo(json.dumps(body, default=str))
+    else:
+        typer.echo(past.report(scores, starts))
 
 
 def main() -> None:
