@@ -1,0 +1,132 @@
+"""The layers are data: a module may import lower layers of its own package only, and the packages keep to their sides."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("sync", "semantic_layer", "copilot")
+
+# Package -> the packages of ours that it may import besides itself.
+SIDES: Mapping[str, frozenset[str]] = {
+    "sync": frozenset(),
+    "semantic_layer": frozenset(),
+    "copilot": frozenset({"semantic_layer"}),
+}
+
+# Module or folder -> layer. A module imports layers below its own; inside a folder named here anything may be imported
+# as long as there is no cycle.
+LAYERS: Mapping[str, Mapping[str, int]] = {
+    "semantic_layer": {
+        "errors": 0, "periods": 0,
+        "query": 1, "results": 1,
+        "model": 2,
+        "loader": 3, "resolver": 3, "database": 3, "guard": 3,
+        "fragments": 4,
+        "compiler": 5, "records": 5, "validation": 5, "assembly": 5,
+        "layer": 6,
+        "__init__": 7,
+    },
+}  # fmt: skip
+
+
+def modules(package: str) -> Iterator[tuple[str, Path]]:
+    """(dotted name, file) of every module of a package."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = list(path.relative_to(ROOT).with_suffix("").parts)
+        yield ".".join(parts), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports, wherever the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} uses a relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_packages_keep_to_their_sides(package: str) -> None:
+    """sync and semantic_layer import nothing of ours; copilot imports semantic_layer and never sync."""
+    for name, path in modules(package):
+        for target in imports(path):
+            top = target.split(".")[0]
+            if top in OURS and top != package:
+                assert top in SIDES[package], f"{name} imports {target}"
+
+
+def test_the_sandbox_shares_no_code_with_its_reader() -> None:
+    """A mistake in the client must not be repeated by the server that tests it; only the commands know both."""
+    for name, path in modules("sync"):
+        inside = name.startswith("sync.sandbox")
+        for target in imports(path):
+            if inside and target.startswith("sync."):
+                assert target.startswith("sync.sandbox"), f"{name} imports {target}"
+            if not inside and target.startswith("sync.sandbox"):
+                assert name in {"sync.__main__", "sync.demo", "sync.commands"}, f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("package", sorted(LAYERS))
+def test_modules_import_lower_layers_only(package: str) -> None:
+    """A new module must be given a layer, and no edge goes up."""
+    layers = LAYERS[package]
+    for name, path in modules(package):
+        own = name.split(".")[1]
+        assert own in layers, f"give {name} a layer in LAYERS"
+        for target in imports(path):
+            parts = target.split(".")
+            if parts[0] == package and len(parts) > 1 and parts[1] in layers and parts[1] != own:
+                assert layers[parts[1]] < layers[own] or own == "__init__", f"{name} imports {target}, which is not below it"
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_no_import_cycles(package: str) -> None:
+    """Following imports inside a package never comes back."""
+    names = {name.removesuffix(".__init__"): path for name, path in modules(package)}
+    graph = {
+        name: {t for t in imports(path) if t in names and t != name and not name.startswith(t + ".")} for name, path in names.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail, name))
+        if name in done:
+            return
+        for target in graph[name]:
+            visit(target, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_names_in_copilot_shadow_nothing() -> None:
+    """The chat server puts the app's folder first on the path: a module there must not bear the name of something importable."""
+    taken = set(sys.stdlib_module_names) | set(OURS) | {"openai", "duckdb", "sqlglot", "chainlit", "httpx", "pydantic", "plotly"}
+    for path in (ROOT / "copilot").rglob("*.py"):
+        assert path.stem not in taken or path.stem in {"__init__", "__main__"}, path
+
+
+def test_only_the_chat_surface_imports_chainlit() -> None:
+    """Everything else stays free of the chat framework, so that it can be replaced."""
+    for name, path in modules("copilot"):
+        if any(target.split(".")[0] == "chainlit" for target in imports(path)):
+            assert name.startswith("copilot.surfaces."), name
+
+
+FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "handler", "service", "misc"}
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_modules_are_named_after_what_they_hold(package: str) -> None:
+    """No drawer for odds and ends."""
+    for name, _ in modules(package):
+        assert not FORBIDDEN & set(name.split(".")), name
