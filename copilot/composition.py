@@ -95,7 +95,7 @@ def compose_metric(
         sql=result.sql,
         trust=trust_of([model.metrics[name] for name in plan.query.metrics], turn.clock.today, checks),
         checks=checks,
-        caveats=tuple(dict.fromkeys((*plan.notes, *result.caveats, *_period_caveats(facts)))),
+        caveats=tuple(dict.fromkeys((*plan.notes, *result.caveats, *_period_caveats(facts, result.caveats)))),
         assumptions=tuple(Assumption(name=n, value=v, source=s) for n, v, s in result.assumptions),
         lineage=_lineage(result),
         freshness=turn.freshness,
@@ -262,8 +262,11 @@ def _grounded(stray: Sequence[str]) -> CheckResult:
     return CheckResult(name="prose_grounded", passed=not stray, detail=detail)
 
 
-def _period_caveats(facts: Facts) -> tuple[str, ...]:
+def _period_caveats(facts: Facts, known: Sequence[str]) -> tuple[str, ...]:
+    """That a period is not over, unless the rows came with that remark."""
     cut = facts.in_progress()
+    if cut is not None and any("is not complete" in caveat for caveat in known):
+        return ()
     if cut is not None:
         return (f"{facts.bucket_words(cut)} is in progress: data to {figures.day(cut.end)}.",)
     if is_running(facts):

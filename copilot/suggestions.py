@@ -23,6 +23,8 @@ def follow_ups(facts: Facts, legal: Collection[str]) -> tuple[str, ...]:
     filtered = bool(query.filters)
     offers: list[str] = []
     for name in (n for n in PREFERRED if n in legal and n not in query.group_by):
+        if name == "supplier" and not metric.additive:
+            continue
         if name == "supplier" and not filtered:
             offers.append(f"Top 10 suppliers by {spoken(metric.label)}")
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -13,10 +14,12 @@ from copilot.planning.plan import MetricPlan
 from copilot.simulations.outcomes import Projection
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS
-from semantic_layer.results import ResultSet, Value
+from semantic_layer.results import Column, ResultSet, Value
 
 RATIO_PLACES, DAY_PLACES = 6, 4
 """Decimals kept in the JSON: enough to re-derive what is shown, few enough to be the same on every machine."""
+
+_TRAILING = re.compile(r"(.+)_(\d+)d")
 
 PATH_LABELS = {"date": "Day", "p10": "P10", "p50": "Median", "p90": "P90"}
 """Columns of the table of a projection, in order."""
@@ -47,7 +50,8 @@ def _number(number: Decimal, unit: str) -> str | int | float:
 def table_of(plan: MetricPlan, result: ResultSet, model: SemanticModel) -> Table:
     """The table of a metric answer, rows in the order of the result."""
     columns = [
-        TableColumn(name=c.name, label=c.label, role=c.role, unit=c.unit, part_of=c.part_of) for c in result.columns
+        TableColumn(name=c.name, label=_label(c, model), role=c.role, unit=c.unit, part_of=c.part_of)
+        for c in result.columns
     ]
     rows = [[json_cell(value, c.unit) for value, c in zip(row, columns, strict=True)] for row in result.rows]
     shares = _shares(plan, result, model)
@@ -65,6 +69,16 @@ def table_of(plan: MetricPlan, result: ResultSet, model: SemanticModel) -> Table
         row_count=result.row_count,
         truncated=result.truncated,
     )
+
+
+def _label(column: Column, model: SemanticModel) -> str:
+    """A part of a ratio bears the name of the metric it equals, or says the days it trails."""
+    if column.part_of is None:
+        return column.label
+    if column.name in model.metrics:
+        return model.metrics[column.name].label
+    found = _TRAILING.fullmatch(column.name)
+    return f"{found[1].replace('_', ' ').capitalize()} of {found[2]} days" if found else column.label
 
 
 def _shares(plan: MetricPlan, result: ResultSet, model: SemanticModel) -> list[Decimal] | None:

@@ -121,5 +121,5 @@ class Facts:
         """A value of a dimension as prose may name it."""
         text = clean(str(value)) if value is not None else "(unassigned)"
         known = self.model.dimensions.get(dimension)
-        trusted = known is not None and not known.untrusted_text
+        trusted = known is not None and not known.untrusted_text and not known.as_of
         return Name(text) if trusted and is_plain(text) else Name(quoted(text))

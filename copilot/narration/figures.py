@@ -68,8 +68,19 @@ def exact(value: Printable, unit: str) -> str:
 
 def cell(value: Printable, unit: str) -> str:
     """A figure under a column head that already names the unit: "12,431,220.15", "47.3", "18.2%"."""
-    text = exact(value, unit)
-    return text.removeprefix(f"{currency_of(unit)} ").removesuffix(" days")
+    return _bare(exact(value, unit), unit)
+
+
+def cell_change(value: Printable, unit: str) -> str:
+    """A signed difference under a column head that names the unit: "+1.8", "-1,204.50", "+0.4 percentage points"."""
+    return _bare(change(value, unit, short=False), unit)
+
+
+def _bare(text: str, unit: str) -> str:
+    currency = currency_of(unit)
+    if currency:
+        return text.replace(f"{currency} ", "", 1)
+    return text.removesuffix(" days") if unit == "days" else text
 
 
 def change(value: Printable, unit: str, *, short: bool = True) -> str:

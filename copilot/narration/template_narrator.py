@@ -46,7 +46,7 @@ TEMPLATES = {
     "part": "{label} of {value}",
     "parts": "It rests on {parts}.",
     "formula": "It is computed as {formula}.",
-    "forecast": "{label} is projected at {value} for {when}, with a range ({band}) from {low} to {high}.",
+    "forecast": "{label} comes to {value} on {when}, with a range ({band}) from {low} to {high}.",
 }
 """Every sentence there is, by situation."""
 
@@ -141,7 +141,7 @@ def _first(facts: Facts, lead: Headline) -> Prose:
         "when": Figure(_when(facts, lead), "headline.period"),
         "scope": scope_of(facts),
     }
-    if facts.plan.intent != "top" or not facts.dimensions or facts.grain:
+    if facts.plan.intent != "top" or not facts.dimensions or not facts.table.rows or facts.grain:
         return fill(TEMPLATES[kind], slots)
     slots |= {"name": facts.row_name(facts.table.rows[0]), "rank": _rank(facts)}
     return fill(TEMPLATES[f"first {kind}"], slots)

@@ -87,9 +87,8 @@ def cell_text(value: str | float | bool | None, column: TableColumn) -> str:  # 
         return "(unassigned)" if column.role == "dimension" else figures.NOTHING
     if column.name in GRAINS:
         return key_words(str(value))
-    if column.role == "delta" and column.unit != "ratio":
-        text = figures.change(value, column.unit, short=False)
-        return text.replace(f"{figures.currency_of(column.unit)} ", "").removesuffix(" days")
+    if column.role == "delta":
+        return figures.cell_change(value, column.unit)
     return figures.cell(value, column.unit)
 
 

@@ -6,6 +6,7 @@ same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -26,6 +27,7 @@ BAR_WIDTH = 16
 _BLOCKS = "▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇█"
 _LONG = 20_000
+_LONG_PERIOD = re.compile(r"\d{4}(?:-Q[1-4])?")
 
 
 def render(answer: Answer, *, sql: bool = False) -> RenderableType:
@@ -60,8 +62,8 @@ def headline_text(headline: Headline) -> Text:
     if headline.delta is not None and headline.baseline:
         text.append(f"  {figures.change(headline.delta, headline.unit)} vs {clean(headline.baseline)}")
     text.append(f"  {key_words(headline.period)}")
-    if headline.period != headline.as_of:
-        text.append(f", to {key_words(headline.as_of)}", style="dim")
+    if _LONG_PERIOD.fullmatch(headline.period):
+        text.append(f" (to {key_words(headline.as_of)})")
     return text
 
 
@@ -155,7 +157,9 @@ def _checks(checks: Sequence[CheckResult]) -> str:
     failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
     if failed:
         return f"{len(failed)} of {len(checks)} checks failed ({'; '.join(failed)})"
-    return f"{len(checks)} checks passed" if checks else "no checks apply"
+    if not checks:
+        return "no checks apply"
+    return f"{len(checks)} checks passed" if len(checks) > 1 else "1 check passed"
 
 
 def _line(label: str, text: str) -> Text:
