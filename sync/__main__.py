@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import functools
 import logging
 import signal
 import sys
@@ -10,8 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn, ParamSpec
 
+import duckdb
 import typer
 from rich.console import Console
 
@@ -36,6 +38,9 @@ app = typer.Typer(
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+Arguments = ParamSpec("Arguments")
+STOPPED: Final = 130
+
 MirrorOption = Annotated[
     Path | None, typer.Option(help="Folder of the published mirror [default: .tenor/mirror, or TENOR_MIRROR].")
 ]
@@ -47,7 +52,35 @@ PresetOption = Annotated[str, typer.Option(help="Size of the sandbox company: ti
 SeedOption = Annotated[int, typer.Option(help="Seed of the sandbox company.", min=0)]
 
 
+def plain_errors(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """The command with its errors told in one plain sentence on standard error and a non-zero exit code."""
+
+    @functools.wraps(command)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SyncError as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(
+                f"{error.filename or 'A file'}: {error.strerror or error}; free the space or the right, and try again."
+            )
+        except duckdb.Error as error:
+            first_line = str(error).splitlines()[0]
+            _fail(f"DuckDB could not go on ({first_line}); nothing was published, and the next run goes on from there.")
+        except KeyboardInterrupt:
+            _fail("stopped; what was committed is kept, and the next run goes on from there.", STOPPED)
+
+    return guarded
+
+
+def _fail(sentence: str, code: int = 1) -> NoReturn:
+    err.print(f"tenor-sync: {sentence}", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
 @app.command(epilog="Example: tenor-sync once --demo --preset tiny --today 2026-11-22")
+@plain_errors
 def once(
     *,
     demo_company: DemoOption = False,
@@ -65,6 +98,7 @@ def once(
 
 
 @app.command(epilog="Example: tenor-sync run --every 15m")
+@plain_errors
 def run(
     *,
     every: Annotated[str, typer.Option(help="Pause between two beginnings: 90s, 15m, 2h.")] = "15m",
@@ -88,6 +122,7 @@ def run(
 
 
 @app.command(epilog="Example: tenor-sync status")
+@plain_errors
 def status(*, mirror: MirrorOption = None) -> None:
     """Show what the published mirror holds, how fresh it is, and what was set aside."""
     settings = load_settings(mirror=mirror)
@@ -98,6 +133,7 @@ def status(*, mirror: MirrorOption = None) -> None:
 
 
 @app.command(epilog="Example: tenor-sync reconcile")
+@plain_errors
 def reconcile(*, mirror: MirrorOption = None) -> None:
     """Compare counts and money of the published mirror with Coupa, per resource and status.
 
@@ -117,6 +153,7 @@ def reconcile(*, mirror: MirrorOption = None) -> None:
 
 
 @app.command(epilog="Example: tenor-sync sandbox --preset tiny --port 9400")
+@plain_errors
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on; keep to loopback.")] = "127.0.0.1",
@@ -149,8 +186,8 @@ def sandbox(
             rate_limit=rate_limit,
             announce=lambda line: print(line, flush=True),  # noqa: T201 - the address, for a person or the demo
         )
-    except SyncError:
-        raise
+    except KeyboardInterrupt:
+        err.print("tenor-sync: the sandbox has stopped.")
     except Exception as error:
         if type(error).__module__.startswith("sync.sandbox"):
             raise SandboxError(str(error)) from error
@@ -201,23 +238,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """The console script. Errors are one plain sentence on standard error; exit codes: 1 error, 130 stopped."""
+    """The console script. Errors are one plain sentence on standard error; exit codes: 1 error, 2 usage, 130 stop."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
     signal.signal(signal.SIGTERM, _stop)
-    sys.exit(_guarded(app))
-
-
-def _guarded(command: Callable[[], object]) -> int:
-    """Runs a command; gives its exit code."""
-    try:
-        command()
-    except SyncError as error:
-        err.print(f"tenor-sync: {error}", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        err.print("tenor-sync: stopped; what was read is kept, and the next run goes on from there.")
-        return 130
-    return 0
+    app()
 
 
 if __name__ == "__main__":

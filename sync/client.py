@@ -59,15 +59,25 @@ class RateLimiter:
 
 
 class CoupaClient:
-    """Reads resources from one Coupa. `http` carries address, credentials and time limits."""
+    """Reads resources from one Coupa. `http` carries address, credentials and time limits.
+
+    `on_trouble` hears, in a plain sentence, of every failure that is going to be tried again.
+    """
 
     def __init__(
-        self, http: httpx.AsyncClient, limiter: RateLimiter, *, page_size: int = 50, attempts: int = 6
+        self,
+        http: httpx.AsyncClient,
+        limiter: RateLimiter,
+        *,
+        page_size: int = 50,
+        attempts: int = 6,
+        on_trouble: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._http = http
         self._limiter = limiter
         self._page_size = page_size
         self._attempts = attempts
+        self._on_trouble = on_trouble
         self._reached = False
 
     async def pages(
@@ -126,6 +136,7 @@ class CoupaClient:
             return False
         if isinstance(error.__cause__, httpx.ConnectError) and not self._reached:
             return False
+        self._on_trouble(str(error))
         pause: float | None = getattr(error, "retry_after", None)
         return True if pause is None else min(pause, LONGEST_PAUSE)
 

@@ -61,6 +61,10 @@ class TerminalProgress:
             self._bars.update(line, total=max(outcome.read, 1), completed=outcome.read)
             self._bars.stop_task(line)
 
+    def trouble(self, sentence: str) -> None:
+        """Says why a request is tried again."""
+        self._bars.console.print(f"{sentence} Trying again.", style="yellow", markup=False, soft_wrap=True)
+
     def publishing(self) -> None:
         """Says that the copy is being written."""
         self._bars.add_task("publishing", total=None, rate="", note="")
@@ -118,4 +122,4 @@ def show_status(
 
 
 def _time(moment: dt.datetime | None) -> str:
-    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return "-" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"

@@ -20,7 +20,8 @@ import duckdb
 
 from sync import schema, state
 from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
-from sync.resources import Child
+from sync.pages import decode_record
+from sync.resources import Child, Resource
 from sync.rows import Batch, Rejected
 from sync.state import Bookmark
 
@@ -109,6 +110,18 @@ class Mirror:
             self._keep_rejected(batch, run_id, at)
             state.save(self._connection, bookmark)
         return changed
+
+    def retry_rejected(self, resource: Resource, bookmark: Bookmark, run_id: str, at: dt.datetime) -> int:
+        """Types the records set aside again, as a newer program may know better; returns how many came good."""
+        batch = Batch(resource)
+        for bad in self.rejected():
+            if bad.resource == resource.name:
+                batch.add(decode_record(bad.raw))
+        batch.rejected.clear()  # they are set aside already
+        if not batch.lines:
+            return 0
+        self.merge(batch, bookmark, run_id, at)
+        return len(batch.lines[resource.table.name])
 
     def finish(self, bookmark: Bookmark, run: RunRecord) -> Bookmark:
         """Ends a window: counts the rows, writes the bookmark and the run, in one transaction."""

@@ -50,6 +50,11 @@ def split_records(content: bytes, resource: str) -> tuple[RawRecord, ...]:
         raise BrokenPageError(_broken(resource, "is not valid JSON, or is cut short")) from None
 
 
+def decode_record(text: str) -> RawRecord:
+    """A record from its stored text."""
+    return RawRecord(text, _DECODER.decode(text))
+
+
 def _elements(text: str, position: int, resource: str) -> list[RawRecord]:
     """Decodes element by element, so that each keeps its own text."""
     records: list[RawRecord] = []

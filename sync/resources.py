@@ -3,7 +3,8 @@
 The keys of a record, and so the `fields` that are asked for, come from its record type; its columns from its table.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -34,7 +35,8 @@ class Child:
 class Resource:
     """One list of Coupa's API and where it goes.
 
-    `looks_back` limits the first reading to the look-back period; `money` and `status` are the columns whose sums and
+    `looks_back` limits the first reading to what changed in the look-back period, and to what `still_open` selects of
+    the time before; `money` and `status` are the columns whose sums and
     groups a reconciliation compares.
     """
 
@@ -46,6 +48,7 @@ class Resource:
     children: tuple[Child, ...] = ()
     reading: Reading = Reading.INCREMENTAL
     looks_back: bool = False
+    still_open: Mapping[str, str] = field(default_factory=dict)
     money: str | None = None
     status: str | None = None
 
@@ -60,6 +63,12 @@ class Resource:
         return (self.table, *(child.table for child in self.children))
 
 
+# Documents that are or may become payable; the others never count (see the statuses in docs/sync.md).
+OPEN_STATUSES: Final = (
+    "approved,pending_receipt,pending_approval,pending_action,ap_hold,on_hold,booking_hold,processing,"
+    "payable_adjustment,disputed"
+)
+
 RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="invoices",
@@ -73,6 +82,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
             Child("approvals", schema.APPROVALS, parent_type="InvoiceHeader"),
         ),
         looks_back=True,
+        still_open={"paid": "false", "status[in]": OPEN_STATUSES},
         money="total_with_taxes",
         status="status",
     ),

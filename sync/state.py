@@ -66,11 +66,14 @@ def begin(bookmark: Bookmark, resource: Resource, depth: Depth, now: dt.datetime
     return replace(bookmark, last_id=0, window_from=since, window_to=now)
 
 
-def window(bookmark: Bookmark) -> Window:
+def window(bookmark: Bookmark, resource: Resource) -> Window:
     """The query window of a bookmark in progress.
 
     The first reading has no upper bound: a record changed while it runs would else be missing until the next run.
+    A full reload has no window at all; some of its resources have no `updated-at` to ask by.
     """
+    if resource.reading is Reading.FULL_RELOAD:
+        return Window()
     before = bookmark.window_to if bookmark.updated_through is not None else None
     return Window(since=bookmark.window_from, before=before)
 

@@ -29,6 +29,7 @@ from sync.errors import (
     SyncError,
 )
 from sync.mirror import WORK_FILE, Mirror, RunRecord
+from sync.pagination import Window
 from sync.publish import Manifest, new_manifest, publish, refuse_to_replace_real_data
 from sync.resources import RESOURCES, Reading, Resource
 from sync.rows import Batch, Rejected
@@ -70,6 +71,9 @@ class Progress(Protocol):
     def finished(self, outcome: ResourceOutcome) -> None:
         """A resource was read to its end."""
 
+    def trouble(self, sentence: str) -> None:
+        """A request failed and is going to be tried again."""
+
     def publishing(self) -> None:
         """All was read; the finished copy is being written."""
 
@@ -109,7 +113,13 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
     ):
         async with open_http(settings, time.monotonic) as http:
             limiter = RateLimiter(settings.requests_per_second, time.monotonic)
-            client = CoupaClient(http, limiter, page_size=settings.page_size, attempts=settings.attempts)
+            client = CoupaClient(
+                http,
+                limiter,
+                page_size=settings.page_size,
+                attempts=settings.attempts,
+                on_trouble=progress.trouble,
+            )
             outcomes = await read_all(client, mirror, run, RESOURCES)
         progress.publishing()
         manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
@@ -157,6 +167,9 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
             f"The mirror already holds {resource.name!r} up to {bookmark.updated_through.isoformat()}, later than the "
             f"clock of this run ({run.now.isoformat()}); leave out --today, or name another folder with --mirror.",
         )
+    await asyncio.to_thread(mirror.retry_rejected, resource, bookmark, run.run_id, run.now)
+    if bookmark.updated_through is None and run.depth.look_back_start is not None and resource.still_open:
+        await _read_still_open(client, mirror, run, resource, bookmark)
     totals = ResourceOutcome(resource.name, 0, 0, 0, 0, 0)
     while True:
         bookmark = begin(bookmark, resource, run.depth, run.now)
@@ -164,6 +177,21 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
         if bookmark.updated_through is None or bookmark.updated_through >= run.now:
             run.progress.finished(totals)
             return totals
+
+
+async def _read_still_open(
+    client: CoupaClient, mirror: Mirror, run: Run, resource: Resource, bookmark: Bookmark
+) -> None:
+    """Before the first window: what is older than the look-back period and still open, such as old unpaid invoices.
+
+    A balance needs them. They are few, so a run that is stopped here reads them again.
+    """
+    batch = Batch(resource)
+    still_open = Window(before=run.depth.look_back_start, filters=resource.still_open)
+    async for page in client.pages(resource, still_open):
+        bad = batch.add_page(page.records, page.last_id)
+        run.progress.page(resource.name, len(page.records), bad)
+    await asyncio.to_thread(mirror.merge, batch, bookmark, run.run_id, run.clock())
 
 
 async def _read_window(
@@ -181,7 +209,7 @@ async def _read_window(
         read, rejected, pages = read + batch.read, rejected + len(batch.rejected), pages + batch.pages
         batch = Batch(resource)
 
-    async for page in client.pages(resource, window(bookmark), after=bookmark.last_id or 0):
+    async for page in client.pages(resource, window(bookmark, resource), after=bookmark.last_id or 0):
         bad = batch.add_page(page.records, page.last_id)
         run.progress.page(resource.name, len(page.records), bad)
         if batch.read >= run.settings.batch_records and not whole:
