@@ -108,7 +108,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Books:
-    """Documents that count (alive, not intercompany), the rates, and the data's last complete day."""
+    """Documents that count, the rates, and the data's last complete day."""
 
     documents: tuple[Document, ...]
     rates: Rates
@@ -135,13 +135,18 @@ class Books:
         return self.at_closing(amount, document, document.invoice_date)
 
 
-def open_books(pages: Mapping[str, Sequence[Raw]], data_date: date, reporting: str = "USD") -> Books:
-    """The books behind raw pages by resource name (`invoices`, `suppliers`, `exchange_rates`, …)."""
+def open_books(
+    pages: Mapping[str, Sequence[Raw]], data_date: date, *, intercompany: bool = False, reporting: str = "USD"
+) -> Books:
+    """The books behind raw pages by resource name (`invoices`, `suppliers`, `exchange_rates`, …).
+
+    With outsiders, as every figure counts by default, or with sister companies alone.
+    """
     suppliers = {raw["id"]: raw for raw in pages.get("suppliers", ())}
     entities = {raw["id"]: raw for raw in pages.get("account_types", ())}
     taken = _discounts_by_invoice(pages.get("coupa_pay/payments", ()))
     documents = (_document(raw, suppliers, entities, taken) for raw in pages.get("invoices", ()))
-    alive = tuple(one for one in documents if one.status not in DEAD and not one.intercompany)
+    alive = tuple(one for one in documents if one.status not in DEAD and one.intercompany == intercompany)
     return Books(alive, _rates(pages.get("exchange_rates", ()), reporting), data_date)
 
 
@@ -150,11 +155,15 @@ def local_date(text: str | None) -> date | None:
     return date.fromisoformat(text[:10]) if text else None
 
 
-def _document(raw: Raw, suppliers: Mapping[int, Raw], entities: Mapping[int, Raw], taken: Mapping[int, Decimal]) -> Document:
+def _document(
+    raw: Raw, suppliers: Mapping[int, Raw], entities: Mapping[int, Raw], taken: Mapping[int, Decimal]
+) -> Document:
     supplier = suppliers.get((raw.get("supplier") or {}).get("id", -1), {})
     credit_note = bool(raw.get("is-credit-note")) or raw.get("document-type") == "Credit Note"
     gross = Decimal(raw["total-with-taxes"])
-    payments = tuple(Payment(_day(one["payment-date"]), Decimal(one["amount-paid"])) for one in raw.get("payments") or ())
+    payments = tuple(
+        Payment(_day(one["payment-date"]), Decimal(one["amount-paid"])) for one in raw.get("payments") or ()
+    )
     offered = ZERO if credit_note or raw["status"] in DEAD else _offered(raw, gross)
     approved = [one for one in raw.get("approvals") or () if one["status"] == "approved" and one.get("approval-date")]
     return Document(
@@ -163,7 +172,7 @@ def _document(raw: Raw, suppliers: Mapping[int, Raw], entities: Mapping[int, Raw
         status=raw["status"],
         credit_note=credit_note,
         intercompany=(supplier.get("custom-fields") or {}).get("intercompany") is True,
-        labels=_labels(raw, supplier, entities),
+        labels=_labels(raw, supplier, entities, offered=offered > 0),
         currency=raw["currency"]["code"],
         invoice_date=_day(raw["invoice-date"]),
         received_on=_day(raw.get("date-received") or raw["created-at"]),
@@ -185,17 +194,27 @@ def _day(text: str) -> date:
     return date.fromisoformat(text[:10])
 
 
-def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw]) -> dict[str, str]:
+def _country(holder: Raw) -> Raw:
+    """Code and name of the country of a primary address."""
+    return (holder.get("primary-address") or {}).get("country") or {}
+
+
+def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw], *, offered: bool) -> dict[str, str]:
     embedded = raw.get("account-type") or {}
     entity = entities.get(embedded.get("id", -1), embedded)
-    country = ((entity.get("primary-address") or {}).get("country") or {}).get("code")
+    country = _country(entity)
     name = supplier.get("name") or UNASSIGNED
     return {
         "supplier": name,
         "parent": (supplier.get("parent") or {}).get("name") or name,
         "category": (supplier.get("commodity") or {}).get("name") or UNASSIGNED,
         "buying_entity": entity.get("legal-entity-name") or entity.get("name") or UNASSIGNED,
-        "region": next((region for region, codes in REGIONS.items() if country in codes), UNASSIGNED),
+        "region": next((region for region, codes in REGIONS.items() if country.get("code") in codes), UNASSIGNED),
+        "entity_country": country.get("name") or UNASSIGNED,
+        "supplier_country": _country(supplier).get("code") or UNASSIGNED,
+        "document_type": raw.get("document-type") or UNASSIGNED,
+        "channel": raw.get("channel") or UNASSIGNED,
+        "has_discount": "yes" if offered else "no",
         "currency": raw["currency"]["code"],
         "payment_term": (raw.get("payment-term") or {}).get("code") or UNASSIGNED,
         "status": raw["status"],
@@ -241,7 +260,9 @@ def _window_end(raw: Raw) -> date | None:
     return _day(raw["invoice-date"]) + timedelta(days=int(days))
 
 
-def _taken(raw: Raw, gross: Decimal, payments: Iterable[Payment], offered: Decimal, by_invoice: Mapping[int, Decimal]) -> Decimal:
+def _taken(
+    raw: Raw, gross: Decimal, payments: Iterable[Payment], offered: Decimal, by_invoice: Mapping[int, Decimal]
+) -> Decimal:
     """What Coupa Pay says; without it, the unpaid rest of a paid invoice when it is the offered discount to the cent."""
     if raw["id"] in by_invoice:
         return by_invoice[raw["id"]]

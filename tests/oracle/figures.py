@@ -43,7 +43,7 @@ def open_ap(books: Books, span: Span) -> Decimal:
 
 def past_due_ap(books: Books, span: Span) -> Decimal:
     """open_ap of documents whose due date lies before the last day."""
-    return open_ap(books.narrowed(lambda one: one.due is not None and one.due < span.end), span)
+    return open_ap(_past_due(books, span), span)
 
 
 def ap_ageing(books: Books, span: Span) -> Decimal:
@@ -134,8 +134,27 @@ def cycle_time_p90(books: Books, span: Span) -> Decimal | None:
 
 def cycle_time_approval(books: Books, span: Span) -> Decimal | None:
     """Median days from the first approval's making to the last approval, by the last approval's local date."""
-    found = (one for one in _approved(books) if span.has(one.approval_ended))
-    return quantile([one.approval_days for one in found if one.approval_days is not None], Decimal("0.5"))
+    return quantile(_approval_times(books, span), Decimal("0.5"))
+
+
+def cycle_time_approval_p90(books: Books, span: Span) -> Decimal | None:
+    """Nine tenths of the documents were approved in at most this many days."""
+    return quantile(_approval_times(books, span), Decimal("0.9"))
+
+
+def invoice_count(books: Books, span: Span) -> Decimal:
+    """Number of recognised documents by invoice date, no credit notes."""
+    return Decimal(sum(not one.credit_note for one in _recognised(books, span)))
+
+
+def open_invoice_count(books: Books, span: Span) -> Decimal:
+    """Number of documents recognised by the last day and not fully settled by then, no credit notes."""
+    return Decimal(sum(not one.credit_note and one.open(span.end) > 0 for one in books.documents))
+
+
+def past_due_count(books: Books, span: Span) -> Decimal:
+    """open_invoice_count of documents whose due date lies before the last day."""
+    return open_invoice_count(_past_due(books, span), span)
 
 
 FLOWS: dict[str, Figure] = {
@@ -153,6 +172,8 @@ FLOWS: dict[str, Figure] = {
     "cycle_time": cycle_time,
     "cycle_time_p90": cycle_time_p90,
     "cycle_time_approval": cycle_time_approval,
+    "cycle_time_approval_p90": cycle_time_approval_p90,
+    "invoice_count": invoice_count,
 }
 BALANCES: dict[str, Figure] = {
     "open_ap": open_ap,
@@ -160,6 +181,8 @@ BALANCES: dict[str, Figure] = {
     "ap_ageing": ap_ageing,
     "dpo_purchases": dpo_purchases,
     "discount_open": discount_open,
+    "open_invoice_count": open_invoice_count,
+    "past_due_count": past_due_count,
 }
 FIGURES = FLOWS | BALANCES
 
@@ -198,6 +221,15 @@ def _recognised(books: Books, span: Span) -> list[Document]:
     return [one for one in _approved(books) if span.has(one.invoice_date)]
 
 
+def _past_due(books: Books, span: Span) -> Books:
+    return books.narrowed(lambda one: one.due is not None and one.due < span.end)
+
+
+def _approval_times(books: Books, span: Span) -> list[Decimal]:
+    approved = (one for one in _approved(books) if span.has(one.approval_ended))
+    return [one.approval_days for one in approved if one.approval_days is not None]
+
+
 def _fully_paid(books: Books, span: Span) -> list[Document]:
     return [one for one in books.documents if one.paid and not one.credit_note and span.has(one.last_paid)]
 
@@ -212,7 +244,10 @@ def _closed(books: Books, span: Span) -> list[Document]:
     return [
         one
         for one in books.documents
-        if one.offered > 0 and one.window_end is not None and span.has(one.window_end) and one.window_end <= books.data_date
+        if one.offered > 0
+        and one.window_end is not None
+        and span.has(one.window_end)
+        and one.window_end <= books.data_date
     ]
 
 

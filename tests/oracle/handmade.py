@@ -9,7 +9,12 @@ from oracle.books import Books, local_date, open_books
 Raw = dict[str, Any]
 
 NET_30: Raw = {"code": "Net 30", "days-for-net-payment": 30, "days-for-discount-payment": None, "discount-rate": None}
-TWO_TEN: Raw = {"code": "2/10 Net 30", "days-for-net-payment": 30, "days-for-discount-payment": 10, "discount-rate": Decimal("2.0")}
+TWO_TEN: Raw = {
+    "code": "2/10 Net 30",
+    "days-for-net-payment": 30,
+    "days-for-discount-payment": 10,
+    "discount-rate": Decimal("2.0"),
+}
 
 
 def day_start(day: str) -> str:
@@ -77,13 +82,22 @@ def approval(created: str, decided: str | None, status: str = "approved") -> Raw
 
 def coupa_pay(invoice_id: int, discount: str, status: str = "completed_successfully") -> Raw:
     """A Coupa Pay payment of one invoice, with the discount it took."""
-    detail = {"source-transaction-id": invoice_id, "source-transaction-type": "InvoiceHeader", "discount-total": discount}
+    detail = {
+        "source-transaction-id": invoice_id,
+        "source-transaction-type": "InvoiceHeader",
+        "discount-total": discount,
+    }
     return {"status": status, "payment-details": [detail]}
 
 
 def rate(currency: str, day: str, dollars: str) -> Raw:
     """US dollars for one unit of a currency on a day."""
-    return {"from-currency": {"code": currency}, "to-currency": {"code": "USD"}, "rate": dollars, "rate-date": day_start(day)}
+    return {
+        "from-currency": {"code": currency},
+        "to-currency": {"code": "USD"},
+        "rate": dollars,
+        "rate-date": day_start(day),
+    }
 
 
 def books(

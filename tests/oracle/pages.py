@@ -33,7 +33,9 @@ async def _read_all(app: ASGIApp) -> dict[str, list[Raw]]:
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox.test") as client:
         form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"}
         answer = (await client.post("/oauth2/token", data=form)).raise_for_status()
-        client.headers.update({"Authorization": f"Bearer {answer.json()['access_token']}", "Accept": "application/json"})
+        client.headers.update(
+            {"Authorization": f"Bearer {answer.json()['access_token']}", "Accept": "application/json"}
+        )
         return {resource: await _read_list(client, resource) for resource in RESOURCES}
 
 

@@ -67,7 +67,12 @@ def test_partial_payments_lower_the_open_amount_step_by_step() -> None:
 def test_the_discount_falls_on_the_last_payment() -> None:
     """1,000 at 2 %: 500 on day 5, 480 on day 8 with 20 of discount; open 500 in between, nothing after."""
     raw = by_hand.invoice(
-        1, "1000.00", "2026-03-01", term=by_hand.TWO_TEN, fully=True, paid=[("2026-03-05", "500.00"), ("2026-03-08", "480.00")]
+        1,
+        "1000.00",
+        "2026-03-01",
+        term=by_hand.TWO_TEN,
+        fully=True,
+        paid=[("2026-03-05", "500.00"), ("2026-03-08", "480.00")],
     )
     document = only(by_hand.books(raw, pay=[by_hand.coupa_pay(1, "20.00")]))
     assert [document.open(date(2026, 3, day)) for day in (4, 5, 7, 8)] == [1000, 500, 500, 0]
@@ -107,7 +112,9 @@ def test_coupa_pay_outranks_the_rest_unless_the_payment_never_went_out(status: s
 
 def test_credit_notes_offer_and_take_no_discount() -> None:
     """A credit note of -1,000 on a 2 % term that is netted for -980 has no discount."""
-    raw = by_hand.credit_note(1, "-1000.00", "2026-03-01", term=by_hand.TWO_TEN, fully=True, paid=[("2026-03-08", "-980.00")])
+    raw = by_hand.credit_note(
+        1, "-1000.00", "2026-03-01", term=by_hand.TWO_TEN, fully=True, paid=[("2026-03-08", "-980.00")]
+    )
     document = only(by_hand.books(raw))
     assert (document.offered, document.taken) == (0, 0)
 
@@ -143,20 +150,28 @@ def test_a_rate_serves_seven_days_and_no_longer() -> None:
     """A euro rate of 1 March serves until the 8th; a later one takes over on its day; before the first there is none."""
     rates = [by_hand.rate("EUR", "2026-03-12", "1.2"), by_hand.rate("EUR", "2026-03-01", "1.1")]
     found = by_hand.books(rates=rates).rates
-    days = [("2026-02-28", None), ("2026-03-01", "1.1"), ("2026-03-08", "1.1"), ("2026-03-09", None), ("2026-03-12", "1.2")]
+    days = [
+        ("2026-02-28", None),
+        ("2026-03-01", "1.1"),
+        ("2026-03-08", "1.1"),
+        ("2026-03-09", None),
+        ("2026-03-12", "1.2"),
+    ]
     assert [found.on("EUR", date.fromisoformat(day)) for day, _ in days] == [rate and Decimal(rate) for _, rate in days]
 
 
 def test_groups_take_their_names_from_supplier_entity_and_term() -> None:
     """A subsidiary counts to its parent, an entity goes by its legal name, its country gives the region."""
-    alpha = by_hand.supplier(1, "Alpha", parent={"id": 9, "name": "Alpha Group"})
+    french = {"country": {"code": "FR", "name": "France"}}
+    alpha = by_hand.supplier(1, "Alpha", parent={"id": 9, "name": "Alpha Group"}, **{"primary-address": french})
     legal = {
         "id": 1,
         "name": "DE books",
         "legal-entity-name": "Deutschland GmbH",
         "primary-address": {"country": {"code": "DE", "name": "Germany"}},
     }
-    labels = only(by_hand.books(by_hand.invoice(1, "1.00", "2026-03-01"), suppliers=[alpha], entities=[legal])).labels
+    raw = by_hand.invoice(1, "1.00", "2026-03-01", channel="csp")
+    labels = only(by_hand.books(raw, suppliers=[alpha], entities=[legal])).labels
     assert labels == {
         "supplier": "Alpha",
         "parent": "Alpha Group",
@@ -166,6 +181,11 @@ def test_groups_take_their_names_from_supplier_entity_and_term() -> None:
         "currency": "USD",
         "payment_term": "Net 30",
         "status": "approved",
+        "entity_country": "Germany",
+        "supplier_country": "FR",
+        "document_type": "Invoice",
+        "channel": "csp",
+        "has_discount": "no",
     }
 
 
@@ -175,4 +195,4 @@ def test_what_has_no_group_is_named_so() -> None:
     raw = by_hand.invoice(1, "1.00", "2026-03-01") | {"payment-term": None}
     labels = only(by_hand.books(raw, suppliers=[bare])).labels
     assert (labels["parent"], labels["buying_entity"]) == ("Alpha", "US books")
-    assert {labels[name] for name in ("category", "region", "payment_term")} == {UNASSIGNED}
+    assert {labels[name] for name in ("category", "region", "payment_term", "channel")} == {UNASSIGNED}

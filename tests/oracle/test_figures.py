@@ -74,7 +74,17 @@ def test_past_due(ledger: Books) -> None:
 
 @pytest.mark.parametrize(
     ("days", "bucket"),
-    [(-5, "Not due"), (0, "Not due"), (1, "1-30"), (30, "1-30"), (31, "31-60"), (60, "31-60"), (61, "61-90"), (90, "61-90"), (91, "90+")],
+    [
+        (-5, "Not due"),
+        (0, "Not due"),
+        (1, "1-30"),
+        (30, "1-30"),
+        (31, "31-60"),
+        (60, "31-60"),
+        (61, "61-90"),
+        (90, "61-90"),
+        (91, "90+"),
+    ],
 )
 def test_ageing_boundaries(days: int, bucket: str) -> None:
     """The due day itself is not late; days 30, 60 and 90 close their buckets."""
@@ -85,7 +95,9 @@ def test_ageing_boundaries(days: int, bucket: str) -> None:
 def test_ageing_adds_up_to_open_ap(ledger: Books) -> None:
     """20 April: not due 0; 1-30 days -240 + 1300 = 1,060; no due date 50; together 1,110."""
     day = date(2026, 4, 20)
-    found = {label: figures.ap_ageing(part, until("2026-04-20")) for label, part in figures.by_ageing(ledger, day).items()}
+    found = {
+        label: figures.ap_ageing(part, until("2026-04-20")) for label, part in figures.by_ageing(ledger, day).items()
+    }
     assert {label: value for label, value in found.items() if value} == {"1-30": 1060, "(no due date)": 50}
     assert sum(found.values()) == figures.open_ap(ledger, until("2026-04-20"))
 
@@ -210,7 +222,17 @@ def test_approval_time_is_a_fraction_of_days_over_all_steps() -> None:
         by_hand.approval("2026-03-03T09:00:00-05:00", "2026-03-04T21:00:00-05:00"),
     ]
     books = by_hand.books(by_hand.invoice(1, "1.00", "2026-03-01", approvals=steps))
-    assert figures.cycle_time_approval(books, YEAR) == Decimal("2.5")
+    assert figures.cycle_time_approval(books, YEAR) == figures.cycle_time_approval_p90(books, YEAR) == Decimal("2.5")
+
+
+def test_counts(ledger: Books) -> None:
+    """March: documents 1, 2 and 4. Open on 15 April: 2, 4 and 5, of which 2 is past due; on the 20th 4 and 5, and 4 is past due."""
+    assert figures.invoice_count(ledger, Span(date(2026, 3, 1), date(2026, 3, 31))) == 3
+    found = [
+        (figures.open_invoice_count(ledger, until(day)), figures.past_due_count(ledger, until(day)))
+        for day in ("2026-04-15", "2026-04-20")
+    ]
+    assert found == [(3, 1), (2, 1)]
 
 
 def test_cash_per_dpo_day() -> None:
@@ -237,6 +259,9 @@ def test_months_and_quarters_of_a_span() -> None:
 def test_quantile_lies_on_the_line_between_neighbours() -> None:
     """Of 1, 2, 3, 4 the median is 2.5 and the 90 % point 3.7; of one value, that value; of none, none."""
     four = [Decimal(value) for value in (4, 1, 3, 2)]
-    assert (figures.quantile(four, Decimal("0.5")), figures.quantile(four, Decimal("0.9"))) == (Decimal("2.5"), Decimal("3.7"))
+    assert (figures.quantile(four, Decimal("0.5")), figures.quantile(four, Decimal("0.9"))) == (
+        Decimal("2.5"),
+        Decimal("3.7"),
+    )
     assert figures.quantile([Decimal(7)], Decimal("0.9")) == 7
     assert figures.quantile([], Decimal("0.5")) is None
