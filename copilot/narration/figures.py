@@ -24,7 +24,7 @@ LONGEST_TEXT = 4_000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_MINOR_UNIT = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"})
 _THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-_SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
+_SCALES = ((Decimal(10) ** 3, "k"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 9, "bn"))
 
 
 def decimal_of(value: Printable) -> Decimal | None:
@@ -145,10 +145,13 @@ def _money(number: Decimal, unit: str, short: bool) -> str:  # noqa: FBT001 (one
 
 
 def _short(size: Decimal, places: int) -> str:
-    for scale, letter in _SCALES:
-        if rounded(size / scale, 1) >= 1:
-            return f"{rounded(size / scale, 1):,}{letter}"
-    return f"{rounded(size, places):,}"
+    """Scaled so that the digits before the point stay below a thousand, also after rounding."""
+    shown, letter = rounded(size, places), ""
+    for scale, name in _SCALES:
+        if shown < 1000:
+            break
+        shown, letter = rounded(size / scale, 1), name
+    return f"{shown:,}{letter}"
 
 
 def _days(number: Decimal, _unit: str, _short_form: bool) -> str:  # noqa: FBT001 (one of a table of formats)
@@ -176,7 +179,7 @@ def _sign(number: Decimal, unit: str, *, short: bool) -> str:
     match unit.partition(":")[0]:
         case "money":
             size = abs(number)
-            small = not short or size < _SCALES[-1][0]
+            small = not short or size < _SCALES[0][0]
             shown = rounded(size, decimals(currency_of(unit))) if small else size
         case "ratio":
             shown = rounded(number * 100, 1)
