@@ -59,14 +59,16 @@ def _elements(text: str, position: int, resource: str) -> list[RawRecord]:
     """Decodes element by element, so that each keeps its own text."""
     records: list[RawRecord] = []
     position = _skip(text, position)
-    while text[position : position + 1] != "]":
+    more = text[position : position + 1] != "]"
+    while more:
         value, end = _DECODER.raw_decode(text, position)
         records.append(_raw_record(text[position:end], value))
         position = _skip(text, end)
-        if text[position : position + 1] == ",":
+        more = text[position : position + 1] == ","
+        if more:
             position = _skip(text, position + 1)
-        elif text[position : position + 1] != "]":
-            raise BrokenPageError(_broken(resource, "is cut short"))
+    if text[position : position + 1] != "]":
+        raise BrokenPageError(_broken(resource, "is cut short"))
     if _skip(text, position + 1) != len(text):
         raise BrokenPageError(_broken(resource, "goes on after its end"))
     return records
