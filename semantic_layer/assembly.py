@@ -1,4 +1,7 @@
-"""Raw rows -> ResultSet: typed columns, rounded at the border, the total, the checks that tie parts to it, the caveats."""
+"""Raw rows -> ResultSet.
+
+Typed columns, rounded at the border, the total, the checks that tie parts to it, the caveats.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def rounded(value: Any, unit: str) -> Value:
         return value
     if unit == "count":
         return int(value)
-    if unit == "text" or unit == "date":
+    if unit in {"text", "date"}:
         return value  # type: ignore[no-any-return]  # dates come typed from the engine
     exact = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     return exact.quantize(CENT if unit.startswith("money") else FINE, ROUND_HALF_UP)
@@ -81,7 +84,10 @@ def columns_of(query: ResolvedQuery) -> tuple[tuple[Column, str], ...]:
 def assemble(
     query: ResolvedQuery, main: Rows, total: Rows, left_out: Mapping[str, int], sql: Sequence[str]
 ) -> ResultSet:
-    """The ResultSet of one run: `main` has the groups, `total` the single row of the whole, `left_out` counts by measure."""
+    """The ResultSet of one run.
+
+    `main` has the groups, `total` the single row of the whole, `left_out` counts by measure.
+    """
     columns = columns_of(query)
     index = {name: i for i, name in enumerate(main.columns)}
     rows = tuple(tuple(rounded(row[index[raw]], column.unit) for column, raw in columns) for row in main.rows)
@@ -110,11 +116,9 @@ def assemble(
 
 
 def _checks(query: ResolvedQuery, main: Rows, index: Mapping[str, int], whole: Mapping[str, Any]) -> list[Check]:
-    found = []
     grouped = bool(query.dimensions or query.grain)
-    for metric in query.metrics:
-        if metric.additive and grouped and metric.kind != "ratio":
-            found.append(_tie_out(metric, query, main, index, whole))
+    tied = [m for m in query.metrics if m.additive and grouped and m.kind != "ratio"]
+    found = [_tie_out(metric, query, main, index, whole) for metric in tied]
     for part in query.parts:
         missing = int(whole.get(f"{part.name}__unconverted") or 0)
         detail = (
@@ -163,12 +167,18 @@ def history_caveat(query: ResolvedQuery, first: Any) -> str | None:
     reach = max((p.part.days for p in query.parts), default=0)
     earliest = query.buckets[0].end if query.buckets else query.period.end
     if first is not None and reach and earliest - timedelta(days=reach) < first:
-        return f"The window of {reach} days reaches back before the first invoice in the mirror ({first.isoformat()}): early figures are too high."
+        return (
+            f"The window of {reach} days reaches back before the first invoice in the mirror ({first.isoformat()}): "
+            "early figures are too high."
+        )
     return None
 
 
 def compared(current: ResultSet, previous: ResultSet, query: ResolvedQuery, baseline: Period) -> ResultSet:
-    """Both runs side by side: rows aligned by their dimensions, or by position where a time grain makes the keys differ."""
+    """Both runs side by side.
+
+    Rows aligned by their dimensions, or by position where a time grain makes the keys differ.
+    """
     keys = [i for i, c in enumerate(current.columns) if c.role == "dimension" and c.name != query.grain]
     grain_at = next((i for i, c in enumerate(current.columns) if c.name == query.grain), None)
     old = _by_key(previous, keys, grain_at)

@@ -1,7 +1,8 @@
-"""The published mirror, opened read-only and locked down; every call on its own cursor, with a time limit and a row cap.
+"""The published mirror, opened read-only and locked down; each call on its own cursor, with a time limit and a row cap.
 
-Sync publishes each version under a new file name and moves a pointer. The pointer is read before each question, so a new version
-is picked up without a restart, and a question that is half way through finishes on the version it started on.
+Sync publishes each version under a new file name and moves a pointer. The pointer is read before each question, so a
+new version is picked up without a restart, and a question that is half way through finishes on the version it started
+on.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ class Snapshot:
         return self.data_as_of.date() - timedelta(days=1)
 
     def run(self, sql: str, cap: int = 100_000) -> Rows:
-        """Run one statement. Raises TimeLimitError when it was interrupted, ExecutionError when the engine refused it."""
+        """Run one statement.
+
+        Raises TimeLimitError when it was interrupted, ExecutionError when the engine refused it.
+        """
         cursor = self._connection.cursor()
         expired = threading.Event()
 

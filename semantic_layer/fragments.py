@@ -1,4 +1,7 @@
-"""SQL fragments: expressions put on their entity, joins along many-to-one paths, conditions, literals. Text in, text out, by tree."""
+"""SQL fragments.
+
+Expressions put on their entity, joins along many-to-one paths, conditions, literals. Text in, text out, by tree.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ from semantic_layer.resolver import ResolvedFilter, join_path
 UNASSIGNED = "(unassigned)"
 
 
+Tree = exp.Expr
+"""Any node of a SQL tree."""
+Literal_ = str | Decimal | date | bool | int
+
+
 @dataclass(frozen=True)
 class Bindings:
     """Values for the placeholders that YAML expressions may use."""
@@ -28,7 +36,7 @@ class Bindings:
     """SQL of the as-of date: a literal or a column of the spine."""
 
 
-def literal(value: str | Decimal | date | bool | int) -> str:
+def literal(value: Literal_) -> str:
     """A SQL literal; text is quoted by the SQL writer, never pasted."""
     match value:
         case bool():
@@ -41,7 +49,7 @@ def literal(value: str | Decimal | date | bool | int) -> str:
             return exp.Literal.string(value).sql("duckdb")
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> Tree:
     """One expression or statement as a tree; CompilationError when the text does not parse."""
     try:
         return sqlglot.parse_one(sql, dialect="duckdb")
@@ -49,7 +57,7 @@ def parse(sql: str) -> exp.Expression:
         raise CompilationError(f"This SQL of the model does not parse: {sql}") from error
 
 
-def render(tree: exp.Expression) -> str:
+def render(tree: Tree) -> str:
     """The tree as DuckDB text on one line. The tree is ours alone, so nothing is copied first."""
     return tree.sql("duckdb", copy=False)
 
@@ -64,7 +72,7 @@ def on_entity(expression: str, entity: str, bindings: Bindings) -> str:
     return render(bind(tree, bindings))
 
 
-def bind(tree: exp.Expression, bindings: Bindings) -> exp.Expression:
+def bind(tree: Tree, bindings: Bindings) -> Tree:
     """The tree with :reporting_currency, :data_date and :as_of replaced."""
     values = {
         "reporting_currency": literal(bindings.reporting_currency),
@@ -72,7 +80,7 @@ def bind(tree: exp.Expression, bindings: Bindings) -> exp.Expression:
         "as_of": bindings.as_of,
     }
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: Tree) -> Tree:
         if isinstance(node, exp.Placeholder):
             bound = values.get(str(node.this))
             if not bound:
@@ -97,21 +105,16 @@ def condition(item: ResolvedFilter, bindings: Bindings) -> str:
     if item.dimension.type == "boolean":
         value = f"COALESCE({value}, FALSE)"
     values = [literal(v) for v in item.values]
-    match item.op:
-        case "is empty":
-            return f"{value} IS NULL"
-        case "is not empty":
-            return f"NOT {value} IS NULL"
-        case "!=":
-            return f"{value} IS DISTINCT FROM {values[0]}"
-        case "in":
-            return f"{value} IN ({', '.join(values)})"
-        case "not in":
-            return f"(NOT {value} IN ({', '.join(values)}) OR {value} IS NULL)"
-        case "contains":
-            return f"CONTAINS(LOWER({value}), LOWER({values[0]}))"
-        case operator:
-            return f"{value} {operator} {values[0]}"
+    first = values[0] if values else ""
+    shapes = {
+        "is empty": f"{value} IS NULL",
+        "is not empty": f"NOT {value} IS NULL",
+        "!=": f"{value} IS DISTINCT FROM {first}",
+        "in": f"{value} IN ({', '.join(values)})",
+        "not in": f"(NOT {value} IN ({', '.join(values)}) OR {value} IS NULL)",
+        "contains": f"CONTAINS(LOWER({value}), LOWER({first}))",
+    }
+    return shapes.get(item.op, f"{value} {item.op} {first}")
 
 
 def source(model: SemanticModel, root: str, others: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Read this first: a MetricQuery goes in, a ResultSet comes out.
 
-query -> resolve (names, legality, period) -> compile (sqlglot tree) -> guard -> run (groups, total, left out) -> assemble
+query -> resolve (names, legality, period) -> compile (sqlglot tree) -> guard -> run (groups, total, left out) ->
+assemble
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The typed semantic model: entities, dimensions, measures, metrics, named filters. Frozen; read from YAML by loader.py."""
+"""The typed semantic model.
+
+Entities, dimensions, measures, metrics, named filters. Frozen; read from YAML by loader.py.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ class _Frozen(BaseModel):
 
 
 class Relationship(_Frozen):
-    """A many-to-one join from the entity that declares it. `mandatory` promises that every key finds its parent (tested on load)."""
+    """A many-to-one join from the entity that declares it.
+
+    `mandatory` promises that every key finds its parent (tested on load).
+    """
 
     to: str
     key: str
@@ -67,7 +73,10 @@ class TimeRole(_Frozen):
 
 
 class Measure(_Frozen):
-    """An aggregate on one entity, at its own grain. `expr` is a row-level expression; `money` says it carries a currency."""
+    """An aggregate on one entity, at its own grain.
+
+    `expr` is a row-level expression; `money` says it carries a currency.
+    """
 
     name: str
     entity: str
@@ -79,7 +88,10 @@ class Measure(_Frozen):
     at: str
     """The date column that is the measure's own clock unless a time role says otherwise."""
     money: Literal["document", "reporting", "none"] = "none"
-    """document: in the row's currency, converted at the as-of closing rate; reporting: already converted in the entity."""
+    """document.
+
+    In the row's currency, converted at the as-of closing rate; reporting: already converted in the entity.
+    """
 
 
 class Entity(_Frozen):
@@ -95,7 +107,10 @@ class Entity(_Frozen):
 
 
 class Part(_Frozen):
-    """One ingredient of a metric: a measure read as a flow in the period, a balance at the as-of date, or a trailing window."""
+    """One ingredient of a metric.
+
+    A measure read as a flow in the period, a balance at the as-of date, or a trailing window.
+    """
 
     name: str
     measure: str
@@ -128,7 +143,10 @@ class Metric(_Frozen):
     time_role: str
     """Name of the default time role; "as_of" for balances."""
     default_days: int = 365
-    """Length of the default period when the asker names none; balances and trailing metrics take the latest as-of date."""
+    """Length of the default period when the asker names none.
+
+    Balances and trailing metrics take the latest as-of date.
+    """
     dimensions: tuple[str, ...] = ()
     requires_grouping: str | None = None
     """A dimension that is always part of the answer (ageing bucket)."""
@@ -158,7 +176,10 @@ class NamedFilter(_Frozen):
 
 
 class ExternalMetric(_Frozen):
-    """A metric of the field that Coupa's data cannot give: refused by name, with what is missing and the nearest of ours."""
+    """A metric of the field that Coupa's data cannot give.
+
+    Refused by name, with what is missing and the nearest of ours.
+    """
 
     name: str
     label: str

@@ -1,6 +1,7 @@
-"""Calendar arithmetic: closed date ranges, grains and their buckets. Clocks are arguments; nothing reads the time of day.
+"""Calendar arithmetic: closed date ranges, grains and their buckets. Clocks are arguments.
 
-Months end on their last day (never "one month after the 31st"); a fiscal year starts on the first of `fiscal_year_start`.
+Months end on their last day (never "one month after the 31st"); a fiscal year starts on the first of
+`fiscal_year_start`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ GRAINS: tuple[Grain, ...] = get_args(Grain)
 
 
 class Period(BaseModel):
-    """A closed range of days. `label` is how people call it ("Q3 2026"); it does not take part in equality of results."""
+    """A closed range of days.
+
+    `label` is how people call it ("Q3 2026"); it does not take part in equality of results.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,7 +1,7 @@
 """What may be asked of the semantic layer: the only thing a planner, human or model, can hand over.
 
-Values in filters are text in canonical form (ISO dates, plain decimals, `true`/`false`); the resolver gives them the type of
-their dimension, so a query is the same bytes whoever wrote it, and its hash is the identity of the answer.
+Values in filters are text in canonical form (ISO dates, plain decimals, `true`/`false`); the resolver gives them the
+type of their dimension, so a query is the same bytes whoever wrote it, and its hash is the identity of the answer.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class Order(BaseModel):
 class MetricQuery(BaseModel):
     """Metrics by dimensions under conditions, over a period.
 
-    `group_by` takes dimensions and time grains (day, week, month, quarter, year). Balances read `period.end` as their as-of
-    date, or one as-of date per time bucket. `compare` runs the same query over another period and adds the change.
-    `currency` is the reporting currency, or "document" for amounts as invoiced (legal when grouped by or filtered to one
-    currency). `share` adds each row's share of the total.
+    `group_by` takes dimensions and time grains (day, week, month, quarter, year). Balances read `period.end` as their
+    as-of date, or one as-of date per time bucket. `compare` runs the same query over another period and adds the
+    change. `currency` is the reporting currency, or "document" for amounts as invoiced (legal when grouped by or
+    filtered to one currency). `share` adds each row's share of the total.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

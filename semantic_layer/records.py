@@ -38,7 +38,10 @@ ALIASES = {
 
 
 def compile_records(query: RecordQuery, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> str:
-    """The statement that lists rows of one entity. Raises UnknownNameError or IllegalGroupingError for columns out of reach."""
+    """The statement that lists rows of one entity.
+
+    Raises UnknownNameError or IllegalGroupingError for columns out of reach.
+    """
     if query.entity not in model.entities:
         raise UnknownNameError.of("entity", query.entity, model.entities)
     bindings = Bindings(reporting_currency, calendar.data_date, literal(calendar.data_date))

@@ -1,7 +1,7 @@
 """MetricQuery + model -> ResolvedQuery: every name found, every join legal, one period, one list of as-of dates.
 
-The measure's own entity is the root. A dimension or filter is legal when many-to-one relationships lead to it; anything else
-would count money more than once and is refused with the ways out.
+The measure's own entity is the root. A dimension or filter is legal when many-to-one relationships lead to it;
+anything else would count money more than once and is refused with the ways out.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ class ResolvedQuery:
 
 
 def join_path(model: SemanticModel, start: str, goal: str) -> tuple[Relationship, ...] | None:
-    """The many-to-one joins that lead from one entity to another; empty when they are the same, None when there is no path."""
+    """The many-to-one joins that lead from one entity to another.
+
+    Empty when they are the same, None when there is no path.
+    """
     queue: list[tuple[str, tuple[Relationship, ...]]] = [(start, ())]
     seen = {start}
     while queue:
@@ -179,11 +182,15 @@ def _require_legal(model: SemanticModel, metrics: Iterable[Metric], dimension: D
         why = (
             "it depends on an as-of date and the figure covers a period"
             if dimension.as_of
-            else f"one {model.entities[model.measures[metric.parts[0].measure].entity].grain} can have several, so amounts would count twice"
+            else f"{_grain_of(model, metric)} can have several, so amounts would count twice"
         )
         raise IllegalGroupingError(
             f"{metric.label} cannot be {verb} {dimension.label.lower()}: {why}. Use {', '.join(ways)}.", choices=ways
         )
+
+
+def _grain_of(model: SemanticModel, metric: Metric) -> str:
+    return model.entities[model.measures[metric.parts[0].measure].entity].grain
 
 
 def _filters(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]) -> tuple[ResolvedFilter, ...]:
@@ -236,13 +243,16 @@ def _parts(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]
             resolved = ResolvedPart(part.name, part, measure, entity, clock)
             if found.setdefault(part.name, resolved).measure != measure:
                 raise QueryError(
-                    f"{metric.label} and another metric use the name {part.name!r} for different measures; ask for them one by one."
+                    f"{metric.label} and another metric both have a part {part.name!r}; ask for them one by one."
                 )
     return tuple(found.values())
 
 
 def _clock(role: str | None, model: SemanticModel, metric: Metric, part: Part, measure: Measure) -> tuple[str, str]:
-    """The entity and the column that date a row: the asker's time role for period flows, else the measure's own clock."""
+    """The entity and the column that date a row.
+
+    The asker's time role for period flows, else the measure's own clock.
+    """
     if role is None or part.read != "period" or role == metric.time_role:
         return measure.entity, measure.at
     roles: dict[str, tuple[str, TimeRole]] = {}
@@ -337,7 +347,8 @@ def _currency(
     grouped = any(d.name == "currency" for d in dimensions)
     if not (one_currency or grouped):
         raise MixedCurrencyError(
-            f"{metrics[0].label} in document currency would add several currencies. Group by currency, name one currency, or use {reporting}.",
+            f"{metrics[0].label} in document currency would add several currencies. "
+            f"Group by currency, name one currency, or use {reporting}.",
             choices=("by currency", f"in {reporting}"),
         )
     return "document"

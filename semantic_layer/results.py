@@ -16,7 +16,10 @@ Role = Literal["dimension", "metric", "share", "delta"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the answer. `unit` is days, ratio, count, date, text, or money:<currency>; `part_of` names the ratio it explains."""
+    """A column of the answer.
+
+    `unit` is days, ratio, count, date, text, or money:<currency>; `part_of` names the ratio it explains.
+    """
 
     name: str
     label: str
@@ -48,8 +51,9 @@ class Lineage:
 class ResultSet:
     """The answer to one MetricQuery.
 
-    `rows` follow `columns`; money is Decimal, days and ratios are Decimal. `total` holds each metric for the whole (no grouping,
-    no limit); with a comparison also `<metric>__previous`. `row_count` counts the groups before the limit.
+    `rows` follow `columns`; money is Decimal, days and ratios are Decimal. `total` holds each metric for the whole
+    (no grouping, no limit); with a comparison also `<metric>__previous`. `row_count` counts the groups before the
+    limit.
     """
 
     columns: tuple[Column, ...]

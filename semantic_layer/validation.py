@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
@@ -25,31 +25,30 @@ def _problems(model: SemanticModel) -> Iterator[str]:
         yield from check(model)
 
 
-def _unknown(kind: str, name: str, known: Iterator[str] | list[str], where: str) -> str:
-    near = did_you_mean(name, known)
-    return f"{where}: unknown {kind} {name!r}" + (f" (did you mean {', '.join(near)}?)" if near else "")
-
-
 def _references(model: SemanticModel) -> Iterator[str]:
-    entities = list(model.entities)
+    """Every name that points at something points at something that exists."""
+    for kind, name, known, where in _pointers(model):
+        if name not in known:
+            near = did_you_mean(name, known)
+            yield f"{where}: unknown {kind} {name!r}" + (f" (did you mean {', '.join(near)}?)" if near else "")
+
+
+def _pointers(model: SemanticModel) -> Iterator[tuple[str, str, Collection[str], str]]:
+    """(kind, name, names that exist, where it stands) of every reference in the model."""
     for entity in model.entities.values():
         for needed in (*entity.depends_on, *(r.to for r in entity.relationships)):
-            if needed not in model.entities:
-                yield _unknown("entity", needed, entities, f"entity {entity.name}")
-    for thing in (*model.dimensions.values(), *model.measures.values()):
-        if thing.entity not in model.entities:
-            yield _unknown("entity", thing.entity, entities, thing.name)
+            yield "entity", needed, model.entities, f"entity {entity.name}"
+    yield from (("entity", d.entity, model.entities, f"dimension {d.name}") for d in model.dimensions.values())
+    yield from (("entity", m.entity, model.entities, f"measure {m.name}") for m in model.measures.values())
     for metric in model.metrics.values():
         for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures):
-            if measure not in model.measures:
-                yield _unknown("measure", measure, list(model.measures), f"metric {metric.name}")
-        for related in metric.related:
-            if related not in model.metrics:
-                yield _unknown("metric", related, list(model.metrics), f"metric {metric.name}, related")
+            yield "measure", measure, model.measures, f"metric {metric.name}"
+        yield from (("metric", r, model.metrics, f"metric {metric.name}, related") for r in metric.related)
+        known = {part.name for part in metric.parts} | {"period_days"}
+        for column in parse(metric.formula).find_all(exp.Column):
+            yield "part", column.name, known, f"metric {metric.name}, formula"
     for term in model.ambiguous_terms:
-        for name in term.metrics:
-            if name not in model.metrics:
-                yield _unknown("metric", name, list(model.metrics), f"ambiguous term {term.term}")
+        yield from (("metric", name, model.metrics, f"ambiguous term {term.term}") for name in term.metrics)
 
 
 def _expressions(model: SemanticModel) -> Iterator[str]:
@@ -66,11 +65,6 @@ def _expressions(model: SemanticModel) -> Iterator[str]:
             parse(text)
         except CompilationError as error:
             yield f"{where}: {error}"
-    for metric in model.metrics.values():
-        known = {part.name for part in metric.parts} | {"period_days"}
-        for column in parse(metric.formula).find_all(exp.Column):
-            if column.name not in known:
-                yield _unknown("part", column.name, list(known), f"metric {metric.name}, formula")
 
 
 def _metric_paths(model: SemanticModel) -> Iterator[str]:
@@ -90,9 +84,11 @@ def _metric_paths(model: SemanticModel) -> Iterator[str]:
 def _synonyms(model: SemanticModel) -> Iterator[str]:
     """A phrase may name one metric only; a phrase with several meanings belongs under ambiguous_terms."""
     owners: dict[str, list[str]] = {}
-    for metric in (*model.metrics.values(), *model.external_metrics.values()):
-        for phrase in {metric.label.lower(), *metric.synonyms}:
-            owners.setdefault(phrase.lower(), []).append(metric.name)
+    named = [(m.name, m.label, m.synonyms) for m in model.metrics.values()]
+    named += [(m.name, m.label, m.synonyms) for m in model.external_metrics.values()]
+    for name, label, synonyms in named:
+        for phrase in {label.lower(), *(s.lower() for s in synonyms)}:
+            owners.setdefault(phrase, []).append(name)
     for phrase, names in sorted(owners.items()):
         if len(names) > 1:
             yield f"the words {phrase!r} name {' and '.join(names)}"

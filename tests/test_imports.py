@@ -28,9 +28,10 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "model": 2,
         "loader": 3, "resolver": 3, "database": 3, "guard": 3,
         "fragments": 4,
-        "compiler": 5, "records": 5, "validation": 5, "assembly": 5,
-        "layer": 6,
-        "__init__": 7,
+        "parts": 5, "records": 5, "validation": 5, "assembly": 5,
+        "compiler": 6,
+        "layer": 7,
+        "__init__": 8,
     },
 }  # fmt: skip
 
@@ -55,7 +56,7 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", OURS)
 def test_packages_keep_to_their_sides(package: str) -> None:
-    """sync and semantic_layer import nothing of ours; copilot imports semantic_layer and never sync."""
+    """Sync and semantic_layer import nothing of ours; copilot imports semantic_layer and never sync."""
     for name, path in modules(package):
         for target in imports(path):
             top = target.split(".")[0]
@@ -84,7 +85,9 @@ def test_modules_import_lower_layers_only(package: str) -> None:
         for target in imports(path):
             parts = target.split(".")
             if parts[0] == package and len(parts) > 1 and parts[1] in layers and parts[1] != own:
-                assert layers[parts[1]] < layers[own] or own == "__init__", f"{name} imports {target}, which is not below it"
+                assert layers[parts[1]] < layers[own] or own == "__init__", (
+                    f"{name} imports {target}, which is not below it"
+                )
 
 
 @pytest.mark.parametrize("package", OURS)
@@ -92,7 +95,8 @@ def test_no_import_cycles(package: str) -> None:
     """Following imports inside a package never comes back."""
     names = {name.removesuffix(".__init__"): path for name, path in modules(package)}
     graph = {
-        name: {t for t in imports(path) if t in names and t != name and not name.startswith(t + ".")} for name, path in names.items()
+        name: {t for t in imports(path) if t in names and t != name and not name.startswith(t + ".")}
+        for name, path in names.items()
     }
     done: set[str] = set()
 
@@ -110,7 +114,11 @@ def test_no_import_cycles(package: str) -> None:
 
 def test_names_in_copilot_shadow_nothing() -> None:
     """The chat server puts the app's folder first on the path: a module there must not bear the name of something importable."""
-    taken = set(sys.stdlib_module_names) | set(OURS) | {"openai", "duckdb", "sqlglot", "chainlit", "httpx", "pydantic", "plotly"}
+    taken = (
+        set(sys.stdlib_module_names)
+        | set(OURS)
+        | {"openai", "duckdb", "sqlglot", "chainlit", "httpx", "pydantic", "plotly"}
+    )
     for path in (ROOT / "copilot").rglob("*.py"):
         assert path.stem not in taken or path.stem in {"__init__", "__main__"}, path
 

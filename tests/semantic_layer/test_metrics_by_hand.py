@@ -69,7 +69,7 @@ def test_a_discount_taken_settles_its_part(books: Any, publish: Publish) -> None
 
 def test_a_discount_without_coupa_pay_is_read_from_the_short_payment(books: Any, publish: Publish) -> None:
     """Paid in full with 98 of 100 under 2/10: the missing 2 equal the offer, so they are the discount."""
-    books.invoice(1, "100", dated="2026-03-01", payment_term_id=2, paid=[("2026-03-09", "98")], **{"discount_percent": None})
+    books.invoice(1, "100", dated="2026-03-01", payment_term_id=2, paid=[("2026-03-09", "98")], discount_percent=None)
     books.rows["invoices"][-1]["paid"] = True
     layer = publish(books)
 
@@ -80,7 +80,14 @@ def test_a_discount_without_coupa_pay_is_read_from_the_short_payment(books: Any,
 def test_ageing_boundaries(books: Any, publish: Publish) -> None:
     """As of 31 Mar: due that day is not due; 1 day late is 1-30; 30 days is 1-30; 31 is 31-60; 90 is 61-90; 91 is 90+."""
     for number, (due, _) in enumerate(
-        [("2026-03-31", 0), ("2026-03-30", 1), ("2026-03-01", 30), ("2026-02-28", 31), ("2025-12-31", 90), ("2025-12-30", 91)]
+        [
+            ("2026-03-31", 0),
+            ("2026-03-30", 1),
+            ("2026-03-01", 30),
+            ("2026-02-28", 31),
+            ("2025-12-31", 90),
+            ("2025-12-30", 91),
+        ]
     ):
         books.invoice(number, str(10**number), dated="2025-12-01", due=due)
     books.invoice(9, "7", dated="2026-01-01")
@@ -211,7 +218,9 @@ def test_a_percent_on_the_invoice_beats_the_term(books: Any, publish: Publish) -
 def test_spend_is_net_and_purchases_are_gross(books: Any, publish: Publish) -> None:
     """1,190 with tax 190 and a credit note of -119 with tax -19: spend 900, purchases 1,071."""
     books.invoice(1, "1190", dated="2026-03-01", tax_amount=Decimal(190))
-    books.invoice(2, "-119", dated="2026-03-01", tax_amount=Decimal(-19), is_credit_note=True, document_type="Credit Note")
+    books.invoice(
+        2, "-119", dated="2026-03-01", tax_amount=Decimal(-19), is_credit_note=True, document_type="Credit Note"
+    )
     layer = publish(books)
 
     assert figure(layer, "spend") == Decimal("900.00")
@@ -247,7 +256,9 @@ def test_intercompany_is_left_out_unless_asked(books: Any, publish: Publish) -> 
 
     assert figure(layer, "open_ap") == Decimal("100.00")
     assert figure(layer, "open_ap", filters=(Filter(field="intercompany", values=("true",)),)) == Decimal("900.00")
-    assert figure(layer, "open_ap", filters=(Filter(field="intercompany", op="in", values=("true", "false")),)) == Decimal("1000.00")
+    assert figure(
+        layer, "open_ap", filters=(Filter(field="intercompany", op="in", values=("true", "false")),)
+    ) == Decimal("1000.00")
 
 
 def test_balances_convert_at_closing_and_flows_at_the_invoice_date(books: Any, publish: Publish) -> None:

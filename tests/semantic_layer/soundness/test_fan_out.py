@@ -12,14 +12,23 @@ from semantic_layer import MetricQuery, Period, SemanticLayer
 Q1 = Period(date(2026, 1, 1), date(2026, 3, 31))
 
 
-def test_several_payments_and_approvals_leave_the_invoice_whole(books: Any, publish: Callable[[Any], SemanticLayer]) -> None:
-    """invoice 100, three payments, two approvals, two lines: spend is 100, not 600.
+def test_several_payments_and_approvals_leave_the_invoice_whole(
+    books: Any, publish: Callable[[Any], SemanticLayer]
+) -> None:
+    """Invoice 100, three payments, two approvals, two lines: spend is 100, not 600.
 
     invoice | payments   | approvals
     100     | 30, 30, 40 | 1, 2
     """
     books.invoice(1, "100", dated="2026-03-01", paid=[("2026-03-05", "30"), ("2026-03-06", "30"), ("2026-03-07", "40")])
-    books.add("approvals", id=99, approvable_type="InvoiceHeader", approvable_id=1, status="approved", approval_date=date(2026, 3, 1))
+    books.add(
+        "approvals",
+        id=99,
+        approvable_type="InvoiceHeader",
+        approvable_id=1,
+        status="approved",
+        approval_date=date(2026, 3, 1),
+    )
     books.add("invoice_lines", id=1, invoice_id=1, total=Decimal(50))
     books.add("invoice_lines", id=2, invoice_id=1, total=Decimal(50))
     layer = publish(books)
@@ -39,7 +48,9 @@ def test_three_facts_in_one_answer_keep_their_totals(books: Any, publish: Callab
     books.invoice(4, "70", dated="2026-02-01", supplier=2)
     layer = publish(books)
 
-    result = layer.query(MetricQuery(metrics=("purchases", "open_ap", "discount_missed"), group_by=("supplier",), period=Q1))
+    result = layer.query(
+        MetricQuery(metrics=("purchases", "open_ap", "discount_missed"), group_by=("supplier",), period=Q1)
+    )
 
     assert result.total["purchases"] == Decimal("420.00")
     assert result.total["open_ap"] == Decimal("270.00")

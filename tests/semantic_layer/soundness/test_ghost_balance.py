@@ -23,9 +23,13 @@ def test_a_paid_off_supplier_does_not_come_back(books: Any, publish: Callable[[A
     books.invoice(2, "50", dated="2026-01-05", supplier=2, paid=[("2026-03-03", "50")])
     layer = publish(books)
 
-    march = layer.query(MetricQuery(metrics=("open_ap",), group_by=("supplier",), period=Period(date(2026, 3, 1), date(2026, 3, 31))))
+    march = layer.query(
+        MetricQuery(metrics=("open_ap",), group_by=("supplier",), period=Period(date(2026, 3, 1), date(2026, 3, 31)))
+    )
     trend = layer.query(
-        MetricQuery(metrics=("open_ap",), group_by=("supplier", "month"), period=Period(date(2026, 1, 1), date(2026, 3, 31)))
+        MetricQuery(
+            metrics=("open_ap",), group_by=("supplier", "month"), period=Period(date(2026, 1, 1), date(2026, 3, 31))
+        )
     )
 
     assert march.rows == (("Alpha", Decimal("90.00")),)
@@ -42,7 +46,9 @@ def test_a_balance_is_not_summed_over_time(books: Any, publish: Callable[[Any], 
     books.invoice(1, "100", dated="2026-01-05")
     layer = publish(books)
 
-    result = layer.query(MetricQuery(metrics=("open_ap",), group_by=("month",), period=Period(date(2026, 1, 1), date(2026, 3, 31))))
+    result = layer.query(
+        MetricQuery(metrics=("open_ap",), group_by=("month",), period=Period(date(2026, 1, 1), date(2026, 3, 31)))
+    )
 
     assert result.column("open_ap") == (Decimal("100.00"),) * 3
     assert result.total["open_ap"] == Decimal("100.00")
@@ -54,6 +60,8 @@ def test_a_quiet_month_keeps_the_balance(books: Any, publish: Callable[[Any], Se
     books.invoice(1, "100", dated="2026-01-05", paid=[("2026-03-05", "100")])
     layer = publish(books)
 
-    result = layer.query(MetricQuery(metrics=("open_ap",), group_by=("month",), period=Period(date(2026, 1, 1), date(2026, 3, 31))))
+    result = layer.query(
+        MetricQuery(metrics=("open_ap",), group_by=("month",), period=Period(date(2026, 1, 1), date(2026, 3, 31)))
+    )
 
     assert result.column("open_ap") == (Decimal("100.00"), Decimal("100.00"), Decimal("0.00"))

@@ -69,14 +69,20 @@ def test_a_partial_month_is_said(books: Any, publish: Callable[[Any], SemanticLa
     layer = publish(books)
 
     cut = layer.query(MetricQuery(metrics=("spend",), period=Period(date(2026, 3, 1), date(2026, 4, 30))))
-    part = layer.query(MetricQuery(metrics=("spend",), group_by=("month",), period=Period(date(2026, 3, 1), date(2026, 3, 20))))
+    part = layer.query(
+        MetricQuery(metrics=("spend",), group_by=("month",), period=Period(date(2026, 3, 1), date(2026, 3, 20)))
+    )
     assert cut.period.end == date(2026, 3, 31)
     assert ("period", "cut at 2026-03-31, the last complete day in the mirror", "freshness") in cut.assumptions
     assert part.caveats == ("The last month is not complete: it ends at 2026-03-20.",)
 
 
-@pytest.mark.parametrize("period", [Period(date(2026, 4, 1), date(2026, 4, 30)), Period(date(2025, 1, 1), date(2025, 1, 31))])
-def test_outside_the_data_there_is_no_figure(books: Any, publish: Callable[[Any], SemanticLayer], period: Period) -> None:
+@pytest.mark.parametrize(
+    "period", [Period(date(2026, 4, 1), date(2026, 4, 30)), Period(date(2025, 1, 1), date(2025, 1, 31))]
+)
+def test_outside_the_data_there_is_no_figure(
+    books: Any, publish: Callable[[Any], SemanticLayer], period: Period
+) -> None:
     """Before the first invoice and after the last complete day the answer is a refusal, not a zero."""
     books.invoice(1, "100", dated="2026-03-15")
     with pytest.raises(NoDataError) as caught:
