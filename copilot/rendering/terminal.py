@@ -51,8 +51,7 @@ def render(answer: Answer, *, sql: bool = False) -> RenderableType:
 def headline_text(headline: Headline) -> Text:
     """The figure with exact amount, range, change and date."""
     short = figures.headline(headline.value, headline.unit)
-    text = Text(short, style="bold")
-    text.append(f"  {clean(headline.label)}", style="bold")
+    text = Text().append(f"{short}  {clean(headline.label)}", style="bold")
     exact = figures.exact(headline.value, headline.unit)
     if exact != short:
         text.append(f"  ({exact})")
