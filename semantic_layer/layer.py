@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from semantic_layer.assembly import assemble, compared, history_caveat
@@ -22,6 +23,14 @@ from semantic_layer.records import compile_records, compile_values
 from semantic_layer.resolver import Calendar, ResolvedQuery, legal_dimensions, resolve
 from semantic_layer.results import RecordSet, ResultSet
 from semantic_layer.validation import validate
+
+
+@lru_cache(maxsize=1)
+def shipped_model() -> SemanticModel:
+    """The model that ships with the package, read and cross-checked once."""
+    model = load_model()
+    validate(model)
+    return model
 
 
 class SemanticLayer:
@@ -44,9 +53,7 @@ class SemanticLayer:
 
         Raises DefinitionError when the model is wrong and MirrorMissingError when there is no mirror.
         """
-        model = load_model()
-        validate(model)
-        layer = cls(model, Mirror(mirror, time_limit), reporting_currency, fiscal_year_start)
+        layer = cls(shipped_model(), Mirror(mirror, time_limit), reporting_currency, fiscal_year_start)
         layer.mirror.snapshot()
         return layer
 
