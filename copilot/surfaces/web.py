@@ -1,0 +1,206 @@
+"""The web application: our own routes first, Chainlit's page mounted at "/" behind them, one guard before everything.
+
+    /healthz              is the process up
+    /answers/<id>.json    an answer given in one of the reader's threads, as its contract
+    /answers/<id>.csv     its table
+    /blobs/<id>           a chart of an earlier answer, shown again when its thread is opened
+    /                     the chat
+
+At "/" the address of the page becomes /thread/<id>, so a reload keeps the conversation; at a sub-path it would not.
+Chainlit's own lifespan does not run when it is mounted: what it would start and stop is done here. One application per
+process, because Chainlit keeps its callbacks and settings in module state.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Response
+
+from copilot.answer import Answer
+from copilot.errors import PageError
+from copilot.settings import Settings
+from copilot.surfaces.page_folder import prepare, session_secret
+from copilot.surfaces.web_security import PageGuard, is_loopback
+
+if TYPE_CHECKING:
+    from copilot.surfaces.chat_app import Asker
+    from copilot.surfaces.chat_store import ChatStore
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def create_app(engine: Asker, state_folder: Path) -> FastAPI:
+    """The page over an engine; chat history, session key and page files live in `state_folder`.
+
+    Raises a PageError if the page's files are missing or this process already has a page over another folder.
+    """
+    state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _start_chainlit_from(prepare(state_folder.resolve()), session_secret(state_folder))
+    # Chainlit reads its settings when it is imported, so not before now.
+    from chainlit.auth import get_current_user  # noqa: PLC0415
+    from chainlit.server import app as chainlit_app  # noqa: PLC0415
+
+    from copilot.surfaces.chat_app import ChatSurface  # noqa: PLC0415
+    from copilot.surfaces.chat_store import ChatStore  # noqa: PLC0415
+
+    store = ChatStore(state_folder / "chat.db")
+    surface = ChatSurface(engine, store)
+    surface.register()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            surface.close()
+            await store.close()
+
+    app = FastAPI(title="Tenor", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app, store, Depends(get_current_user))
+    app.mount("/", chainlit_app)
+    app.add_middleware(PageGuard)
+    return app
+
+
+class Reader(Protocol):
+    """Who is signed in."""
+
+    identifier: str
+
+
+def _add_routes(app: FastAPI, store: ChatStore, signed_in: Any) -> None:
+    """Our own routes; `signed_in` is the dependency that yields the reader or refuses with 401."""
+
+    async def answer_of(evidence_id: str, reader: Reader) -> Answer:
+        body = await store.answer(evidence_id, reader.identifier)
+        if body is None:
+            raise HTTPException(404, "There is no such answer in your conversations.")
+        return Answer.model_validate_json(body)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": version("tenor")}
+
+    @app.get("/answers/{evidence_id}.json")
+    async def answer_json(evidence_id: str, reader: Reader = signed_in) -> Response:
+        answer = await answer_of(evidence_id, reader)
+        return _download(answer.to_json(indent=2), "application/json", f"{evidence_id}.json")
+
+    @app.get("/answers/{evidence_id}.csv")
+    async def answer_csv(evidence_id: str, reader: Reader = signed_in) -> Response:
+        answer = await answer_of(evidence_id, reader)
+        if answer.table is None:
+            raise HTTPException(404, "This answer has no table, so there is no such CSV file.")
+        return _download(table_csv(answer), "text/csv; charset=utf-8", f"{evidence_id}.csv")
+
+    @app.get("/blobs/{element_id}")
+    async def blob(element_id: str, reader: Reader = signed_in) -> Response:
+        found = await store.blob(element_id, reader.identifier)
+        if found is None:
+            raise HTTPException(404, "There is no such chart in your conversations.")
+        return Response(found[1], media_type=found[0], headers={"cache-control": "private, max-age=86400"})
+
+
+def serve(
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    mirror: Path | None = None,
+    today: date | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Runs the page until Ctrl-C. `announce` gets one sentence with the address once the page can be opened.
+
+    Raises a CopilotError (a PageError for the page itself) with the way out if it cannot start.
+    """
+    from copilot.engine import Engine  # noqa: PLC0415 (the page can be built over any engine)
+
+    if not is_loopback(host):
+        raise PageError(
+            f"The chat page signs in whoever reaches it, so it listens on this machine only, not on {host}. Leave "
+            "--host out; to use it from another machine, forward the port (ssh -L 8000:127.0.0.1:8000)."
+        )
+    settings = Settings() if mirror is None else Settings(mirror=mirror)
+    with listen(host, port) as listener:
+        engine = Engine.open(settings, today=today)
+        try:
+            app = create_app(engine, state_folder_of(settings.state_url))
+            if announce is not None:
+                shown = f"[{host}]" if ":" in host else host
+                announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")
+            run(app, listener)
+        finally:
+            engine.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; a PageError if the port is taken. Port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise PageError(
+            f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
+        ) from error
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serves until the process is told to stop; open pages get three seconds to finish."""
+    config = uvicorn.Config(app, log_level="warning", lifespan="on", server_header=False, timeout_graceful_shutdown=3)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def state_folder_of(state_url: str) -> Path:
+    """The folder of the SQLite state file, where the page keeps its own; `.tenor` when the state lives in a server."""
+    prefix = "sqlite:///"
+    return Path(state_url.removeprefix(prefix)).parent if state_url.startswith(prefix) else Path(".tenor")
+
+
+def table_csv(answer: Answer) -> str:
+    """The table as CSV with unit in the head; text that a spreadsheet would run as a formula is disarmed."""
+    if answer.table is None:
+        return ""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([_text(f"{c.label} ({c.unit})" if c.unit != "text" else c.label) for c in answer.table.columns])
+    for row in answer.table.rows:
+        cells = zip(row, answer.table.columns, strict=True)
+        writer.writerow([_text(v) if isinstance(v, str) and c.role == "dimension" else v for v, c in cells])
+    return out.getvalue()
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+
+
+def _download(text: str, media_type: str, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="tenor-{name}"', "cache-control": "private, no-store"}
+    return Response(text, media_type=media_type, headers=headers)
+
+
+def _start_chainlit_from(page: Path, secret: str) -> None:
+    """Sets what Chainlit reads at import; it can be started from one folder per process."""
+    started = sys.modules.get("chainlit.config")
+    if started is not None and Path(_root_of(started)) != page:
+        raise PageError("This process already runs a chat page over another state folder. Start another process.")
+    os.environ["CHAINLIT_APP_ROOT"] = str(page)
+    os.environ["CHAINLIT_ROOT_PATH"] = "/"
+    os.environ["CHAINLIT_AUTH_SECRET"] = secret
+    logging.getLogger("chainlit").setLevel(logging.ERROR)
+
+
+def _root_of(config_module: Any) -> str:
+    return str(config_module.APP_ROOT)

@@ -1,0 +1,89 @@
+// Accessibility: names for icon buttons, focusable code, one main heading, and a status region that announces finished answers.
+(() => {
+  "use strict";
+
+  const NAMES = [
+    ["#chat-submit", "Ask"],
+    ["#stop-button", "Stop"],
+    ["#theme-toggle", "Light or dark"],
+    ["#new-chat-button", "New conversation"],
+    ["#search-chats-button", "Search conversations"],
+    ["#sidebar-trigger-button, [data-sidebar='trigger']", "Show or hide conversations"],
+    ["#user-nav-button", "Account"],
+    ["#thread-options", "Options of this conversation"],
+    [".positive-feedback-off", "Helpful"],
+    [".positive-feedback-on", "Marked helpful"],
+    [".negative-feedback-off", "Not helpful"],
+    [".negative-feedback-on", "Marked not helpful"],
+  ];
+  const BY_ICON = {
+    "lucide-copy": "Copy the answer",
+    "lucide-search": "Search conversations",
+    "lucide-square-pen": "New conversation",
+    "lucide-arrow-down": "Scroll to the end",
+    "lucide-ellipsis": "Options of this conversation",
+    "lucide-settings": "Settings",
+  };
+
+  const region = document.createElement("div");
+  region.className = "tn-announcer";
+  region.setAttribute("role", "status");
+  region.setAttribute("aria-live", "polite");
+  const said = new Set();
+  let working = false;
+
+  const name = (button, text) => {
+    if (!button.getAttribute("aria-label") && !button.textContent.trim()) button.setAttribute("aria-label", text);
+  };
+
+  const nameButtons = () => {
+    for (const [selector, text] of NAMES) document.querySelectorAll(selector).forEach((button) => name(button, text));
+    document.querySelectorAll("button:not([aria-label]) > svg[class*='lucide-']").forEach((icon) => {
+      const found = Object.keys(BY_ICON).find((key) => icon.classList.contains(key));
+      if (found) name(icon.parentElement, BY_ICON[found]);
+    });
+    document.querySelectorAll("#chat-input").forEach((box) => box.setAttribute("aria-label", "Your question"));
+    document.querySelectorAll("pre:not([tabindex])").forEach((block) => block.setAttribute("tabindex", "0"));
+  };
+
+  const heading = () => {
+    if (document.querySelector("h1.tn-announcer")) return;
+    const title = document.createElement("h1");
+    title.className = "tn-announcer";
+    title.textContent = document.title;
+    document.body.prepend(title);
+  };
+
+  const announce = () => {
+    const messages = [...document.querySelectorAll("[data-step-type='assistant_message'] [id^='step-']")];
+    const fresh = messages.filter((message) => !said.has(message.id));
+    if (document.querySelector("#stop-button")) {
+      working = true;
+      if (!region.textContent.startsWith("Working")) region.textContent = "Working on it";
+      return;
+    }
+    fresh.forEach((message) => said.add(message.id));
+    if (!working) return; // an old thread was opened: nothing new was said
+    working = false;
+    region.textContent = fresh.map((message) => message.querySelector("[role='article']")?.textContent ?? "").join(" ");
+  };
+
+  let due = false;
+  const look = () => {
+    due = false;
+    nameButtons();
+    heading();
+    announce();
+  };
+  const later = () => {
+    if (due) return;
+    due = true;
+    setTimeout(look, 150);
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.body.append(region);
+    new MutationObserver(later).observe(document.getElementById("root"), { childList: true, subtree: true });
+    later();
+  });
+})();
