@@ -26,7 +26,7 @@ from sync.rows import Batch, Rejected
 from sync.state import Bookmark
 
 WORK_FILE: Final = "work.duckdb"
-_LINE_BYTES: Final = 64 * 1024 * 1024
+_LINE_BYTES: Final = 1024 * 1024  # DuckDB sets aside twice as much per thread
 
 
 @dataclass(frozen=True)
@@ -243,12 +243,8 @@ class Mirror:
 
     def _merge_children(self, child: Child, batch: Batch, parents: str) -> None:
         """Replaces the children of the staged parents by those that came with them."""
-        self._stage(child.table, batch)
+        self._stage(child.table, batch, only=f"_seq IN (SELECT p._seq FROM {parents} p)")  # noqa: S608
         name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table)
-        self._connection.execute(
-            f"DELETE FROM {stage} c WHERE NOT EXISTS "  # noqa: S608
-            f"(SELECT 1 FROM {parents} p WHERE p.id = c.{key} AND p._seq = c._seq)",
-        )
         if child.parent_type is None:
             self._connection.execute(f'DELETE FROM "{name}" t USING {parents} p WHERE t.{key} = p.id')  # noqa: S608
         else:
@@ -282,14 +278,15 @@ class Mirror:
         ).fetchone()
         return gone[0] if gone else 0
 
-    def _stage(self, table: schema.Table, batch: Batch, key: str = "id") -> None:
-        """A temporary table with the batch's rows of one table, the newest version of each key."""
+    def _stage(self, table: schema.Table, batch: Batch, *, key: str = "id", only: str = "true") -> None:
+        """A temporary table with the batch's rows of one table that satisfy `only`, the newest version of each key."""
         stage = _stage_name(table)
         types = {column.name: "VARCHAR" if column.type == "JSON" else column.type for column in table.columns}
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in {**types, "_seq": "BIGINT"}.items())
         newest = "updated_at DESC NULLS LAST, _seq DESC" if table.has("updated_at") else "_seq DESC"
         with tempfile.NamedTemporaryFile("w", dir=self._spool, suffix=".ndjson", encoding="utf-8") as spool:
-            spool.write("\n".join(batch.lines.get(table.name, ())))
+            lines = batch.lines.get(table.name, ())
+            spool.write("\n".join(lines))
             spool.flush()
             selected = ", ".join(
                 f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns
@@ -297,7 +294,7 @@ class Mirror:
             self._connection.execute(
                 f"CREATE TEMP TABLE {stage} AS SELECT {selected}, _seq FROM "  # noqa: S608
                 f"read_json({_quoted(Path(spool.name))}, columns = {{{columns}}}, format = 'newline_delimited', "
-                f"maximum_object_size = {_LINE_BYTES}) "
+                f"maximum_object_size = {max(_LINE_BYTES, 4 * max(map(len, lines), default=0))}) WHERE {only} "
                 f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1 ORDER BY {key}",
             )
 

@@ -70,13 +70,18 @@ class Batch:
             self.rejected.append(Rejected(self.resource.name, record.id, error.field, error.problem, record.text))
             return
         makers = _makers(self.resource)
-        self._lay_out(self.resource.table, makers[0](typed, None, record.text))
+        own = makers[0](typed, None, record.text)
+        self._lay_out(self.resource.table, own)
         for child, make in zip(self.resource.children, makers[1:], strict=True):
             name = child.attribute.replace("_", "-")
             raw_items = record.value.get(name) if child.table.has("raw") else None
             for number, item in enumerate(getattr(typed, child.attribute)):
                 raw = None if raw_items is None else _json_text(raw_items[number])
-                self._lay_out(child.table, make(item, typed, raw))
+                row = make(item, typed, raw)
+                if child.parent_type is not None:  # the parent knows what a thin payload may leave out
+                    row["approvable_type"] = row["approvable_type"] or child.parent_type
+                    row["approvable_id"] = row["approvable_id"] or own["id"]
+                self._lay_out(child.table, row)
 
     def _lay_out(self, table: schema.Table, row: dict[str, object]) -> None:
         row["_seq"] = self.read

@@ -50,6 +50,7 @@ class StubCoupa:
     cap: int = 50
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request."""
         request = Request(scope, receive)
         answer = await self._token(request) if request.url.path == "/oauth2/token" else self._page(request)
         await answer(scope, receive, send)
@@ -106,15 +107,19 @@ class Watcher:
         self.published = 0
 
     def page(self, resource: str, records: int, rejected: int) -> None:
+        """A page was read."""
         self.pages.append((resource, records, rejected))
 
     def finished(self, outcome: ResourceOutcome) -> None:
+        """A resource is done."""
         self.outcomes.append(outcome)
 
     def trouble(self, sentence: str) -> None:
+        """A request is tried again."""
         self.sentences.append(sentence)
 
     def publishing(self) -> None:
+        """All was read."""
         self.published += 1
 
 

@@ -19,15 +19,19 @@ class Clock:
         self.slept: list[float] = []
 
     def now(self) -> float:
+        """What time it is."""
         return self.seconds
 
     async def sleep(self, seconds: float) -> None:
+        """Does not wait."""
         self.slept.append(seconds)
 
 
 def open_http(stub: Any, clock: Clock, secret: str, settle: float = 0.0) -> httpx.AsyncClient:
     """A connection to the stub with the credentials under test."""
-    auth = ClientCredentials("http://stub", "me", SecretStr(secret), "scope", settle=settle, now=clock.now, sleep=clock.sleep)
+    auth = ClientCredentials(
+        "http://stub", "me", SecretStr(secret), "scope", settle=settle, now=clock.now, sleep=clock.sleep
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=stub), base_url="http://stub", auth=auth)
 
 
@@ -77,7 +81,9 @@ async def test_a_401_renews_once_and_tries_again(stub: Any, kit: Any) -> None:
         (JSONResponse({"access_token": ""}, 200), BrokenPageError, "without a token"),
     ],
 )
-async def test_a_refused_token_is_a_plain_sentence(stub: Any, kit: Any, answer: Response, error: type[SyncError], says: str) -> None:
+async def test_a_refused_token_is_a_plain_sentence(
+    stub: Any, kit: Any, answer: Response, error: type[SyncError], says: str
+) -> None:
     """Each says what to correct, and none repeats the secret."""
     stub.token_script = [answer]
     async with open_http(stub, Clock(), kit.secret) as http:

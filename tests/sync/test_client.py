@@ -66,11 +66,17 @@ async def test_passing_trouble_is_tried_again(kit: Any, stub: Any, trouble: Resp
         (Response(status_code=401), errors.CredentialsRefusedError, "OAuth client"),
         (Response(status_code=403), errors.AccessDeniedError, "grant it the scope 'core.common.read'"),
         (Response(status_code=404), errors.UnknownResourceError, "TENOR_COUPA_URL"),
-        (JSONResponse({"errors": {"currency": ["secret supplier"]}}, 400), errors.RequestRefusedError, r"docs/sync\.md"),
+        (
+            JSONResponse({"errors": {"currency": ["secret supplier"]}}, 400),
+            errors.RequestRefusedError,
+            r"docs/sync\.md",
+        ),
         (Response(status_code=302, headers={"Location": "/login"}), errors.RequestRefusedError, "HTTP 302"),
     ],
 )
-async def test_lasting_trouble_is_a_typed_error(kit: Any, stub: Any, answer: Response, error: type[errors.SyncError], says: str) -> None:
+async def test_lasting_trouble_is_a_typed_error(
+    kit: Any, stub: Any, answer: Response, error: type[errors.SyncError], says: str
+) -> None:
     """Each names the way out, and none quotes what the answer held."""
     stub.script = [answer] * 6
     async with kit.client_of(stub) as client:
@@ -91,12 +97,17 @@ async def test_an_empty_list_may_be_a_404(kit: Any, stub: Any) -> None:
 async def test_an_unknown_host_is_told_at_once() -> None:
     """No retries for an address that never answered."""
     settings = Settings(
-        coupa_url="https://no-such-tenant.invalid", coupa_client_id="me", coupa_client_secret=SecretStr("s"), token_settle_seconds=0
+        coupa_url="https://no-such-tenant.invalid",
+        coupa_client_id="me",
+        coupa_client_secret=SecretStr("s"),
+        token_settle_seconds=0,
     )
     heard: list[str] = []
     async with open_http(settings, time.monotonic) as http:
         client = CoupaClient(http, RateLimiter(0, time.monotonic), on_trouble=heard.append)
-        with pytest.raises(errors.UnreachableError, match=r"no-such-tenant\.invalid cannot be reached .*; check TENOR_COUPA_URL"):
+        with pytest.raises(
+            errors.UnreachableError, match=r"no-such-tenant\.invalid cannot be reached .*; check TENOR_COUPA_URL"
+        ):
             await read(client)
     assert heard == []
 
@@ -110,7 +121,7 @@ async def test_slow_and_broken_connections_are_retriable() -> None:
     }
     for cause, (error, says) in causes.items():
 
-        def fail(request: httpx.Request, cause: Exception = cause) -> httpx.Response:
+        def fail(_request: httpx.Request, cause: Exception = cause) -> httpx.Response:
             raise cause
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(fail), base_url="http://stub") as http:
@@ -142,7 +153,13 @@ async def test_the_rate_is_kept_over_all_resources() -> None:
 
 @pytest.mark.parametrize(
     ("header", "expected"),
-    [(None, None), ("7", 7.0), ("soon", None), ("Sun, 22 Nov 2026 05:00:30 GMT", 30.0), ("Sun, 22 Nov 2026 04:00:00 GMT", 0.0)],
+    [
+        (None, None),
+        ("7", 7.0),
+        ("soon", None),
+        ("Sun, 22 Nov 2026 05:00:30 GMT", 30.0),
+        ("Sun, 22 Nov 2026 04:00:00 GMT", 0.0),
+    ],
 )
 def test_retry_after_holds_seconds_or_a_date(kit: Any, header: str | None, expected: float | None) -> None:
     """Anything else says nothing."""

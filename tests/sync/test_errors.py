@@ -17,7 +17,9 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
             path.append((depth, found[3]))
 
     actual = {
-        name: value.__bases__[0].__name__ for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)
+        name: value.__bases__[0].__name__
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, Exception)
     }
 
     assert drawn == actual

@@ -10,7 +10,9 @@ from sync.errors import BrokenPageError
 from sync.pages import split_records
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 
 
@@ -22,7 +24,9 @@ def test_every_page_splits_into_its_records(values: list[Any], indent: int | Non
 
     records = split_records(text, "invoices")
 
-    assert [json.loads(record.text) for record in records] == [json.loads(json.dumps(record.value)) for record in records]
+    assert [json.loads(record.text) for record in records] == [
+        json.loads(json.dumps(record.value)) for record in records
+    ]
     assert len(records) == len(values)
 
 
@@ -37,7 +41,9 @@ def test_the_exact_text_and_exact_decimals_are_kept() -> None:
 @given(st.integers(min_value=0, max_value=200))
 def test_a_page_cut_anywhere_is_refused(cut: int) -> None:
     """Half a page is never taken for a whole one."""
-    whole = json.dumps([{"id": 1, "name": "Zoë"}, {"id": 2, "lines": [1, 2, {"a": None}]}, {"id": 3}], ensure_ascii=False).encode()
+    whole = json.dumps(
+        [{"id": 1, "name": "Zoë"}, {"id": 2, "lines": [1, 2, {"a": None}]}, {"id": 3}], ensure_ascii=False
+    ).encode()
     if cut >= len(whole):
         assert len(split_records(whole, "invoices")) == 3
         return
@@ -47,7 +53,19 @@ def test_a_page_cut_anywhere_is_refused(cut: int) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b'{"errors": {}}', b"<html>", b"[1,]", b"[1 2]", b"[NaN]", b"[] []", b"null", b"\xff\xfe[]", b"[" * 100_000],
+    [
+        b"",
+        b"{}",
+        b'{"errors": {}}',
+        b"<html>",
+        b"[1,]",
+        b"[1 2]",
+        b"[NaN]",
+        b"[] []",
+        b"null",
+        b"\xff\xfe[]",
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_list_is_refused(content: bytes) -> None:
     """An error object, a log-in page, wrong JSON: none of them is an empty list."""
@@ -64,7 +82,10 @@ def test_half_a_surrogate_pair_is_replaced_and_whole_ones_are_kept() -> None:
     assert whole.text == '{"name": "\\ud83d\\ude00"}'
 
 
-@pytest.mark.parametrize(("value", "expected"), [({"id": 7}, 7), ({"id": "7"}, 7), ({"id": True}, None), ({}, None), ([], None), ({"id": "x"}, None)])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"id": 7}, 7), ({"id": "7"}, 7), ({"id": True}, None), ({}, None), ([], None), ({"id": "x"}, None)],
+)
 def test_the_id_of_a_record(value: object, expected: int | None) -> None:
     """Numbers and their text are ids, everything else is none."""
     (record,) = split_records(json.dumps([value]).encode(), "users")

@@ -17,26 +17,37 @@ from sync.resources import BY_NAME
     page_size=st.integers(min_value=1, max_value=50),
     cap=st.integers(min_value=1, max_value=50),
 )
-def test_every_record_arrives_once_whatever_the_gaps_and_page_sizes(kit: Any, ids: set[int], page_size: int, cap: int) -> None:
+def test_every_record_arrives_once_whatever_the_gaps_and_page_sizes(
+    kit: Any, ids: set[int], page_size: int, cap: int
+) -> None:
     """Any ids, any page size asked for, any smaller one that the tenant enforces."""
     stub = kit.StubCoupa(records={"/api/currencies": [kit.currency(number) for number in ids]}, cap=cap)
 
     async def read() -> list[int | None]:
         async with kit.client_of(stub, page_size=page_size) as client:
-            return [record.id async for page in client.pages(BY_NAME["currencies"], Window()) for record in page.records]
+            return [
+                record.id async for page in client.pages(BY_NAME["currencies"], Window()) for record in page.records
+            ]
 
     assert asyncio.run(read()) == sorted(ids)
 
 
 @settings(max_examples=40, deadline=None)
-@given(ids=st.sets(st.integers(min_value=1, max_value=500), min_size=1, max_size=60), start=st.integers(min_value=0, max_value=500))
+@given(
+    ids=st.sets(st.integers(min_value=1, max_value=500), min_size=1, max_size=60),
+    start=st.integers(min_value=0, max_value=500),
+)
 def test_a_reading_goes_on_after_any_id(kit: Any, ids: set[int], start: int) -> None:
     """Resuming reads what comes after the bookmark and nothing else."""
     stub = kit.StubCoupa(records={"/api/currencies": [kit.currency(number) for number in ids]})
 
     async def read() -> list[int | None]:
         async with kit.client_of(stub, page_size=7) as client:
-            return [record.id async for page in client.pages(BY_NAME["currencies"], Window(), after=start) for record in page.records]
+            return [
+                record.id
+                async for page in client.pages(BY_NAME["currencies"], Window(), after=start)
+                for record in page.records
+            ]
 
     assert asyncio.run(read()) == sorted(number for number in ids if number > start)
 

@@ -67,7 +67,8 @@ def test_what_is_no_object_is_rejected(value: object) -> None:
 def test_a_draft_may_be_half_filled_in() -> None:
     """Nothing counts a draft, so it is not held to what a counted document must have."""
     typed = parse_record(
-        Invoice, {"id": 1, "status": "draft", "created-at": "2026-01-01T00:00:00Z", "updated-at": "2026-01-01T00:00:00Z"}
+        Invoice,
+        {"id": 1, "status": "draft", "created-at": "2026-01-01T00:00:00Z", "updated-at": "2026-01-01T00:00:00Z"},
     )
 
     assert typed.total_with_taxes is None
@@ -75,7 +76,9 @@ def test_a_draft_may_be_half_filled_in() -> None:
 
 def test_unknown_fields_blanks_and_absent_lists_are_harmless(kit: Any) -> None:
     """A tenant's extra fields are ignored, "" is absent, a null list is empty, a number may stand for a code."""
-    typed = parse_record(Invoice, kit.invoice(1, surprise={"a": 1}, channel="", payments=None, **{"payment-term": {"code": 30}}))
+    typed = parse_record(
+        Invoice, kit.invoice(1, surprise={"a": 1}, channel="", payments=None, **{"payment-term": {"code": 30}})
+    )
 
     assert typed.channel is None
     assert typed.payments == ()
@@ -85,11 +88,21 @@ def test_unknown_fields_blanks_and_absent_lists_are_harmless(kit: Any) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "expected"),
-    [(True, True), (False, False), (None, False), ("", False), ("Yes", True), ("no", False), ({"id": 4, "name": "Yes"}, True)],
+    [
+        (True, True),
+        (False, False),
+        (None, False),
+        ("", False),
+        ("Yes", True),
+        ("no", False),
+        ({"id": 4, "name": "Yes"}, True),
+    ],
 )
 def test_intercompany_reads_every_form_of_a_custom_field(flag: object, expected: object) -> None:
     """Booleans, text and lookup values; absent means no."""
-    typed = parse_record(Supplier, {"id": 1, "name": "A", "updated-at": "2026-01-01T00:00:00Z", "custom-fields": {"intercompany": flag}})
+    typed = parse_record(
+        Supplier, {"id": 1, "name": "A", "updated-at": "2026-01-01T00:00:00Z", "custom-fields": {"intercompany": flag}}
+    )
 
     assert typed.is_intercompany is expected
 
@@ -97,7 +110,10 @@ def test_intercompany_reads_every_form_of_a_custom_field(flag: object, expected:
 def test_an_unreadable_intercompany_flag_rejects_the_supplier() -> None:
     """Guessing would move its invoices in or out of every number."""
     with pytest.raises(RejectedRecordError) as caught:
-        parse_record(Supplier, {"id": 1, "name": "A", "updated-at": "2026-01-01T00:00:00Z", "custom-fields": {"intercompany": "?"}})
+        parse_record(
+            Supplier,
+            {"id": 1, "name": "A", "updated-at": "2026-01-01T00:00:00Z", "custom-fields": {"intercompany": "?"}},
+        )
 
     assert caught.value.field == "custom-fields.intercompany"
 

@@ -69,7 +69,9 @@ def test_every_path_leads_somewhere() -> None:
         assert set(resource.record.model_fields) & {"id"}
         for column in resource.table.columns:
             first = column.source.split(".")[0].lstrip("^@")
-            assert column.source in {"@raw"} or hasattr(resource.record, first) or first in resource.record.model_fields, column
+            assert (
+                column.source == "@raw" or hasattr(resource.record, first) or first in resource.record.model_fields
+            ), column
         for child in resource.children:
             assert child.attribute in resource.record.model_fields
             assert child.table.parent_key in child.table.names

@@ -10,7 +10,9 @@ def test_names_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     """TENOR_<FIELD> sets the field; a `.env` file fills in the rest."""
     monkeypatch.setenv("TENOR_COUPA_URL", "https://acme.coupahost.com/")
     monkeypatch.setenv("TENOR_COUPA_CLIENT_ID", "me")
-    Path(".env").write_text("TENOR_COUPA_CLIENT_SECRET=hush\nTENOR_LOOKBACK_MONTHS=36\nTENOR_MODEL_NAME=x\n", encoding="utf-8")
+    Path(".env").write_text(
+        "TENOR_COUPA_CLIENT_SECRET=hush\nTENOR_LOOKBACK_MONTHS=36\nTENOR_MODEL_NAME=x\n", encoding="utf-8"
+    )
 
     settings = load_settings()
 
@@ -39,7 +41,9 @@ def test_secrets_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TENOR_ENCRYPTION_KEY", "k3y", "TENOR_ENCRYPTION_KEY is set"),
     ],
 )
-def test_a_bad_value_is_named_and_never_quoted_as_a_secret(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+def test_a_bad_value_is_named_and_never_quoted_as_a_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
     """The message names the variable and the way out."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=says) as caught:
