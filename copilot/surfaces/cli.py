@@ -206,24 +206,19 @@ def backtest(
     """Check past projections against what happened: how often the outcome fell inside the band.
 
     Example: tenor backtest --csv backtest.csv
+
+    Exit code: 0 scored, 1 error or too little history.
     """
-    from copilot.forecasting import backtest as past  # noqa: PLC0415 (numpy; other commands need not)
-    from copilot.forecasting.record_reading import read_ledger  # noqa: PLC0415 (as above)
+    from copilot.forecasting.backtest import backtest as look_back  # noqa: PLC0415 (numpy; other commands need not)
 
     with _plain_errors():
         settings = _settings(mirror)
         layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
-        ledger = read_ledger(layer)
-        starts = past.origins(ledger, layer.data_date)
-        trials = past.run(ledger, starts)
-        scores = past.scores(trials)
+        found = look_back(layer)
         if csv_file is not None:
-            _write_csv(csv_file, [asdict(trial) for trial in trials])
-    if as_json:
-        body = {"scores": [asdict(score) for score in scores], "trials": [asdict(trial) for trial in trials]}
-        typer.echo(json.dumps(body, default=str))
-    else:
-        typer.echo(past.report(scores, starts))
+            _write_csv(csv_file, [asdict(trial) for trial in found.trials])
+        typer.echo(found.to_json() if as_json else found.report())
+    raise typer.Exit(0 if found.scores else ERROR)
 
 
 def main() -> None:
@@ -249,10 +244,8 @@ def _plain_errors() -> Iterator[None]:
         _fail(f"{error} Run `tenor-sync once` first." if "tenor-sync" not in str(error) else str(error))
     except (CopilotError, SemanticLayerError) as error:
         _fail(str(error))
-    except ValidationError as error:
-        _fail(_setting_sentence(error))
-    except (OSError, subprocess.SubprocessError) as error:
-        _fail(f"{error}.")
+    except OSError as error:
+        _fail(f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.")
 
 
 def _fail(sentence: str) -> None:
@@ -268,7 +261,10 @@ def _setting_sentence(error: ValidationError) -> str:
 
 
 def _settings(mirror: Path | None) -> Settings:
-    return Settings() if mirror is None else Settings(mirror=mirror)
+    try:
+        return Settings() if mirror is None else Settings(mirror=mirror)
+    except ValidationError as error:
+        raise CopilotError(_setting_sentence(error)) from None
 
 
 def _day(today: datetime | None) -> date | None:
