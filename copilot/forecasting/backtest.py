@@ -20,9 +20,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from copilot.forecasting.ledger import Ledger
-from copilot.forecasting.record_reading import read_ledger
+from copilot.forecasting.record_reading import Rows, read_ledger
 from copilot.forecasting.roll_forward import walk
-from semantic_layer import SemanticLayer
+from semantic_layer import SemanticLayer, SemanticLayerError
+from semantic_layer.query import Filter
 
 HORIZONS = (30, 60, 90)
 BAND = (0.1, 0.9)
@@ -147,20 +148,51 @@ def widening(trials: Sequence[Trial], at_least: float = 1.0) -> float:
     return max(at_least, ordered[rank - 1])
 
 
-def report(results: Sequence[Score], starts: Sequence[date]) -> str:
-    """The scores as a plain table."""
-    if not results:
-        return "Too little history for a back-test: an origin needs 180 days behind it and the horizon ahead of it."
-    lines = [
-        f"{len(starts)} origins, {starts[0].isoformat()} to {starts[-1].isoformat()}; days of DPO",
-        "horizon  trials  coverage 10-90  MAE    bias   band width  naive MAE  skill  stretch for 80 %",
-    ]
-    lines += [
-        f"{s.horizon:>5} d  {s.trials:>6}  {s.coverage:>13.0%}  {s.mean_absolute_error:>5.2f}  {s.bias:>+5.2f}"
-        f"  {s.band_width:>10.2f}  {s.naive_error:>9.2f}  {s.skill:>+5.2f}  {s.stretch:>6.2f}"
-        for s in results
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Backtest:
+    """Origins, what was forecast from each, and the scores per horizon (none of all three with too little history)."""
+
+    origins: tuple[date, ...]
+    trials: tuple[Trial, ...]
+    scores: tuple[Score, ...]
+
+    def report(self) -> str:
+        """The scores as a plain table."""
+        if not self.scores:
+            return (
+                f"Too little history for a back-test: an origin needs {HISTORY_NEEDED} days behind it"
+                " and the longest horizon ahead of it."
+            )
+        lines = [
+            f"{len(self.origins)} origins, {self.origins[0]} to {self.origins[-1]}; days of DPO",
+            "horizon  trials  coverage 10-90    MAE   bias  band width  naive MAE  skill  stretch for 80 %",
+        ]
+        lines += [
+            f"{s.horizon:>5} d  {s.trials:>6}  {s.coverage:>14.0%}  {s.mean_absolute_error:>5.2f}  {s.bias:>+5.2f}"
+            f"  {s.band_width:>10.2f}  {s.naive_error:>9.2f}  {s.skill:>+5.2f}  {s.stretch:>16.2f}"
+            for s in self.scores
+        ]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Scores and every trial as JSON."""
+        content = {"scores": [asdict(s) for s in self.scores], "trials": [asdict(t) for t in self.trials]}
+        return json.dumps(content, default=str, indent=2)
+
+
+def backtest(
+    layer: Rows,
+    filters: tuple[Filter, ...] = (),
+    every: int = 7,
+    count: int = 26,
+    paths: int = 500,
+    seed: int = 1,
+) -> Backtest:
+    """Back-test projected DPO on what a semantic layer holds, for the documents that match `filters`."""
+    ledger = read_ledger(layer, filters)
+    starts = origins(ledger, layer.data_date, every, count)
+    trials = run(ledger, starts, paths=paths, seed=seed)
+    return Backtest(starts, trials, scores(trials))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,17 +205,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers (default 1)")
     parser.add_argument("--json", action="store_true", help="print the scores and every trial as JSON")
     chosen = parser.parse_args(arguments)
-    layer = SemanticLayer.load(chosen.mirror)
-    ledger = read_ledger(layer)
-    starts = origins(ledger, layer.data_date, chosen.every, chosen.origins)
-    trials = run(ledger, starts, paths=chosen.paths, seed=chosen.seed)
-    results = scores(trials)
-    if chosen.json:
-        content = {"scores": [asdict(s) for s in results], "trials": [asdict(t) for t in trials]}
-        sys.stdout.write(json.dumps(content, default=str, indent=2) + "\n")
-    else:
-        sys.stdout.write(report(results, starts) + "\n")
-    return 0 if results else 1
+    try:
+        layer = SemanticLayer.load(chosen.mirror)
+        found = backtest(layer, every=chosen.every, count=chosen.origins, paths=chosen.paths, seed=chosen.seed)
+    except SemanticLayerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write((found.to_json() if chosen.json else found.report()) + "\n")
+    return 0 if found.scores else 1
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ class PaymentTiming:
     """Fitted rates and the weekday factors.
 
     `rates[row, step]`, with `row_of` from (kind, terms, buying entity, supplier). `weekly_delay` is the standard
-    deviation, in days, of what all payments of a week share beyond chance (a run pulled forward, a week of closing). `observed`
-    counts the settlements behind the fit, `at_risk` all observations, open ones included.
+    deviation, in days, of what all payments of a week share beyond chance (a run pulled forward, a week of closing).
+    `observed` counts the settlements behind the fit, `at_risk` all observations, open ones included.
     """  # FIXME
 
     rates: Floats

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
@@ -56,3 +58,21 @@ def closing_balances(layer: Rows, filters: tuple[Filter, ...] = ()) -> dict[str,
     return {
         str(row["currency"]): Decimal(str(row["open_ap"])) for row in result.records() if row["open_ap"] is not None
     }
+
+
+@dataclass(frozen=True)
+class FixedRows:
+    """A semantic layer that always answers the same: the double for tests and examples."""
+
+    data_date: date
+    sets: Mapping[str, RecordSet]
+    result: ResultSet
+
+    def records(self, query: RecordQuery) -> RecordSet:
+        """The rows of the query's entity."""
+        return self.sets[query.entity]
+
+    def query(self, query: MetricQuery) -> ResultSet:
+        """The one result, whatever the query."""
+        del query
+        return self.result

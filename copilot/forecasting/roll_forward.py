@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copilot.forecasting.ledger import TRAILING_DAYS, Ledger
-from copilot.forecasting.new_business import NewBusiness, draw_days, learn, month_of, part_of_month
+from copilot.forecasting.new_business import NewBusiness, draw_days, learn
 from copilot.forecasting.payment_timing import PaymentTiming, cells_of, fit, weekday
 
 Floats = NDArray[np.float64]
@@ -202,6 +202,23 @@ class _Arrivals:
         return _added(amount, self.scale)
 
 
+def _drawn_days(new_business: NewBusiness, future: Ints, paths: int, generator: np.random.Generator) -> Ints:
+    """The source day of each future day, `[path, day]`.
+
+    Each path first redraws the history itself, as many days as it is worth, then draws from that: so the band also
+    holds what a history of this length cannot know about the days to come.
+    """
+    source = np.empty((paths, len(future)), dtype=np.int64)
+    kinds = weekday(future)
+    for kind in np.unique(kinds).tolist():
+        days, chance = new_business.choices[kind]
+        worth = max(1, round(1.0 / float((chance**2).sum())))
+        redrawn = days[generator.choice(len(days), size=(paths, worth), p=chance)]
+        for column in np.flatnonzero(kinds == kind).tolist():
+            source[:, column] = redrawn[np.arange(paths), generator.integers(0, worth, paths)]
+    return source
+
+
 def _added(amount: Floats, scale: Floats) -> Floats:
     """Amount times scale, added over the days of each path."""
     total: Floats = np.einsum("pt,pt->p", amount, scale)
@@ -212,17 +229,15 @@ def _arrivals(
     new_business: NewBusiness, today: int, steps: int, paths: int, generator: np.random.Generator
 ) -> _Arrivals:
     future = np.arange(today + 1, today + steps + 1)
-    source = np.empty((paths, steps), dtype=np.int64)
-    for column, key in enumerate(zip(weekday(future).tolist(), part_of_month(future).tolist(), strict=True)):
-        days, chance = new_business.choices[key]
-        source[:, column] = days[np.minimum(np.searchsorted(chance, generator.random(paths)), len(days) - 1)]
+    source = _drawn_days(new_business, future, paths, generator)
     sigma = new_business.weekly_volatility
     weeks = np.arange(steps) // 7
     volume = np.exp(sigma * generator.standard_normal((paths, int(weeks[-1]) + 1)) - sigma**2 / 2)[:, weeks]
-    season = new_business.season[month_of(future)] / new_business.season[new_business.source_month[source]]
+    error = new_business.level_error
+    volume *= np.exp(error * generator.standard_normal((paths, 1)) - error**2 / 2)
     return _Arrivals(
         new_business=new_business,
         source=source,
         replicate=generator.integers(0, new_business.unpaid.shape[1], (paths, steps)),
-        scale=new_business.level[source] * season * volume,
+        scale=new_business.level[source] * new_business.season.factor(future) * volume,
     )

@@ -43,6 +43,7 @@ SETTLEMENT_MINIMUM = 30
 DOCUMENT_MINIMUM = 20
 TIE_TOLERANCE = Decimal("0.01")
 STEADY_TOLERANCE = 0.10
+UNEXPLAINED_LIMIT = 0.01
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Floats = NDArray[np.float64]
@@ -215,6 +216,7 @@ def _checks(
     simulated = Decimal(float(walked.dpo[0, 0]))
     reference = start if metric_value is None else metric_value
     ties = abs(simulated - reference) <= TIE_TOLERANCE and abs(start - reference) <= TIE_TOLERANCE
+    unexplained = abs(walked.unallocated) / max(abs(float(opening.open_ap)), 1.0)
     explained = sum((driver.effect for driver in drivers), Decimal(0))
     closed = steady_state(walked)
     # A week of dates: payment runs move DPO within the week, and the closed form knows no weekdays.
@@ -223,6 +225,7 @@ def _checks(
     against = "the ledger" if metric_value is None else "the metric"
     return (
         Check("opening_ties", ties, f"simulated opening {simulated:.2f} days, {against} {reference:.2f} days"),
+        Check("opening_explained", unexplained <= UNEXPLAINED_LIMIT, f"{unexplained:.2%} of it is no open document"),
         Check("drivers_add_up", explained == change, f"effects {explained} of a change of {change} days"),
         Check(
             "steady_state",
@@ -233,14 +236,17 @@ def _checks(
     )
 
 
+def _spread(index: Floats) -> str:
+    return "alike" if np.ptp(index) < 0.005 else f"from {index.min():.2f} to {index.max():.2f}"
+
+
 def _assumptions(ledger: Ledger, as_of: date, walked: Walk, settings: Settings) -> tuple[Assumption, ...]:
     timing, business = walked.timing, walked.new_business
     learned = f"ledger, {HISTORY_DAYS} days to {as_of.isoformat()}"
     runs = ", ".join(
         f"{name} {share:.0%}" for name, share in zip(WEEKDAYS, timing.weekdays / 7, strict=True) if share >= 0.005
     )
-    months = business.season
-    season = "none beyond chance" if np.ptp(months) < 0.005 else f"months from {months.min():.2f} to {months.max():.2f}"
+    season = f"months {_spread(business.season.month)}, parts of the month {_spread(business.season.part)}"
     return (
         Assumption(
             "payment timing",
