@@ -23,17 +23,19 @@ from semantic_layer.query import RecordQuery
 from semantic_layer.resolver import Calendar, ResolvedFilter, join_path, typed_filter
 
 # Columns under the names that simulations use; everything else is a dimension or a column of the entity itself.
+RECOGNISED = (
+    "CASE WHEN invoice.population = 'recognised' THEN COALESCE(approval.approved_date, invoice.received_date) END"
+)
 ALIASES = {
     ("invoice", "invoice_id"): "invoice.id",
+    ("invoice", "recognised_date"): RECOGNISED,
+    ("invoice", "last_payment_date"): "settlement.last_payment_date",
     ("invoice", "open_reporting"): (
-        "CASE WHEN invoice.population = 'recognised'"
-        " THEN (invoice.gross - invoice.amount_paid - invoice.discount_taken) * invoice.rate ELSE 0 END"
+        "CASE WHEN invoice.population = 'recognised' THEN invoice.rate"
+        " * (invoice.gross - COALESCE(settlement.amount_paid, 0) - COALESCE(settlement.discount_taken, 0)) ELSE 0 END"
     ),
-    ("payment", "invoice_date"): "invoice.invoice_date",
-    ("payment", "recognised_date"): "invoice.recognised_date",
-    ("payment", "due_date"): "invoice.due_date",
-    ("payment", "population"): "invoice.population",
-    ("payment", "is_credit_note"): "invoice.is_credit_note",
+    ("payment", "recognised_date"): RECOGNISED,
+    **{("payment", name): f"invoice.{name}" for name in ("invoice_date", "due_date", "population", "is_credit_note")},
 }
 
 
