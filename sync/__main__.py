@@ -21,7 +21,7 @@ from sync import demo
 from sync.clock import clock_for
 from sync.console import TerminalProgress, show_report, show_status
 from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
-from sync.publish import open_published, read_manifest
+from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
 from sync.reconciliation import reconcile_with, show_differences
 from sync.settings import Settings, load_settings
 from sync.worker import Source, SyncReport, sync_once
@@ -199,6 +199,7 @@ def _sync(settings: Settings, today: dt.date | None, preset: str, seed: int, *, 
     clock = clock_for(today, settings.zone)
     if settings.coupa_url is None or demo_company:
         company = demo.Company(preset, seed, today or clock().astimezone(settings.zone).date())
+        refuse_to_replace_real_data(settings.mirror_folder, company.source.name)  # before the sandbox takes its time
         why = "as asked" if demo_company else "because TENOR_COUPA_URL is not set"
         err.print(f"Reading the sandbox company ({preset}, seed {seed}, today {company.today}), {why}.", soft_wrap=True)
         with demo.sandbox_settings(settings, company) as reading, TerminalProgress(err) as progress:

@@ -52,6 +52,7 @@ class ClientCredentials(httpx.Auth):
         self._sleep = sleep
         self._token: SecretStr | None = None
         self._good_until = 0.0
+        self._refused: CredentialsRefusedError | None = None
         self._renewing = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -79,7 +80,9 @@ class ClientCredentials(httpx.Auth):
         return f"Bearer {self._token.get_secret_value()}" if self._token else ""
 
     def _token_request(self) -> httpx.Request:
-        """Credentials go in the body: never in the address, which is logged."""
+        """Credentials go in the body: never in the address, which is logged. Refused once, they are not sent again."""
+        if self._refused is not None:
+            raise self._refused
         form = {
             "grant_type": "client_credentials",
             "client_id": self._client_id,
@@ -92,7 +95,9 @@ class ClientCredentials(httpx.Auth):
         """Keeps the token of an answer; raises for every other answer."""
         await answer.aread()
         if answer.status_code != httpx.codes.OK:
-            raise _refusal(answer, self._client_id)
+            refusal = _refusal(answer, self._client_id)
+            self._refused = refusal if isinstance(refusal, CredentialsRefusedError) else None
+            raise refusal
         try:
             token = _Token.model_validate_json(answer.content)
         except ValidationError:

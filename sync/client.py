@@ -7,6 +7,7 @@ broken answers and lost connections. Answers are never quoted in errors: they ho
 import asyncio
 import datetime as dt
 import email.utils
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -232,5 +233,7 @@ def _cause(error: httpx.TransportError) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return str(text)
