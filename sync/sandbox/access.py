@@ -117,7 +117,7 @@ class TokenDesk:
 def basic_credentials(header: str | None) -> dict[str, str]:
     """`client_id` and `client_secret` out of an HTTP Basic header; empty when it holds none."""
     kind, _, encoded = (header or "").partition(" ")
-    if kind.lower() != "basic":
+    if kind.lower() != "basic" or not encoded:
         return {}
     try:
         client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")

@@ -20,7 +20,14 @@ from starlette.routing import Route
 
 from sync.sandbox.access import DEFAULT_CLIENTS, SCOPES, Client, Grant, TokenDesk, TokenRefusal, basic_credentials
 from sync.sandbox.company.company import Company
-from sync.sandbox.errors import ForbiddenError, NotFoundError, RefusalError, TooManyCallsError, UnauthorisedError
+from sync.sandbox.errors import (
+    BadQueryError,
+    ForbiddenError,
+    NotFoundError,
+    RefusalError,
+    TooManyCallsError,
+    UnauthorisedError,
+)
 from sync.sandbox.faults import Fault, FaultLine, Faults
 from sync.sandbox.projection import render, shape_of
 from sync.sandbox.query import Selector, parse_query
@@ -147,10 +154,14 @@ def _read(desk: Desk, grant: Grant, request: Request) -> Any:
     if request.method != "GET":
         raise NotFoundError(table.model, f"{request.method} is not imitated by this sandbox, which is read-only")
     parameters = list(request.query_params.multi_items())
-    shape = shape_of(table, dict(parameters))
-    if record_id is None:
-        rows = desk.selector(resource, table).page(parse_query(table, parameters))
-        return render(table, rows, shape)
+    try:
+        shape = shape_of(table, dict(parameters))
+        if record_id is None:
+            rows = desk.selector(resource, table).page(parse_query(table, parameters))
+            return render(table, rows, shape)
+    except BadQueryError as problem:
+        # Whatever table an association leads to, the error belongs to the record that was asked for.
+        raise BadQueryError(table.model, *problem.messages) from None
     row = int(np.searchsorted(table.ids, record_id))
     if row == len(table) or int(table.ids[row]) != record_id:
         raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")

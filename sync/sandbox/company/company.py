@@ -1,7 +1,7 @@
 """The company as a whole: `build_company` draws it and lays it out as Coupa's resources."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sync.sandbox.company.document_tables import document_tables, ledger_accounts
 from sync.sandbox.company.order_tables import order_tables, pay_tables
@@ -31,8 +31,8 @@ RESOURCES = (
 class Company:
     """A seeded company. `tables` holds every table, nested ones too; `resources` those with an address under /api."""
 
-    parts: Parts
-    tables: dict[str, Table]
+    parts: Parts = field(repr=False)
+    tables: dict[str, Table] = field(repr=False)
 
     @property
     def resources(self) -> dict[str, Table]:
