@@ -16,10 +16,10 @@ from copilot.charts import chart_of, fan_chart
 from copilot.headlines import headline_of
 from copilot.narration import figures
 from copilot.narration.facts import Facts
-from copilot.narration.grounding import Support, support_of, unsupported
+from copilot.narration.grounding import Support, Unsupported, support_of, unsupported
 from copilot.narration.period_words import period_key, period_words
 from copilot.narration.prose import Figure, Prose, Term
-from copilot.narration.quoting import clean
+from copilot.narration.quoting import clean, name_of
 from copilot.narration.reading import forecast_reading, reading_of
 from copilot.narration.template_narrator import (
     BAND,
@@ -116,15 +116,7 @@ def compose_projection(
     unit = "days"
     lead = _projected_headline(outcome, unit, turn.fiscal_year_start)
     table = driver_table(outcome)
-    drivers = [(driver.label, json_cell(driver.effect, unit)) for driver in outcome.drivers]
-    prose = narrate_projection(PROJECTED_LABEL, lead, narrate_drivers(drivers, unit, lead))
-    support = support_of(
-        lead,
-        table,
-        periods=(BAND,),
-        terms=(PROJECTED_LABEL, *(label for label, _effect in drivers)),
-    )
-    stray = unsupported(prose.text, support)
+    prose, stray = _projection_prose(outcome, lead, table)
     checks = (*_checks(outcome.checks), _grounded([piece.words for piece in stray]))
     base = model.metrics.get("dpo_purchases")
     return Answer(
@@ -211,7 +203,7 @@ def support_for(facts: Facts, prose: Prose) -> Support:
     ]
     terms = [slot.text for slot in prose.slots if isinstance(slot, Term)]
     support = support_of(facts.headline, facts.table, periods=periods, terms=terms)
-    values = {clean(value) for condition in query.filters for value in condition.values}
+    values = {name_of(value) for condition in query.filters for value in condition.values}
     return replace(support, names=support.names | values)
 
 
@@ -304,6 +296,14 @@ def _definition_rows(metric: Metric, model: SemanticModel) -> Sequence[tuple[str
         ("Owner", metric.owner),
         ("Certified", certified),
     )
+
+
+def _projection_prose(outcome: Projection, lead: Headline, table: Table) -> tuple[Prose, tuple[Unsupported, ...]]:
+    """The two sentences of a projection, and what in them no cell backs."""
+    drivers = [(driver.label, json_cell(driver.effect, lead.unit)) for driver in outcome.drivers]
+    prose = narrate_projection(PROJECTED_LABEL, lead, narrate_drivers(drivers, lead.unit, lead))
+    terms = (PROJECTED_LABEL, *(label for label, _effect in drivers))
+    return prose, unsupported(prose.text, support_of(lead, table, periods=(BAND,), terms=terms))
 
 
 def _projected_headline(outcome: Projection, unit: str, fiscal_year_start: int) -> Headline:

@@ -16,7 +16,7 @@ from copilot.narration.period_words import (
     whole_bucket,
 )
 from copilot.narration.prose import Name, Prose, joined
-from copilot.narration.quoting import clean, quoted
+from copilot.narration.quoting import name_of, quoted
 from copilot.planning.plan import MetricPlan
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS, Grain, Period
@@ -119,7 +119,7 @@ class Facts:
 
     def value_name(self, dimension: str, value: Cell) -> Name:
         """A value of a dimension as prose may name it."""
-        text = clean(str(value)) if value is not None else "(unassigned)"
+        text = name_of(value)
         known = self.model.dimensions.get(dimension)
         trusted = known is not None and not known.untrusted_text and not known.as_of
         return Name(text) if trusted and is_plain(text) else Name(quoted(text))

@@ -18,7 +18,7 @@ from copilot.answer import Cell, Headline, Table
 from copilot.narration import figures
 from copilot.narration.period_words import key_words
 from copilot.narration.prose import Sense
-from copilot.narration.quoting import CLOSING, OPENING, clean, quoted
+from copilot.narration.quoting import CLOSING, OPENING, name_of, quoted
 from semantic_layer.periods import GRAINS
 
 Rule = Literal["number", "number word", "direction word", "unknown quotation"]
@@ -310,7 +310,7 @@ def _names(table: Table | None) -> Iterable[str]:
     for index, column in enumerate(table.columns if table else ()):
         if column.role == "dimension" and column.name not in GRAINS and table is not None:
             for row in table.rows:
-                yield clean(str(row[index] or ""))
+                yield name_of(row[index])
 
 
 def is_plain(name: str) -> bool:

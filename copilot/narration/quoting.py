@@ -32,6 +32,13 @@ def clean(text: str, limit: int = MAXIMUM_LENGTH) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + ELLIPSIS
 
 
+def name_of(value: object) -> str:
+    """A value of a dimension as it is named: cleaned, with words for a missing and for an empty one."""
+    if value is None:
+        return "(unassigned)"
+    return clean(str(value)) or "(no name)"
+
+
 def quoted(text: str, limit: int = 60) -> str:
     """`text`, cleaned, between quotation marks that it cannot close."""
     return f"{OPENING}{clean(text, limit).translate(_INNER_QUOTES)}{CLOSING}"

@@ -39,6 +39,7 @@ TEMPLATES = {
     "share": "{name} accounts for {share} of the total",
     "extremes": "{lead}{name} is the {direction} with {value}",
     "other extreme": " and {name} the {direction} with {value}",
+    "only": "{lead}{name} is the only group with a value: {value}",
     "next": "; next is {name} with {value}",
     "next alone": "Next is {name} with {value}",
     "lead": "In {bucket}, ",
@@ -271,6 +272,8 @@ def _groups(facts: Facts) -> Prose:
         return _composition(facts)
     if facts.plan.intent == "top" and not facts.grain:
         return _sentence(_share(facts, dated[0][1]), _next(facts, dated)) or _composition(facts)
+    if len(dated) == 1:
+        return _sentence(fill(TEMPLATES["only"], {"lead": lead, **_ranked(facts, dated[0], "largest", "")}))
     high = max(dated, key=lambda pair: pair[0])
     low = min(dated, key=lambda pair: pair[0])
     share = _share(facts, high[1])
@@ -278,7 +281,7 @@ def _groups(facts: Facts) -> Prose:
         return _sentence(share, _next(facts, sorted(dated, key=lambda pair: -pair[0])))
     first = fill(TEMPLATES["extremes"], {"lead": lead, **_ranked(facts, high, "largest", "highest")})
     second = fill(TEMPLATES["other extreme"], _ranked(facts, low, "smallest", "lowest"))
-    return _sentence(first, second if len(dated) > 1 else Prose())
+    return _sentence(first, second)
 
 
 def _sentence(*parts: Prose) -> Prose:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from copilot.answer import Answer, Headline, Table, TableColumn
 from copilot.narration import figures
 from copilot.narration.period_words import key_words
-from copilot.narration.quoting import clean
+from copilot.narration.quoting import clean, name_of
 from semantic_layer.periods import GRAINS
 
 MAXIMUM_TEXT = 20_000
@@ -84,7 +84,7 @@ def column_title(column: TableColumn) -> str:
 def cell_text(value: str | float | bool | None, column: TableColumn) -> str:  # noqa: FBT001 (a cell may be a boolean)
     """A cell under its head: numbers without unit, deltas signed, time buckets in words."""
     if value is None:
-        return "(unassigned)" if column.role == "dimension" else figures.NOTHING
+        return name_of(value) if column.role == "dimension" else figures.NOTHING
     if column.name in GRAINS:
         return key_words(str(value))
     if column.role == "delta":

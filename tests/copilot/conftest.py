@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -30,11 +29,11 @@ HOSTILE = (
 LEGAL = ("region", "supplier", "category", "buying_entity")
 
 
-@dataclass(frozen=True)
 class Answers:
     """Composes answers of every question type from small tables."""
 
-    model: SemanticModel
+    def __init__(self, model: SemanticModel) -> None:
+        self.model = model
 
     def dpo(self, value: Decimal | None = Decimal("47.312345")) -> Answer:
         """One balance with the parts of its ratio."""

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from copilot.narration.grounding import Support, unsupported
 from copilot.narration.template_narrator import TEMPLATES, spoken
+from copilot.planning.plan import MetricPlan
+from semantic_layer import Column, Filter, MetricQuery, Period
 
 NO_SUPPORT = Support(frozenset())
 
@@ -100,6 +106,45 @@ def test_metric_value_unit_and_period_come_first(answers: Any) -> None:
 def test_what_each_kind_of_answer_says(kind: str, text: str, answers: Any) -> None:
     """The two sentences, word for word."""
     assert getattr(answers, kind)().narrative == text
+
+
+NAMES = st.one_of(st.text(max_size=30), st.sampled_from(["up", "12", "three", "EMEA", "USD 5.0m", "“x”", "rose 5%"]))
+AMOUNTS = st.none() | st.decimals(min_value=-(10**9), max_value=10**9, places=2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(NAMES, AMOUNTS), max_size=6),
+    total=AMOUNTS,
+    intent=st.sampled_from(["value", "top", "breakdown", "share", "list"]),
+    name=NAMES,
+)
+def test_whatever_the_rows_hold_the_text_is_grounded(
+    rows: list[tuple[str, Decimal | None]], total: Decimal | None, intent: str, name: str, answers: Any
+) -> None:
+    """Any names, amounts, gaps and signs, under a filter on any name: two sentences that the cells back."""
+    columns = [Column("supplier", "Supplier", "dimension", "text"), Column("spend", "Spend", "metric", "money:USD")]
+    filters = (Filter(field="supplier", op="!=", values=(name,)),)
+    query = MetricQuery(metrics=("spend",), group_by=("supplier",), filters=filters)
+    plan = MetricPlan.model_validate({"intent": intent, "query": query})
+    answer = answers.compose(plan, columns, rows, {"spend": total})
+    assert answer.checks[-1].passed, (answer.narrative, answer.checks[-1].detail)
+    assert answer.narrative
+
+
+@settings(max_examples=80, deadline=None)
+@given(values=st.lists(AMOUNTS, min_size=1, max_size=8), groups=st.lists(st.sampled_from(["EMEA", "APAC"]), max_size=1))
+def test_whatever_a_trend_holds_the_text_is_grounded(
+    values: list[Decimal | None], groups: list[str], answers: Any
+) -> None:
+    """Months with gaps and signs, alone or for a region."""
+    columns = [Column("month", "Month", "dimension", "text"), Column("spend", "Spend", "metric", "money:USD")]
+    columns[1:1] = [Column("region", "Region", "dimension", "text")] * len(groups)
+    rows = [(f"2026-{month:02d}", *groups, value) for month, value in enumerate(values, start=4)]
+    period = Period(date(2026, 4, 1), date(2026, 11, 21))
+    query = MetricQuery(metrics=("spend",), group_by=("month", *(["region"] if groups else [])), period=period)
+    answer = answers.compose(MetricPlan(intent="trend", query=query), columns, rows, {"spend": Decimal(1)})
+    assert answer.checks[-1].passed, (answer.narrative, answer.checks[-1].detail)
 
 
 def test_directions_follow_the_cells(answers: Any) -> None:
