@@ -23,8 +23,9 @@ from sync.console import TerminalProgress, show_report, show_status
 from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
 from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
 from sync.reconciliation import reconcile_with, show_differences
+from sync.run import Source, SyncReport
 from sync.settings import Settings, load_settings
-from sync.worker import Source, SyncReport, sync_once
+from sync.worker import sync_once
 from sync.writer_lock import holder
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sync.publish import Manifest
-from sync.worker import ResourceOutcome, SyncReport
+from sync.run import ResourceOutcome, SyncReport
 
 _REJECTED_SHOWN = 10
 

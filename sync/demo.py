@@ -24,8 +24,8 @@ from pydantic import SecretStr
 
 from sync.errors import SandboxError
 from sync.publish import SANDBOX_SOURCE
+from sync.run import Source
 from sync.settings import Settings
-from sync.worker import Source
 
 CLIENT_ID: Final = "tenor-demo"
 CLIENT_SECRET: Final = "tenor-demo-secret"  # noqa: S105 - public, as its name says

@@ -25,7 +25,6 @@ from sync.resources import Child, Resource
 from sync.rows import Batch, Rejected
 from sync.state import Bookmark
 
-WORK_FILE: Final = "work.duckdb"
 _LINE_BYTES: Final = 1024 * 1024  # DuckDB sets aside twice as much per thread
 
 

@@ -1,100 +1,35 @@
 """Coupa's JSON as frozen, typed records: Decimal money, aware times, hyphenated keys as aliases.
 
 The fields of a record are also the fields the client asks for (`projection`), so a column cannot be mapped that was
-never requested. Unknown extra fields are ignored (they stay in `raw`); blank text counts as absent, as Coupa sends
-both; a value of the wrong type raises RejectedRecordError with the field's name as Coupa writes it.
+never requested. Unknown extra fields are ignored (they stay in `raw`); a value of the wrong type raises
+RejectedRecordError with the field's name as Coupa writes it.
 """
 
-import datetime as dt
 import json
 import types
 import typing
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, ValidationError, model_validator
 
 from sync.errors import RejectedRecordError
-
-_FOUR_PLACES: Final = Decimal("0.0001")
-_NINE_PLACES: Final = Decimal("0.000000001")
+from sync.fields import (
+    ABSENT_IS_EMPTY,
+    CustomFields,
+    Identifier,
+    LocalDate,
+    Money,
+    Percent,
+    Rate,
+    Record,
+    Whole,
+    custom_flag,
+    problem_with,
+)
 
 # Documents in these states may be half filled in; nothing counts them.
 UNFINISHED: Final = frozenset({"new", "draft", "voided", "rejected", "abandoned", "invalid"})
-
-
-def _blank_to_none(value: object) -> object:
-    """Coupa writes a missing value as null, as "" or not at all."""
-    if isinstance(value, dict):
-        return {key: None if item == "" else item for key, item in value.items()}
-    return value
-
-
-def _not_a_boolean(value: object) -> object:
-    """JSON true is not the number 1, whatever Python thinks."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("boolean", "a boolean where a number is expected")
-    return value
-
-
-def _local_date(value: object) -> object:
-    """The date part of a time in its own offset; raises for text that is neither a date nor a time."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return dt.datetime.fromisoformat(value).date()
-    except ValueError:
-        raise PydanticCustomError("local_date", "not a date or a time such as 2026-01-31T00:00:00-05:00") from None
-
-
-Identifier = Annotated[int, BeforeValidator(_not_a_boolean), Field(ge=1, le=2**63 - 1)]
-Whole = Annotated[int, BeforeValidator(_not_a_boolean), Field(ge=-(2**31), le=2**31 - 1)]
-Money = Annotated[
-    Decimal,
-    BeforeValidator(_not_a_boolean),
-    Field(lt=Decimal(10) ** 23, gt=-(Decimal(10) ** 23)),
-    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
-]
-Percent = Annotated[
-    Decimal,
-    BeforeValidator(_not_a_boolean),
-    Field(lt=Decimal(10) ** 5, gt=-(Decimal(10) ** 5)),
-    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
-]
-Rate = Annotated[
-    Decimal,
-    BeforeValidator(_not_a_boolean),
-    Field(gt=0, lt=Decimal(10) ** 18),
-    AfterValidator(lambda value: value.quantize(_NINE_PLACES)),
-]
-LocalDate = Annotated[dt.date, BeforeValidator(_local_date)]
-CustomFields = dict[str, Any]
-_ABSENT_IS_EMPTY: Final = BeforeValidator(lambda value: () if value is None else value)
-
-
-class Record(BaseModel):
-    """What all records share: frozen, hyphenated aliases, blanks as absent, no infinities."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.replace("_", "-"),
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
-
-    _blanks = model_validator(mode="before")(_blank_to_none)
 
 
 class IdOnly(Record):
@@ -297,7 +232,7 @@ class PurchaseOrder(Record):
     payment_term: Coded | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
-    order_lines: Annotated[tuple[OrderLine, ...], _ABSENT_IS_EMPTY] = ()
+    order_lines: Annotated[tuple[OrderLine, ...], ABSENT_IS_EMPTY] = ()
     custom_fields: CustomFields | None = None
 
 
@@ -398,9 +333,9 @@ class Invoice(Record):
     line_count: Whole | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
-    invoice_lines: Annotated[tuple[InvoiceLine, ...], _ABSENT_IS_EMPTY] = ()
-    payments: Annotated[tuple[InvoicePayment, ...], _ABSENT_IS_EMPTY] = ()
-    approvals: Annotated[tuple[Approval, ...], _ABSENT_IS_EMPTY] = ()
+    invoice_lines: Annotated[tuple[InvoiceLine, ...], ABSENT_IS_EMPTY] = ()
+    payments: Annotated[tuple[InvoicePayment, ...], ABSENT_IS_EMPTY] = ()
+    approvals: Annotated[tuple[Approval, ...], ABSENT_IS_EMPTY] = ()
     custom_fields: CustomFields | None = None
 
     @property
@@ -421,7 +356,7 @@ class Invoice(Record):
         }
         for field, value in needed.items():
             if value is None:
-                raise _problem(field, f"missing on a document with status {self.status!r}")
+                raise problem_with(field, f"missing on a document with status {self.status!r}")
         return self
 
 
@@ -455,7 +390,7 @@ class CoupaPayPayment(Record):
     legal_entity_name: str | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
-    payment_details: Annotated[tuple[PaymentDetail, ...], _ABSENT_IS_EMPTY] = ()
+    payment_details: Annotated[tuple[PaymentDetail, ...], ABSENT_IS_EMPTY] = ()
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -473,30 +408,6 @@ def parse_record(record_type: type[RecordT], value: object) -> RecordT:
         field = str(context.get("field") or ".".join(str(part) for part in first["loc"]) or "(record)")
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise RejectedRecordError(field, first["msg"][:1].lower() + first["msg"][1:] + more) from None
-
-
-def custom_flag(custom_fields: CustomFields | None, name: str) -> bool | None:
-    """A yes/no custom field by its hyphenated name: booleans, text, or a lookup value with a name; None when absent."""
-    value = (custom_fields or {}).get(name, (custom_fields or {}).get(name.replace("-", "_")))
-    if isinstance(value, dict):
-        value = value.get("name")
-    if value is None or value == "":
-        return None
-    flag = _FLAGS.get(str(value).strip().lower())
-    if flag is None:
-        raise _problem(f"custom-fields.{name}", "neither yes nor no")
-    return flag
-
-
-_FLAGS: Final[Mapping[str, bool]] = {
-    **dict.fromkeys(("true", "yes", "y", "1"), True),
-    **dict.fromkeys(("false", "no", "n", "0"), False),
-}
-
-
-def _problem(field: str, problem: str) -> PydanticCustomError:
-    """A validation error that names Coupa's field although it is found after the whole record was read."""
-    return PydanticCustomError("record", "{problem}", {"field": field, "problem": problem})
 
 
 def projection(record_type: type[Record]) -> list[Any]:

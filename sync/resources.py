@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 from sync import records, schema
+from sync.fields import Record
 
 
 class Reading(Enum):
@@ -43,7 +44,7 @@ class Resource:
     name: str
     path: str
     scope: str
-    record: type[records.Record]
+    record: type[Record]
     table: schema.Table
     children: tuple[Child, ...] = ()
     reading: Reading = Reading.INCREMENTAL

@@ -17,6 +17,7 @@ from sync.errors import RejectedRecordError
 from sync.pages import RawRecord
 from sync.records import parse_record
 from sync.resources import Resource
+from sync.row_paths import row_maker
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ _MAKERS: dict[str, list[Any]] = {}
 def _makers(resource: Resource) -> list[Any]:
     """The row makers of a resource's own table and its children's, made once."""
     if resource.name not in _MAKERS:
-        _MAKERS[resource.name] = [schema.row_maker(table) for table in resource.tables]
+        _MAKERS[resource.name] = [row_maker(table) for table in resource.tables]
     return _MAKERS[resource.name]
 
 

@@ -21,12 +21,12 @@ from starlette.responses import JSONResponse, Response
 from sync.auth import ClientCredentials
 from sync.client import CoupaClient, RateLimiter
 from sync.mirror import Mirror
+from sync.run import ResourceOutcome, Run
 from sync.sandbox import running
 from sync.sandbox.app import create_app
 from sync.sandbox.company.company import build_company
 from sync.settings import Settings
 from sync.state import Depth
-from sync.worker import ResourceOutcome, Run
 
 TODAY = dt.date(2026, 11, 22)
 NOW = dt.datetime(2026, 11, 22, 5, tzinfo=dt.UTC)

@@ -20,11 +20,12 @@ from sync.pagination import Window
 from sync.publish import open_published, read_manifest
 from sync.reconciliation import reconcile_with, show_differences
 from sync.resources import BY_NAME
+from sync.run import Source, SyncReport
 from sync.sandbox import running
 from sync.sandbox.app import create_app
 from sync.sandbox.faults import Faults
 from sync.settings import Settings
-from sync.worker import Source, SyncReport, sync_once
+from sync.worker import sync_once
 from sync.writer_lock import only_writer
 
 PATHS = {

@@ -7,6 +7,7 @@ import pytest
 from sync import schema
 from sync.records import Invoice, parse_record
 from sync.resources import RESOURCES
+from sync.row_paths import row_maker
 
 # The contract with the readers, written out by hand: table -> columns in order.
 CONTRACT = {
@@ -81,7 +82,7 @@ def test_a_row_takes_local_dates_and_follows_links(kit: Any) -> None:
     """An invoice received at 23:30 in New York was received that day, although it was the next day in UTC."""
     typed = parse_record(Invoice, kit.invoice(7))
 
-    row = schema.row_maker(schema.INVOICES)(typed, None, "{}")
+    row = row_maker(schema.INVOICES)(typed, None, "{}")
 
     assert row["received_date"] == dt.date(2026, 1, 12)
     assert row["received_at"] == dt.datetime(2026, 1, 13, 4, 30, tzinfo=dt.UTC)
@@ -92,6 +93,6 @@ def test_a_childs_row_carries_its_parents_id(kit: Any) -> None:
     """`^id` is the parent's id."""
     typed = parse_record(Invoice, kit.invoice(7))
 
-    row = schema.row_maker(schema.INVOICE_LINES)(typed.invoice_lines[0], typed, None)
+    row = row_maker(schema.INVOICE_LINES)(typed.invoice_lines[0], typed, None)
 
     assert (row["id"], row["invoice_id"]) == (70, 7)

@@ -7,9 +7,11 @@ from starlette.responses import HTMLResponse, Response
 
 from sync import errors
 from sync.mirror import Mirror
+from sync.reading import read_resource
 from sync.resources import BY_NAME, RESOURCES
+from sync.run import Run
 from sync.state import Depth
-from sync.worker import Run, read_all, read_resource
+from sync.worker import read_all
 
 INVOICES, CURRENCIES = BY_NAME["invoices"], BY_NAME["currencies"]
 
