@@ -1,0 +1,132 @@
+"""How an answer of the semantic layer is held against the oracle: money to the cent, days to a hundredth, ratios to a millionth."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from oracle import figures
+from oracle.books import Books
+from oracle.periods import Span
+
+from semantic_layer import Filter, MetricQuery, Period, SemanticLayer
+
+METRICS = tuple(figures.FIGURES)
+BUT_AGEING = tuple(name for name in METRICS if name != "ap_ageing")
+"""An ageing is by bucket whatever else it is by, so it is asked alone."""
+
+DAYS = ("dpo_purchases", "dpo_paid", "wapt", "days_beyond_terms", "cycle_time", "cycle_time_p90", "cycle_time_approval", "cycle_time_approval_p90")
+RATIOS = ("on_time_rate", "discount_capture_rate")
+COUNTS = ("invoice_count", "open_invoice_count", "past_due_count")
+MONEY = tuple(name for name in METRICS if name not in DAYS + RATIOS + COUNTS)
+TOLERANCE = (
+    dict.fromkeys(MONEY + DAYS, Decimal("0.01")) | dict.fromkeys(RATIOS, Decimal("0.000001")) | dict.fromkeys(COUNTS, Decimal(0))
+)
+
+Labels = tuple[str, ...]
+Figures = dict[Labels, Decimal | None]
+
+
+def asked(
+    layer: SemanticLayer, metrics: Labels, span: Span, group_by: Labels = (), filters: tuple[Filter, ...] = ()
+) -> dict[str, Figures]:
+    """Our answers to one question: by metric, the value of each group by its labels, and the total, which has no labels."""
+    query = MetricQuery(metrics=metrics, group_by=group_by, period=Period(span.start, span.end), filters=filters)
+    result = layer.query(query)
+    records = result.records() if group_by else []
+    keys = [tuple(str(record[name]) for name in group_by) for record in records]
+    assert len(set(keys)) == len(keys), "a group came twice"
+    assert not result.truncated, "a group was left out"
+    return {
+        metric: {(): _number(result.total[metric])} | {key: _number(record[metric]) for key, record in zip(keys, records, strict=True)}
+        for metric in metrics
+    }
+
+
+def compare(ours: Mapping[str, Figures], oracle: Callable[[str], Figures]) -> None:
+    """Fails with every group of every metric that disagrees; `oracle` hands out its figures by metric.
+
+    A group that only one side shows must be empty on the other.
+    """
+    wrong = {metric: lines for metric, found in ours.items() if (lines := disagreements(metric, found, oracle(metric)))}
+    shown = [f"{metric}, {len(lines)} groups: " + "; ".join(lines[:12]) for metric, lines in wrong.items()]
+    assert not wrong, f"{len(wrong)} of {len(ours)} metrics disagree\n" + "\n".join(shown)
+
+
+def disagreements(metric: str, ours: Figures, oracle: Figures) -> list[str]:
+    """One line for each group that disagrees."""
+    wrong = [labels for labels in sorted(ours.keys() | oracle.keys()) if not _agree(metric, ours.get(labels), oracle.get(labels))]
+    return [f"{' / '.join(key) or 'total'}: ours {ours.get(key, 'absent')}, oracle {oracle.get(key, 'absent')}" for key in wrong]
+
+
+def by_dimension(books: Books, dimension: str, span: Span) -> Callable[[str], Figures]:
+    """The oracle's figures of each group, and of the whole."""
+    groups = figures.by_ageing(books, span.end) if dimension == "ageing_bucket" else books.by(dimension)
+
+    def found(metric: str) -> Figures:
+        figure = figures.FIGURES[metric]
+        return {(): figure(books, span)} | {(label,): figure(group, span) for label, group in groups.items()}
+
+    return found
+
+
+def by_time(books: Books, buckets: Mapping[str, Span], whole: Span) -> Callable[[str], Figures]:
+    """The oracle's figures of each month or quarter, and of the whole."""
+
+    def found(metric: str) -> Figures:
+        figure = figures.FIGURES[metric]
+        return {(): figure(books, whole)} | {(label,): figure(books, bucket) for label, bucket in buckets.items()}
+
+    return found
+
+
+def by_dimension_and_time(books: Books, dimension: str, buckets: Mapping[str, Span], whole: Span) -> Callable[[str], Figures]:
+    """The oracle's figures of each group in each month or quarter, and of the whole."""
+    groups = books.by(dimension)
+
+    def found(metric: str) -> Figures:
+        figure = figures.FIGURES[metric]
+        cells = {(group, label): figure(groups[group], bucket) for group in groups for label, bucket in buckets.items()}
+        return {(): figure(books, whole)} | cells
+
+    return found
+
+
+def ageing_by(books: Books, dimension: str, span: Span) -> Callable[[str], Figures]:
+    """The oracle's open AP of each group and bucket, and of the whole."""
+
+    def found(_: str) -> Figures:
+        cells: Figures = {(): figures.open_ap(books, span)}
+        for bucket, part in figures.by_ageing(books, span.end).items():
+            cells |= {(label, bucket): figures.open_ap(group, span) for label, group in part.by(dimension).items()}
+        return cells
+
+    return found
+
+
+def ageing_over(books: Books, buckets: Mapping[str, Span], whole: Span) -> Callable[[str], Figures]:
+    """The oracle's ageing on the last day of each month or quarter, and open AP at the very end."""
+
+    def found(_: str) -> Figures:
+        cells: Figures = {(): figures.open_ap(books, whole)}
+        for label, bucket in buckets.items():
+            parts = figures.by_ageing(books, bucket.end)
+            cells |= {(label, name): figures.open_ap(part, bucket) for name, part in parts.items()}
+        return cells
+
+    return found
+
+
+def _number(value: object) -> Decimal | None:
+    match value:
+        case None | Decimal():
+            return value
+        case int():
+            return Decimal(value)
+    raise AssertionError(f"a figure must be a Decimal, a count or nothing, not {value!r}")
+
+
+def _agree(metric: str, ours: Decimal | None, oracle: Decimal | None) -> bool:
+    if metric in MONEY + COUNTS:
+        ours, oracle = ours or Decimal(0), oracle or Decimal(0)
+    if ours is None or oracle is None:
+        return ours is oracle
+    return abs(ours - oracle) <= TOLERANCE[metric]
