@@ -46,7 +46,8 @@ _SHORT_TERM_CATEGORIES = ("Utilities", "Facilities and Rent", "Telecom")
 _DISCOUNT_ODDS = {"DE": 1.6, "US": 1.2, "JP": 0.0}
 _LARGE_BUYER_ODDS = 0.6
 """Part of suppliers that accept one step more than their country's habit, as large buyers obtain."""
-_LARGE_SUPPLIERS = 0.15
+_LARGE_SUPPLIERS = 0.25
+_LARGE_LONG_ODDS = 0.9
 _ACCELERATED_ODDS = 0.06
 _DISCOUNT_WEIGHT_CAP = 0.012
 _POLICY_ODDS = 0.42
@@ -84,7 +85,7 @@ def lengthen(random: np.random.Generator, book: SupplierBook) -> SupplierBook:
     size = book.weight * np.exp(book.scale)
     large = size >= np.quantile(size, 1.0 - _LARGE_SUPPLIERS)
     short = np.isin(book.term, [TERM_INDEX[code] for code in ("Net 10", "Net 14", "Net 30", "Net 45")])
-    chosen = large & short & ~book.fixed_terms() & (random.random(len(book)) < 0.75)
+    chosen = large & short & ~book.fixed_terms() & (random.random(len(book)) < _LARGE_LONG_ODDS)
     return replace(book, term=np.where(chosen, TERM_INDEX["Net 60"], book.term))
 
 

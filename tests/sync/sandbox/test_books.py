@@ -93,7 +93,7 @@ def test_every_invoice_is_the_sum_of_its_lines(invoices: Records) -> None:
 
 def test_every_line_is_quantity_times_price(invoices: Records) -> None:
     """Quantity lines multiply out exactly; amount lines have no quantity."""
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for invoice in invoices:
         for line in invoice["invoice-lines"]:
             kinds[line["type"]] += 1
@@ -255,7 +255,7 @@ def test_credit_notes_are_negative_and_name_what_they_credit(invoices: Records) 
 def test_coupa_pay_payments_are_the_sum_of_their_details(company: Company, invoices: Records) -> None:
     """Details add up, point at invoices, and equal the payments recorded there."""
     by_id = {invoice["id"]: invoice for invoice in invoices}
-    statuses = Counter()
+    statuses: Counter[str] = Counter()
     for payment in records_of(company, "coupa_pay/payments"):
         statuses[payment["status"]] += 1
         total = Decimal(0)
@@ -328,8 +328,8 @@ def test_rates_run_both_ways_on_every_weekday(company: Company) -> None:
     assert days[0] < "2024-08-01"
     assert days[-1] == "2026-11-20"
     for code in others:
-        for date, rate in by_pair[code, "USD"].items():
-            assert abs(rate * by_pair["USD", code][date] - 1) < Decimal("0.00001")
+        for date, quote in by_pair[code, "USD"].items():
+            assert abs(quote * by_pair["USD", code][date] - 1) < Decimal("0.00001")
 
 
 def test_the_books_look_alive(invoices: Records, suppliers: dict[int, dict[str, Any]]) -> None:
