@@ -30,7 +30,7 @@
   region.setAttribute("role", "status");
   region.setAttribute("aria-live", "polite");
   const said = new Set();
-  let working = false;
+  let asked = false; // since the last announcement
 
   const name = (button, text) => {
     if (!button.getAttribute("aria-label") && !button.textContent.trim()) button.setAttribute("aria-label", text);
@@ -58,15 +58,20 @@
     const messages = [...document.querySelectorAll("[data-step-type='assistant_message'] [id^='step-']")];
     const fresh = messages.filter((message) => !said.has(message.id));
     if (document.querySelector("#stop-button")) {
-      working = true;
-      if (!region.textContent.startsWith("Working")) region.textContent = "Working on it";
+      if (asked && region.textContent !== "Working on it") region.textContent = "Working on it";
       return;
     }
     fresh.forEach((message) => said.add(message.id));
-    if (!working) return; // an old thread was opened: nothing new was said
-    working = false;
+    if (!asked || fresh.length === 0) return; // an old conversation was opened: nothing new was said
+    asked = false;
     region.textContent = fresh.map((message) => message.querySelector("[role='article']")?.textContent ?? "").join(" ");
   };
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#chat-submit, .tn-chip, #starters button")) asked = true;
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.closest?.("#chat-input")) asked = true;
+  }, true);
 
   let due = false;
   const look = () => {

@@ -126,13 +126,13 @@ def serve(
 
     Raises a CopilotError (a PageError for the page itself) with the way out if it cannot start.
     """
-    from copilot.engine import Engine  # noqa: PLC0415 (the page can be built over any engine)
-
     if not is_loopback(host):
         raise PageError(
             f"The chat page signs in whoever reaches it, so it listens on this machine only, not on {host}. Leave "
             "--host out; to use it from another machine, forward the port (ssh -L 8000:127.0.0.1:8000)."
         )
+    from copilot.engine import Engine  # noqa: PLC0415 (the page can be built over any engine)
+
     settings = Settings() if mirror is None else Settings(mirror=mirror)
     with listen(host, port) as listener:
         engine = Engine.open(settings, today=today)

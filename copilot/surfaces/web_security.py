@@ -41,6 +41,9 @@ FIXED_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+LASTING = "public, max-age=31536000, immutable"
+"""For Chainlit's built files: their names carry a hash of their content."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -83,6 +86,7 @@ class PageGuard:
             await _refuse(refusal, scope, receive, send)
             return
         policy = content_security_policy(authority)
+        is_built_file = str(scope["path"]).startswith("/assets/")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -90,6 +94,8 @@ class PageGuard:
                 found["content-security-policy"] = policy
                 for name, value in FIXED_HEADERS.items():
                     found[name] = value
+                if is_built_file and message["status"] == 200:
+                    found["cache-control"] = LASTING
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -211,8 +210,8 @@ def projected(question: str, thread: str, evidence: str) -> Answer:
     )  # fmt: skip
     return _answer(
         question, thread, evidence, headline=head, table=table, chart=fan_chart(table, head), trust="governed",
-        reading="Projected DPO at 31 Mar 2027; Q1 2027 (Jan–Mar)",
-        narrative="Projected DPO is projected at 49.2 days for 31 Mar 2027, with a range (P10–P90) from 46.6 days to 52.1 days. That is up 1.9 days from 47.3 days on 21 Nov 2026; the largest driver is purchases (+1.2 days).",
+        reading="Projected DPO at 31 Mar 2027; Q1 2027 (Jan\N{EN DASH}Mar)",
+        narrative="Projected DPO is projected at 49.2 days for 31 Mar 2027, with a range (P10\N{EN DASH}P90) from 46.6 days to 52.1 days. That is up 1.9 days from 47.3 days on 21 Nov 2026; the largest driver is purchases (+1.2 days).",
         assumptions=(*ASSUMPTIONS, Assumption(name="Paths", value="2,000, seed 20261122", source="simulation default")),
         follow_ups=("What is our DPO?", "DPO trend last 12 months", "DPO by region"),
     )  # fmt: skip

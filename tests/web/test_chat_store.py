@@ -1,5 +1,8 @@
 """The chat history: what must survive, what must be refused, who may see what."""
 
+# Chainlit is imported inside: importing it writes files, so a fixture chooses the folder first.
+# ruff: noqa: PLC0415, ARG001
+
 from __future__ import annotations
 
 import asyncio

@@ -104,6 +104,13 @@ def get(page: Any, path: str, **headers: str) -> httpx.Response:
     return httpx.get(f"{page.url}{path}", headers={"Cookie": sign_in(page), **headers})
 
 
+def threads(page: Any) -> list[dict[str, Any]]:
+    """The conversations of the local user."""
+    wanted = {"pagination": {"first": 10}, "filter": {}}
+    reply = httpx.post(f"{page.url}/project/threads", headers={"Cookie": sign_in(page)}, json=wanted)
+    return list(reply.json()["data"])
+
+
 # --- the door -------------------------------------------------------------------------------------------------------------
 
 
@@ -334,10 +341,7 @@ async def test_thread_survives_reload_and_restart(own_page: Any) -> None:
         await again.ask("and by region?")
         answer = get(page, again.cards()[-1]["downloads"][-1]["href"]).json()
         assert answer["thread"] == thread
-    listed = httpx.post(
-        f"{page.url}/project/threads", headers={"Cookie": sign_in(page)}, json={"pagination": {"first": 10}, "filter": {}}
-    ).json()  # fmt: skip
-    assert [entry["name"] for entry in listed["data"]] == ["What's our DPO?"]
+    assert [entry["name"] for entry in threads(page)] == ["What's our DPO?"]
 
 
 async def test_thread_id_from_the_browser_is_checked(served: Any) -> None:
