@@ -1,1 +1,4 @@
-"""Mirrors Coupa into a published DuckDB file. See worker.py for the whole story."""
+"""Mirrors Coupa into a published DuckDB file. See worker.py for the whole story.
+
+Imports nothing, so that `sync.sandbox` loads alone.
+"""

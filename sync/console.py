@@ -24,12 +24,13 @@ class TerminalProgress:
         self._bars = Bars(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description:<24}"),
-            TextColumn("{task.completed:>9,.0f} records"),
+            TextColumn("{task.fields[count]:>17}"),
             TextColumn("{task.fields[rate]:>8}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
+            transient=True,
         )
         self._lines: dict[str, TaskID] = {}
         self._rejected: dict[str, int] = {}
@@ -46,13 +47,13 @@ class TerminalProgress:
     def page(self, resource: str, records: int, rejected: int) -> None:
         """Counts a page."""
         if resource not in self._lines:
-            self._lines[resource] = self._bars.add_task(resource, total=None, rate="", note="")
+            self._lines[resource] = self._bars.add_task(resource, total=None, count="", rate="", note="")
         self._rejected[resource] = self._rejected.get(resource, 0) + rejected
         line = self._lines[resource]
         self._bars.update(line, advance=records, note=_note(self._rejected[resource]))
         task = self._bars.tasks[self._bars.task_ids.index(line)]
-        if task.elapsed:
-            self._bars.update(line, rate=f"{task.completed / task.elapsed:,.0f}/s")
+        rate = f"{task.completed / task.elapsed:,.0f}/s" if task.elapsed else ""
+        self._bars.update(line, count=f"{task.completed:,.0f} records", rate=rate)
 
     def finished(self, outcome: ResourceOutcome) -> None:
         """Ticks a resource off."""
@@ -67,7 +68,7 @@ class TerminalProgress:
 
     def publishing(self) -> None:
         """Says that the copy is being written."""
-        self._bars.add_task("publishing", total=None, rate="", note="")
+        self._bars.add_task("publishing", total=None, count="", rate="", note="")
 
 
 def _note(rejected: int) -> str:
