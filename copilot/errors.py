@@ -5,6 +5,7 @@
     CopilotError                   message: one plain sentence with the way out
     ├── StateStoreError                the operator: the state store cannot be opened, or belongs to a newer version
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
+    ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
     └── PageError                      the operator: the chat page cannot start
 """
 
@@ -25,3 +26,7 @@ class EvidenceMissingError(CopilotError):
 
 class PageError(CopilotError):
     """The chat page cannot start."""
+
+
+class LanguageModelError(CopilotError):
+    """The language model cannot be reached, or its answer cannot be used. The rule planner goes on without it."""
