@@ -65,6 +65,7 @@ class ChatSurface:
         self._store = store
         self._executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="ask")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running: set[str] = set()
 
     def register(self) -> None:
         """Hands the callbacks to Chainlit; one page per process, because Chainlit keeps them in module state."""
@@ -79,7 +80,9 @@ class ChatSurface:
         cl.on_stop(self.on_stop)
 
     def close(self) -> None:
-        """Lets running questions finish and takes no new ones."""
+        """Interrupts what runs and takes no new questions."""
+        for thread in self._running:
+            self._engine.cancel(thread)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def on_message(self, message: cl.Message) -> None:
@@ -121,6 +124,7 @@ class ChatSurface:
     async def _ask(self, question: str, thread: str) -> Answer:
         """The blocking engine in its own threads; a cancelled question is interrupted and waited for."""
         running = asyncio.get_running_loop().run_in_executor(self._executor, self._engine.ask, question, thread)
+        self._running.add(thread)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -129,6 +133,8 @@ class ChatSurface:
             if running.done() and not running.cancelled():
                 running.exception()  # seen: an interrupted question raises, and nobody else will ask
             raise
+        finally:
+            self._running.discard(thread)
 
 
 async def show(parts: ChatAnswer, profile: str) -> None:

@@ -36,6 +36,15 @@ function CopyButton({ text }) {
   );
 }
 
+function dates(headline) {
+  if (headline.range) return [["Projected for", headline.asOf]];
+  if (headline.asOf === headline.period) return [["As of", headline.asOf]];
+  return [
+    ["Period", headline.period],
+    ["As of", headline.asOf],
+  ];
+}
+
 function Headline({ headline, trust }) {
   const arrows = { up: "▲", down: "▼", level: "=" };
   return (
@@ -61,14 +70,11 @@ function Headline({ headline, trust }) {
             <span className="tn-soft">Range (P10–P90)</span> {headline.range}
           </span>
         )}
-        <span>
-          <span className="tn-soft">{headline.asOf === headline.period ? "As of" : "Period"}</span> {headline.period}
-        </span>
-        {headline.asOf !== headline.period && (
-          <span>
-            <span className="tn-soft">As of</span> {headline.asOf}
+        {dates(headline).map(([word, date]) => (
+          <span key={word}>
+            <span className="tn-soft">{word}</span> {date}
           </span>
-        )}
+        ))}
       </div>
     </div>
   );
