@@ -1,0 +1,171 @@
+"""Read this first: one turn, start to finish.
+
+question -> conversation (typed plan) -> semantic layer or simulation -> answer -> evidence
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Self
+
+from pydantic import TypeAdapter
+
+from copilot import evidence
+from copilot.answer import Answer, Freshness
+from copilot.composition import (
+    Turn,
+    compose_clarify,
+    compose_definition,
+    compose_metric,
+    compose_projection,
+    compose_refusal,
+    refusal_of,
+)
+from copilot.evidence import EvidencePack
+from copilot.forecasting.record_reading import closing_balances, read_ledger
+from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse
+from copilot.reading.planner import Planner, planner_for
+from copilot.reading.thread import ThreadState, converse
+from copilot.settings import Settings
+from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
+from copilot.simulations.projected_dpo import Settings as ProjectionSettings
+from copilot.simulations.projected_dpo import project
+from copilot.state.store import StateStore
+from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
+
+STALE_AFTER_DAYS = 3
+PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+
+
+class Engine:
+    """Answers questions over one mirror, keeping each thread's state. Blocking and thread-safe: one turn per thread at a time."""
+
+    def __init__(
+        self,
+        layer: SemanticLayer,
+        store: StateStore,
+        settings: Settings,
+        today: Callable[[], date],
+        planner: Planner | None = None,
+    ) -> None:
+        self.layer = layer
+        self._store = store
+        self._settings = settings
+        self._today = today
+        self._planner = planner or planner_for(layer, settings)
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @classmethod
+    def open(cls, settings: Settings, today: date | None = None) -> Self:
+        """The engine over the mirror and the state store that the settings name.
+
+        `today` fixes the clock; without it the company's calendar date is used. Raises MirrorMissingError or StateStoreError.
+        """
+        layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
+        zone = settings.time_zone()
+        return cls(layer, StateStore.open(settings.state_url), settings, lambda: today or datetime.now(zone).date())
+
+    def close(self) -> None:
+        """Give the state store back."""
+        self._store.close()
+
+    def cancel(self, thread: str) -> None:  # noqa: ARG002 - statements are not told apart by thread yet
+        """Interrupt what is running."""
+        self.layer.interrupt()
+
+    def ask(self, question: str, thread: str | None = None) -> Answer:
+        """Answer one question in a thread (a new one without a name). Never raises for what a person may type."""
+        started = time.perf_counter()
+        name = thread or uuid.uuid4().hex
+        with self._locks[name]:
+            clock = self._clock()
+            plan, state = converse(self._state(name), question, self._planner, clock)
+            answer = self._answer(self._turn(question, name, clock), plan)
+            took = round((time.perf_counter() - started) * 1000)
+            answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
+            evidence.save(self._store, self._pack(answer, clock))
+            self._store.threads.save(name, state.model_dump(mode="json"))
+        return answer
+
+    def replay(self, pack: EvidencePack) -> Answer:
+        """Run the plan of an old answer again, at its own clock, on the mirror of today."""
+        turn = self._turn(pack.question, pack.thread, pack.clock())
+        plan = PLAN.validate_python(pack.plan)
+        return self._answer(turn, plan).model_copy(update={"evidence_id": pack.id})
+
+    def _clock(self) -> Clock:
+        return Clock(today=self._today(), data_date=self.layer.data_date)
+
+    def _state(self, thread: str) -> ThreadState:
+        found = self._store.threads.get(thread)
+        return ThreadState.model_validate(found.state) if found and found.state else ThreadState()
+
+    def _turn(self, question: str, thread: str, clock: Clock) -> Turn:
+        freshness = Freshness(data_as_of=self.layer.data_as_of.isoformat(), mirror_version=self.layer.mirror_version)
+        return Turn(question, thread, clock, freshness, self._settings.fiscal_year_start)
+
+    def _pack(self, answer: Answer, clock: Clock) -> EvidencePack:
+        return evidence.pack_of(
+            answer,
+            clock,
+            reporting_currency=self._settings.reporting_currency,
+            fiscal_year_start=self._settings.fiscal_year_start,
+        )
+
+    def _answer(self, turn: Turn, plan: Plan) -> Answer:
+        """The plan carried out; what the semantic layer refuses becomes a refusal."""
+        model = self.layer.model
+        try:
+            match plan:
+                case MetricPlan():
+                    legal = self.layer.legal_dimensions(plan.query.metrics[0])
+                    answer = compose_metric(turn, plan, self.layer.query(plan.query), model, legal)
+                case ForecastPlan():
+                    answer = self._projection(turn, plan)
+                case DefinePlan():
+                    answer = compose_definition(turn, plan, model, self.layer.legal_dimensions(plan.metric))
+                case Clarify():
+                    answer = compose_clarify(turn, plan)
+                case Refuse():
+                    answer = compose_refusal(turn, plan)
+        except QueryError as error:
+            return compose_refusal(turn, refusal_of(error, plan if isinstance(plan, MetricPlan) else None, model))
+        return _with_staleness(answer, turn.clock)
+
+    def _projection(self, turn: Turn, plan: ForecastPlan) -> Answer:
+        """Projected DPO from the rows that the metric itself counts; the opening must tie to the metric."""
+        day = turn.clock.data_date
+        query = MetricQuery(metrics=("dpo_purchases",), filters=plan.filters, period=Period(day, day))
+        actual = self.layer.query(query)
+        value = actual.total["dpo_purchases"]
+        outcome = project(
+            read_ledger(self.layer, plan.filters),
+            plan.target,
+            day,
+            closing=closing_balances(self.layer, plan.filters),
+            metric_value=value if isinstance(value, Decimal) else None,
+            settings=ProjectionSettings(currency=actual.currency),
+        )
+        match outcome:
+            case Projection():
+                return compose_projection(turn, plan, outcome, self.layer.model, actual.sql)
+            case TooLittleHistory(missing=missing):
+                message = f"There is too little history to project DPO: it needs {', and '.join(missing)}."
+            case TargetOutOfReach(reason=reason):
+                message = reason
+        return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=message, coverage=plan.coverage))
+
+
+def _with_staleness(answer: Answer, clock: Clock) -> Answer:
+    """The answer with a caveat in front when the mirror is old."""
+    age = (clock.today - clock.data_date).days
+    if answer.status != "answered" or age <= STALE_AFTER_DAYS:
+        return answer
+    caveat = f"The mirror ends on {clock.data_date.isoformat()}, {age} days before today: run `tenor-sync once` for newer data."
+    return answer.model_copy(update={"caveats": (caveat, *answer.caveats)})
