@@ -1,4 +1,4 @@
-"""How an answer of the semantic layer is held against the oracle: money to the cent, days to a hundredth, ratios to a millionth."""
+"""How an answer of the semantic layer is held against the oracle: money to the cent, days and ratios to a millionth."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -13,12 +13,23 @@ METRICS = tuple(figures.FIGURES)
 BUT_AGEING = tuple(name for name in METRICS if name != "ap_ageing")
 """An ageing is by bucket whatever else it is by, so it is asked alone."""
 
-DAYS = ("dpo_purchases", "dpo_paid", "wapt", "days_beyond_terms", "cycle_time", "cycle_time_p90", "cycle_time_approval", "cycle_time_approval_p90")
+DAYS = (
+    "dpo_purchases",
+    "dpo_paid",
+    "wapt",
+    "days_beyond_terms",
+    "cycle_time",
+    "cycle_time_p90",
+    "cycle_time_approval",
+    "cycle_time_approval_p90",
+)
 RATIOS = ("on_time_rate", "discount_capture_rate")
 COUNTS = ("invoice_count", "open_invoice_count", "past_due_count")
 MONEY = tuple(name for name in METRICS if name not in DAYS + RATIOS + COUNTS)
 TOLERANCE = (
-    dict.fromkeys(MONEY + DAYS, Decimal("0.01")) | dict.fromkeys(RATIOS, Decimal("0.000001")) | dict.fromkeys(COUNTS, Decimal(0))
+    dict.fromkeys(MONEY, Decimal("0.0051"))  # one side is rounded to the cent, so half a cent apart is the same cent
+    | dict.fromkeys(DAYS + RATIOS, Decimal("0.000001"))
+    | dict.fromkeys(COUNTS, Decimal(0))
 )
 
 Labels = tuple[str, ...]
@@ -36,7 +47,8 @@ def asked(
     assert len(set(keys)) == len(keys), "a group came twice"
     assert not result.truncated, "a group was left out"
     return {
-        metric: {(): _number(result.total[metric])} | {key: _number(record[metric]) for key, record in zip(keys, records, strict=True)}
+        metric: {(): _number(result.total[metric])}
+        | {key: _number(record[metric]) for key, record in zip(keys, records, strict=True)}
         for metric in metrics
     }
 
@@ -53,8 +65,15 @@ def compare(ours: Mapping[str, Figures], oracle: Callable[[str], Figures]) -> No
 
 def disagreements(metric: str, ours: Figures, oracle: Figures) -> list[str]:
     """One line for each group that disagrees."""
-    wrong = [labels for labels in sorted(ours.keys() | oracle.keys()) if not _agree(metric, ours.get(labels), oracle.get(labels))]
-    return [f"{' / '.join(key) or 'total'}: ours {ours.get(key, 'absent')}, oracle {oracle.get(key, 'absent')}" for key in wrong]
+    wrong = [
+        labels
+        for labels in sorted(ours.keys() | oracle.keys())
+        if not _agree(metric, ours.get(labels), oracle.get(labels))
+    ]
+    return [
+        f"{' / '.join(key) or 'total'}: ours {ours.get(key, 'absent')}, oracle {oracle.get(key, 'absent')}"
+        for key in wrong
+    ]
 
 
 def by_dimension(books: Books, dimension: str, span: Span) -> Callable[[str], Figures]:
@@ -78,13 +97,17 @@ def by_time(books: Books, buckets: Mapping[str, Span], whole: Span) -> Callable[
     return found
 
 
-def by_dimension_and_time(books: Books, dimension: str, buckets: Mapping[str, Span], whole: Span) -> Callable[[str], Figures]:
+def by_dimension_and_time(
+    books: Books, dimension: str, buckets: Mapping[str, Span], whole: Span
+) -> Callable[[str], Figures]:
     """The oracle's figures of each group in each month or quarter, and of the whole."""
     groups = books.by(dimension)
 
     def found(metric: str) -> Figures:
         figure = figures.FIGURES[metric]
-        cells = {(group, label): figure(groups[group], bucket) for group in groups for label, bucket in buckets.items()}
+        cells: Figures = {
+            (group, label): figure(groups[group], bucket) for group in groups for label, bucket in buckets.items()
+        }
         return {(): figure(books, whole)} | cells
 
     return found

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from datetime import date
-from pathlib import Path
 
 import pytest
 from golden.comparison import BUT_AGEING, ageing_by, ageing_over, asked, by_dimension, by_time, compare
@@ -19,7 +18,17 @@ from sync.sandbox import running
 LAST_YEAR = last_days(365, LAST_DAY)
 TO_APRIL = Span(date(2025, 9, 1), date(2026, 4, 20))
 ALL_MONTHS = Span(date(2025, 9, 1), LAST_DAY)
-DIMENSIONS = ("supplier", "parent", "category", "buying_entity", "region", "currency", "payment_term", "status", "has_discount")
+DIMENSIONS = (
+    "supplier",
+    "parent",
+    "category",
+    "buying_entity",
+    "region",
+    "currency",
+    "payment_term",
+    "status",
+    "has_discount",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +52,19 @@ def hard_layer(tmp_path_factory: pytest.TempPathFactory) -> SemanticLayer:
             "TENOR_REQUESTS_PER_SECOND": "0",
             "TENOR_LOOKBACK_MONTHS": "0",
         }
-        run = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        run = subprocess.run(
+            command, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
     assert run.returncode == 0, f"the sync failed:\n{run.stdout}\n{run.stderr}"
     return SemanticLayer.load(home / "mirror")
 
 
 def test_nothing_was_set_aside(hard_layer: SemanticLayer, hard_books: Books) -> None:
     """Every document that counts came through: as many, and as much money, on both sides."""
-    compare(asked(hard_layer, ("invoice_count", "spend"), ALL_MONTHS, ("currency",)), by_dimension(hard_books, "currency", ALL_MONTHS))
+    compare(
+        asked(hard_layer, ("invoice_count", "spend"), ALL_MONTHS, ("currency",)),
+        by_dimension(hard_books, "currency", ALL_MONTHS),
+    )
 
 
 @pytest.mark.parametrize("span", [LAST_YEAR, TO_APRIL], ids=["last year", "to April"])
@@ -71,7 +85,10 @@ def test_by_month(hard_layer: SemanticLayer, hard_books: Books) -> None:
     """All metrics from the first month on, through the months in which rates are missing."""
     buckets = months(ALL_MONTHS)
     compare(asked(hard_layer, BUT_AGEING, ALL_MONTHS, ("month",)), by_time(hard_books, buckets, ALL_MONTHS))
-    compare(asked(hard_layer, ("ap_ageing",), ALL_MONTHS, ("month", "ageing_bucket")), ageing_over(hard_books, buckets, ALL_MONTHS))
+    compare(
+        asked(hard_layer, ("ap_ageing",), ALL_MONTHS, ("month", "ageing_bucket")),
+        ageing_over(hard_books, buckets, ALL_MONTHS),
+    )
 
 
 def test_a_name_full_of_quotes_filters_like_any_other(hard_layer: SemanticLayer, hard_books: Books) -> None:
@@ -79,4 +96,7 @@ def test_a_name_full_of_quotes_filters_like_any_other(hard_layer: SemanticLayer,
     name = next(label for label in hard_books.by("supplier") if "DROP" in label)
     narrowed = hard_books.narrowed(lambda one: one.labels["supplier"] == name)
     condition = Filter(field="supplier", op="=", values=(name,))
-    compare(asked(hard_layer, BUT_AGEING, LAST_YEAR, ("category",), (condition,)), by_dimension(narrowed, "category", LAST_YEAR))
+    compare(
+        asked(hard_layer, BUT_AGEING, LAST_YEAR, ("category",), (condition,)),
+        by_dimension(narrowed, "category", LAST_YEAR),
+    )

@@ -81,7 +81,9 @@ def test_by_month_since_the_beginning(layer: SemanticLayer, books: Books) -> Non
 
 def test_by_quarter(layer: SemanticLayer, books: Books) -> None:
     """Four quarters, the last one in progress."""
-    compare(asked(layer, BUT_AGEING, FOUR_QUARTERS, ("quarter",)), by_time(books, quarters(FOUR_QUARTERS), FOUR_QUARTERS))
+    compare(
+        asked(layer, BUT_AGEING, FOUR_QUARTERS, ("quarter",)), by_time(books, quarters(FOUR_QUARTERS), FOUR_QUARTERS)
+    )
 
 
 @pytest.mark.parametrize(("grain", "buckets"), [("month", months(TWELVE_MONTHS)), ("quarter", quarters(TWELVE_MONTHS))])
@@ -132,7 +134,9 @@ def test_filtered(layer: SemanticLayer, books: Books, words: str) -> None:
     condition, keep = FILTERS[words]
     narrowed = books.narrowed(keep(books))
     assert 0 < len(narrowed.documents) < len(books.documents), "the filter must tell documents apart"
-    compare(asked(layer, BUT_AGEING, LAST_YEAR, ("category",), (condition,)), by_dimension(narrowed, "category", LAST_YEAR))
+    compare(
+        asked(layer, BUT_AGEING, LAST_YEAR, ("category",), (condition,)), by_dimension(narrowed, "category", LAST_YEAR)
+    )
 
 
 def test_filtered_by_days_past_due(layer: SemanticLayer, books: Books) -> None:

@@ -59,8 +59,9 @@ class Document:
     tax: Decimal
     paid: bool
     payments: tuple[Payment, ...]
+    has_offer: bool
     offered: Decimal
-    """Discount on offer; zero when there is none."""
+    """Discount on offer; zero when there is none, or when it rounds to nothing."""
     window_end: date | None
     taken: Decimal
     """Discount taken, on the day of the last payment."""
@@ -164,7 +165,10 @@ def _document(
     payments = tuple(
         Payment(_day(one["payment-date"]), Decimal(one["amount-paid"])) for one in raw.get("payments") or ()
     )
-    offered = ZERO if credit_note or raw["status"] in DEAD else _offered(raw, gross)
+    rate = _discount_rate(raw)
+    has_offer = rate > 0 and not credit_note
+    # Halves of a cent round away from zero, as an accountant's do.
+    offered = (gross * rate / 100).quantize(CENT, ROUND_HALF_UP) if has_offer else ZERO
     approved = [one for one in raw.get("approvals") or () if one["status"] == "approved" and one.get("approval-date")]
     return Document(
         id=raw["id"],
@@ -172,7 +176,7 @@ def _document(
         status=raw["status"],
         credit_note=credit_note,
         intercompany=(supplier.get("custom-fields") or {}).get("intercompany") is True,
-        labels=_labels(raw, supplier, entities, offered=offered > 0),
+        labels=_labels(raw, supplier, entities) | {"has_discount": "yes" if has_offer else "no"},
         currency=raw["currency"]["code"],
         invoice_date=_day(raw["invoice-date"]),
         received_on=_day(raw.get("date-received") or raw["created-at"]),
@@ -182,8 +186,9 @@ def _document(
         tax=Decimal(raw.get("tax-amount") or 0),
         paid=bool(raw.get("paid")),
         payments=payments,
+        has_offer=has_offer,
         offered=offered,
-        window_end=_window_end(raw) if offered else None,
+        window_end=_window_end(raw) if has_offer else None,
         taken=ZERO if credit_note else _taken(raw, gross, payments, offered, taken),
         approval_days=_approval_days(raw, approved),
         approval_ended=_last_approval(approved),
@@ -199,7 +204,7 @@ def _country(holder: Raw) -> Raw:
     return (holder.get("primary-address") or {}).get("country") or {}
 
 
-def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw], *, offered: bool) -> dict[str, str]:
+def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw]) -> dict[str, str]:
     embedded = raw.get("account-type") or {}
     entity = entities.get(embedded.get("id", -1), embedded)
     country = _country(entity)
@@ -214,7 +219,6 @@ def _labels(raw: Raw, supplier: Raw, entities: Mapping[int, Raw], *, offered: bo
         "supplier_country": _country(supplier).get("code") or UNASSIGNED,
         "document_type": raw.get("document-type") or UNASSIGNED,
         "channel": raw.get("channel") or UNASSIGNED,
-        "has_discount": "yes" if offered else "no",
         "currency": raw["currency"]["code"],
         "payment_term": (raw.get("payment-term") or {}).get("code") or UNASSIGNED,
         "status": raw["status"],
@@ -241,14 +245,12 @@ def _approval_days(raw: Raw, approved: Sequence[Raw]) -> Decimal | None:
     return (Decimal(span.days * 86_400 + span.seconds) + Decimal(span.microseconds) / 1_000_000) / 86_400
 
 
-def _offered(raw: Raw, gross: Decimal) -> Decimal:
-    """round(gross * rate / 100, 2), halves away from zero; the invoice's own percent wins over its term's."""
+def _discount_rate(raw: Raw) -> Decimal:
+    """In percent: the invoice's own wins over its term's; zero when neither has one."""
     percent = raw.get("discount-percent")
     if percent is None:
         percent = (raw.get("payment-term") or {}).get("discount-rate")
-    if percent is None or Decimal(percent) <= 0:
-        return ZERO
-    return (gross * Decimal(percent) / 100).quantize(CENT, ROUND_HALF_UP)
+    return Decimal(percent or 0)
 
 
 def _window_end(raw: Raw) -> date | None:

@@ -6,6 +6,7 @@ Sums of products are exact: no amount here needs more than the 28 digits of Deci
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -32,7 +33,7 @@ def purchases(books: Books, span: Span) -> Decimal:
 
 
 def cash_per_dpo_day(books: Books, span: Span) -> Decimal:
-    """purchases / days of the span."""
+    """Purchases / days of the span."""
     return purchases(books, span) / span.days
 
 
@@ -102,7 +103,7 @@ def discount_offered(books: Books, span: Span) -> Decimal:
 
 def discount_captured(books: Books, span: Span) -> Decimal:
     """Sum of the discounts taken on documents with an offer, by last payment date."""
-    return _takings(books, (one for one in books.documents if one.offered > 0 and span.has(one.last_paid)))
+    return _takings(books, (one for one in books.documents if one.has_offer and span.has(one.last_paid)))
 
 
 def discount_missed(books: Books, span: Span) -> Decimal:
@@ -189,8 +190,11 @@ FIGURES = FLOWS | BALANCES
 
 def by_ageing(books: Books, day: date) -> dict[str, Books]:
     """The books by days past due (day - due date): not due (zero or less), 1-30, 31-60, 61-90, over 90, no due date."""
-    labels = {label for label, _ in BUCKETS} | {OLDEST, NO_DUE_DATE}
-    return {label: books.narrowed(lambda one, label=label: ageing_bucket(one.due, day) == label) for label in labels}
+    labels = [*(label for label, _ in BUCKETS), OLDEST, NO_DUE_DATE]
+    parts: dict[str, list[Document]] = {label: [] for label in labels}
+    for one in books.documents:
+        parts[ageing_bucket(one.due, day)].append(one)
+    return {label: replace(books, documents=tuple(part)) for label, part in parts.items()}
 
 
 def ageing_bucket(due: date | None, day: date) -> str:
@@ -244,15 +248,12 @@ def _closed(books: Books, span: Span) -> list[Document]:
     return [
         one
         for one in books.documents
-        if one.offered > 0
-        and one.window_end is not None
-        and span.has(one.window_end)
-        and one.window_end <= books.data_date
+        if one.window_end is not None and span.has(one.window_end) and one.window_end <= books.data_date
     ]
 
 
 def _still_open(one: Document, day: date) -> bool:
-    return one.offered > 0 and one.window_end is not None and one.window_end > day and one.settled(day) < one.gross
+    return one.window_end is not None and one.window_end > day and one.settled(day) < one.gross
 
 
 def _offers(books: Books, documents: Iterable[Document]) -> Decimal:

@@ -31,16 +31,40 @@ DULL_STATUSES = (
 )  # fmt: skip
 LIVE_PAY = ("payment_initiated", "payment_in_progress", "completed_successfully", "completed_with_errors")
 DEAD_PAY = ("draft", "approved", "cancelled")
-WAYS = ("open", "open", "whole", "halves", "discounted", "discounted", "dynamic", "half by half", "reversed", "part", "unflagged")
+WAYS = (
+    "open",
+    "open",
+    "whole",
+    "halves",
+    "discounted",
+    "discounted",
+    "dynamic",
+    "half by half",
+    "reversed",
+    "part",
+    "unflagged",
+)
 CURRENCIES = {"USD": 1.0, "EUR": 1.1, "GBP": 1.3, "JPY": 0.0068, "CHF": 1.12}
 COUNTRIES = {"US": "United States", "DE": "Germany", "BR": "Brazil", "JP": "Japan"}
 
 TERMS: tuple[Raw, ...] = (
     {"id": 1, "code": "Net 30", "days-for-net-payment": 30, "days-for-discount-payment": None, "discount-rate": None},
     {"id": 2, "code": "2/10 Net 30", "days-for-net-payment": 30, "days-for-discount-payment": 10, "discount-rate": 2.0},
-    {"id": 3, "code": "1.5/15 Net 45", "days-for-net-payment": 45, "days-for-discount-payment": 15, "discount-rate": 1.5},
+    {
+        "id": 3,
+        "code": "1.5/15 Net 45",
+        "days-for-net-payment": 45,
+        "days-for-discount-payment": 15,
+        "discount-rate": 1.5,
+    },
     {"id": 4, "code": "0/10 Net 30", "days-for-net-payment": 30, "days-for-discount-payment": 10, "discount-rate": 0.0},
-    {"id": 5, "code": "3% any day", "days-for-net-payment": 60, "days-for-discount-payment": None, "discount-rate": 3.0},
+    {
+        "id": 5,
+        "code": "3% any day",
+        "days-for-net-payment": 60,
+        "days-for-discount-payment": None,
+        "discount-rate": 3.0,
+    },
     {"id": 6, "code": "Immediate", "days-for-net-payment": 0, "days-for-discount-payment": None, "discount-rate": None},
 )
 
@@ -70,7 +94,9 @@ def served(pages: Mapping[str, Sequence[Raw]]) -> Starlette:
 
     async def records(request: Request) -> JSONResponse:
         after, limit = int(request.query_params.get("id[gt]", 0)), int(request.query_params.get("limit", 50))
-        found = sorted((one for one in pages.get(request.path_params["path"], ()) if one["id"] > after), key=lambda one: one["id"])
+        found = sorted(
+            (one for one in pages.get(request.path_params["path"], ()) if one["id"] > after), key=lambda one: one["id"]
+        )
         return JSONResponse(found[int(request.query_params.get("offset", 0)) :][:limit])
 
     return Starlette(routes=[Route("/oauth2/token", token, methods=["POST"]), Route("/api/{path:path}", records)])
@@ -83,7 +109,12 @@ def _moment(day: date, clock: time = time(9)) -> str:
 def _entities() -> list[Raw]:
     def entity(id: int, name: str, legal: str | None, country: str | None) -> Raw:
         code = None if country is None else {"id": id, "code": country, "name": COUNTRIES.get(country, "Erewhon")}
-        return {"id": id, "name": name, "legal-entity-name": legal, "primary-address": code and {"id": id, "country": code}}
+        return {
+            "id": id,
+            "name": name,
+            "legal-entity-name": legal,
+            "primary-address": code and {"id": id, "country": code},
+        }
 
     return [
         entity(1, "US books", "Holding Inc", "US"),
@@ -129,7 +160,10 @@ def _rates(dice: random.Random) -> list[Raw]:
         while code != "USD" and day <= LAST_DAY:
             if not (code == "GBP" and day.strftime("%Y-%m") == "2026-03"):
                 value = f"{level * dice.uniform(0.9, 1.1):.9f}"
-                found += [_rate(len(found) + 1, code, "USD", value, day), _rate(len(found) + 2, "USD", code, "1.500000000", day)]
+                found += [
+                    _rate(len(found) + 1, code, "USD", value, day),
+                    _rate(len(found) + 2, "USD", code, "1.500000000", day),
+                ]
             day += timedelta(days=dice.randint(1, 4))
     return found
 
@@ -159,7 +193,9 @@ def _invoice(dice: random.Random, id: int, entities: Sequence[Raw]) -> Raw:
         "document-type": "Credit Note" if credit else "Invoice",
         "is-credit-note": credit,
         "invoice-date": _moment(dated, time(0)),
-        "date-received": _moment(arrived, dice.choice((time(0), time(9), time(23, 59, 59)))) if dice.random() < 0.8 else None,
+        "date-received": _moment(arrived, dice.choice((time(0), time(9), time(23, 59, 59))))
+        if dice.random() < 0.8
+        else None,
         "created-at": _moment(arrived, time(23, 30)),
         "updated-at": _moment(LAST_DAY),
         "supplier": {"id": dice.choice((1, 1, 2, 3, 4, 5, 6, 7, 8, 99))},
@@ -169,7 +205,9 @@ def _invoice(dice: random.Random, id: int, entities: Sequence[Raw]) -> Raw:
         "total-with-taxes": str(gross),
         "tax-amount": dice.choice((str((gross / 6).quantize(CENT)), "0.00", None)),
         "net-due-date": _due(dice, dated, term),
-        "discount-due-date": _moment(dated + timedelta(days=dice.choice((5, 20))), time(23, 59, 59)) if dice.random() < 0.3 else None,
+        "discount-due-date": _moment(dated + timedelta(days=dice.choice((5, 20))), time(23, 59, 59))
+        if dice.random() < 0.3
+        else None,
         "discount-percent": dice.choice((None, None, None, 0.0, 2.5)),
         "channel": dice.choice(("csp", "cxml", None)),
         "invoice-lines": [],
@@ -211,7 +249,9 @@ def _approvals(dice: random.Random, id: int, arrived: date) -> list[Raw]:
                 "approvable-type": "InvoiceHeader",
                 "approvable-id": id,
                 "created-at": _moment(begun, time(8, dice.randrange(60))),
-                "approval-date": None if status == "pending_approval" else _moment(decided, time(20, dice.randrange(60), 7)),
+                "approval-date": None
+                if status == "pending_approval"
+                else _moment(decided, time(20, dice.randrange(60), 7)),
             }
         )
     return found
@@ -254,7 +294,11 @@ def _settle(dice: random.Random, raw: Raw) -> list[Raw]:
 
 def _offer(raw: Raw) -> Decimal:
     """The discount in the document, as the supplier's clerk works it out."""
-    percent = raw["discount-percent"] if raw["discount-percent"] is not None else (raw["payment-term"] or {}).get("discount-rate")
+    percent = (
+        raw["discount-percent"]
+        if raw["discount-percent"] is not None
+        else (raw["payment-term"] or {}).get("discount-rate")
+    )
     return (Decimal(raw["total-with-taxes"]) * Decimal(str(percent or 0)) / 100).quantize(CENT, ROUND_HALF_UP)
 
 
@@ -269,7 +313,12 @@ def _noise(dice: random.Random, raw: Raw) -> list[Raw]:
 
 def _pay(raw: Raw, status: str, discount: str | None, of: str = "InvoiceHeader") -> Raw:
     detail = {"source-transaction-id": raw["id"], "source-transaction-type": of, "discount-total": discount}
-    return {"status": status, "created-at": _moment(LAST_DAY), "updated-at": _moment(LAST_DAY), "payment-details": [detail]}
+    return {
+        "status": status,
+        "created-at": _moment(LAST_DAY),
+        "updated-at": _moment(LAST_DAY),
+        "payment-details": [detail],
+    }
 
 
 def _numbered(payments: Sequence[Raw]) -> list[Raw]:

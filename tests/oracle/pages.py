@@ -42,7 +42,7 @@ async def _read_all(app: ASGIApp) -> dict[str, list[Raw]]:
 async def _read_list(client: httpx.AsyncClient, resource: str) -> list[Raw]:
     records: list[Raw] = []
     while True:
-        page = {"limit": PAGE, "offset": len(records), "order_by": "id", "dir": "asc"}
+        page: dict[str, str | int] = {"limit": PAGE, "offset": len(records), "order_by": "id", "dir": "asc"}
         answer = (await client.get(f"/api/{resource}", params=page)).raise_for_status()
         found = cast("list[Raw]", json.loads(answer.text, parse_float=Decimal))
         records.extend(found)

@@ -68,7 +68,7 @@ def test_open_ap(ledger: Books, day: str, expected: int) -> None:
 def test_past_due(ledger: Books) -> None:
     """15 April: 400 of document 2 and -240 of the credit note are past due; document 4, due on the 19th, joins on the 20th."""
     assert figures.past_due_ap(ledger, until("2026-04-15")) == 160
-    assert figures.past_due_ap(ledger, until("2026-04-19")) == Decimal("-240")
+    assert figures.past_due_ap(ledger, until("2026-04-19")) == Decimal(-240)
     assert figures.past_due_ap(ledger, until("2026-04-20")) == 1060
 
 
@@ -163,14 +163,14 @@ def offers() -> Books:
     1 taken in time (ERP: 9,800 on 8 March), 2 paid in full on 5 April, 3 taken late by Coupa Pay on 20 March,
     4 unpaid with a closed window, 5 unpaid with the window open until 5 May, 6 on hold, invoiced 21 April, window to 1 May.
     """
-    due = {"term": by_hand.TWO_TEN}
+    two_ten = by_hand.TWO_TEN
     return by_hand.books(
-        by_hand.invoice(1, "10000.00", "2026-03-01", fully=True, paid=[("2026-03-08", "9800.00")], **due),
-        by_hand.invoice(2, "10000.00", "2026-03-02", fully=True, paid=[("2026-04-05", "10000.00")], **due),
-        by_hand.invoice(3, "10000.00", "2026-03-03", fully=True, paid=[("2026-03-20", "9800.00")], **due),
-        by_hand.invoice(4, "10000.00", "2026-04-20", **due),
-        by_hand.invoice(5, "10000.00", "2026-04-25", **due),
-        by_hand.invoice(6, "10000.00", "2026-04-21", status="on_hold", currency="EUR", **due),
+        by_hand.invoice(1, "10000.00", "2026-03-01", fully=True, paid=[("2026-03-08", "9800.00")], term=two_ten),
+        by_hand.invoice(2, "10000.00", "2026-03-02", fully=True, paid=[("2026-04-05", "10000.00")], term=two_ten),
+        by_hand.invoice(3, "10000.00", "2026-03-03", fully=True, paid=[("2026-03-20", "9800.00")], term=two_ten),
+        by_hand.invoice(4, "10000.00", "2026-04-20", term=two_ten),
+        by_hand.invoice(5, "10000.00", "2026-04-25", term=two_ten),
+        by_hand.invoice(6, "10000.00", "2026-04-21", status="on_hold", currency="EUR", term=two_ten),
         today="2026-04-30",
         pay=[by_hand.coupa_pay(3, "200.00")],
         rates=[by_hand.rate("EUR", "2026-04-20", "1.50")],
