@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from sync.errors import SandboxError
 from sync.publish import SANDBOX_SOURCE
+from sync.resources import RESOURCES
 from sync.run import Source
 from sync.settings import Settings
 
@@ -61,7 +62,7 @@ def company_of(source: str) -> Company | None:
 
 @contextlib.contextmanager
 def sandbox_settings(settings: Settings, company: Company) -> Iterator[Settings]:
-    """Runs the sandbox for the length of the block; gives the settings that read it, without rate limit or look-back.
+    """Runs the sandbox for the length of the block; gives settings that read it at full speed, its whole history.
 
     Raises SandboxError when it does not start.
     """
@@ -72,6 +73,7 @@ def sandbox_settings(settings: Settings, company: Company) -> Iterator[Settings]
                 "coupa_client_id": CLIENT_ID,
                 "coupa_client_secret": SecretStr(CLIENT_SECRET),
                 "requests_per_second": 0.0,
+                "concurrency": len(RESOURCES),
                 "lookback_months": 0,
             },
         )

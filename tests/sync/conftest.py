@@ -258,6 +258,7 @@ def sandbox_settings(url: str, **changes: Any) -> Settings:
         "coupa_client_id": "tenor-demo",
         "coupa_client_secret": SecretStr("tenor-demo-secret"),
         "requests_per_second": 0,
+        "concurrency": 11,
         "lookback_months": 0,
     }
     return Settings(**{**given, **changes})

@@ -46,6 +46,7 @@ def variables(url: str, mirror: Path, **more: str) -> dict[str, str]:
         "TENOR_COUPA_CLIENT_ID": "tenor-demo",
         "TENOR_COUPA_CLIENT_SECRET": "tenor-demo-secret",
         "TENOR_REQUESTS_PER_SECOND": "0",
+        "TENOR_CONCURRENCY": "11",
         "TENOR_LOOKBACK_MONTHS": "0",
         "TENOR_MIRROR": str(mirror),
         **more,
