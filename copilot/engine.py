@@ -44,7 +44,10 @@ PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 
 
 class Engine:
-    """Answers questions over one mirror, keeping each thread's state. Blocking and thread-safe: one turn per thread at a time."""
+    """Answers questions over one mirror, keeping each thread's state.
+
+    Blocking and thread-safe: one turn per thread at a time.
+    """
 
     def __init__(
         self,
@@ -65,7 +68,8 @@ class Engine:
     def open(cls, settings: Settings, today: date | None = None) -> Self:
         """The engine over the mirror and the state store that the settings name.
 
-        `today` fixes the clock; without it the company's calendar date is used. Raises MirrorMissingError or StateStoreError.
+        `today` fixes the clock; without it the company's calendar date is used. Raises MirrorMissingError or
+        StateStoreError.
         """
         layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
         zone = settings.time_zone()
@@ -167,5 +171,6 @@ def _with_staleness(answer: Answer, clock: Clock) -> Answer:
     age = (clock.today - clock.data_date).days
     if answer.status != "answered" or age <= STALE_AFTER_DAYS:
         return answer
-    caveat = f"The mirror ends on {clock.data_date.isoformat()}, {age} days before today: run `tenor-sync once` for newer data."
+    end = clock.data_date.isoformat()
+    caveat = f"The mirror ends on {end}, {age} days before today: run `tenor-sync once` for newer data."
     return answer.model_copy(update={"caveats": (caveat, *answer.caveats)})

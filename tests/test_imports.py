@@ -22,6 +22,18 @@ SIDES: Mapping[str, frozenset[str]] = {
 # Module or folder -> layer. A module imports layers below its own; inside a folder named here anything may be imported
 # as long as there is no cycle.
 LAYERS: Mapping[str, Mapping[str, int]] = {
+    "sync": {
+        "__init__": 0, "clock": 0, "errors": 0, "fields": 0, "schema": 0, "sandbox": 0,
+        "auth": 1, "pages": 1, "pagination": 1, "records": 1, "row_paths": 1, "settings": 1, "writer_lock": 1,
+        "resources": 2,
+        "client": 3, "rows": 3, "state": 3,
+        "mirror": 4,
+        "publish": 5,
+        "reconciliation": 6, "run": 6,
+        "console": 7, "demo": 7, "reading": 7,
+        "worker": 8,
+        "__main__": 9,
+    },
     "semantic_layer": {
         "errors": 0, "periods": 0,
         "query": 1, "results": 1,

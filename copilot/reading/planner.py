@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from copilot.language_model import OpenAICompatibleModel
-from copilot.reading.model_planner import ModelPlanner
 from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
+from copilot.reading.model_planner import ModelPlanner
 from copilot.reading.rule_planner import RulePlanner
 from copilot.reading.slots import Slots
 from copilot.reading.vocabulary import Layer
@@ -24,8 +24,10 @@ class Planner(Protocol):
 
 
 class SecondOpinion:
-    """The rules read first. The model is asked where they would refuse for want of words; when both read a figure and the
-    readings differ, the asker sees both."""
+    """The rules read first; the model is asked where they would refuse for want of words.
+
+    When both read a figure and the readings differ, the asker sees both.
+    """
 
     def __init__(self, rules: RulePlanner, model: ModelPlanner) -> None:
         self._rules = rules

@@ -7,9 +7,9 @@ Every content word ends in a slot, in the stop list, or in a question back: a pl
 
 from __future__ import annotations
 
+from copilot.planning.plan import Clock, Plan
 from copilot.reading.decision import decide
 from copilot.reading.gate import turned_away
-from copilot.planning.plan import Clock, Plan
 from copilot.reading.segmentation import segment, spell
 from copilot.reading.slots import Slots, fill
 from copilot.reading.vocabulary import Layer, Vocabulary

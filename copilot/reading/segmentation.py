@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from copilot.reading.amounts import Amount, read_amount
 from copilot.planning.plan import Clock
+from copilot.reading.amounts import Amount, read_amount
 from copilot.reading.time_phrases import TimeReading, read_period
 from copilot.reading.vocabulary import Meaning, Vocabulary
-from copilot.reading.words import STOP_WORDS, Token, joined
+from copilot.reading.words import NEUTRAL, STOP_WORDS, Token, joined
 
 COUNTRY_DIMENSIONS = ("entity_country", "supplier_country")
 
@@ -102,7 +102,11 @@ def _phrase(
         found = vocabulary.meanings(items, at, length)
         if not ambiguous:
             found = tuple(m for m in found if m.kind != "ambiguous")
-        if length == 1 and items[at].text in STOP_WORDS and all(m.kind in {"value", "dimension"} for m in found):
+        if (
+            length == 1
+            and (items[at].text in STOP_WORDS or items[at].stem in NEUTRAL)
+            and all(m.kind == "value" or (m.kind == "dimension" and items[at].text in STOP_WORDS) for m in found)
+        ):
             continue
         if found:
             return length, found

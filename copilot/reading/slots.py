@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from copilot.reading import words
 from copilot.planning.plan import Covered
+from copilot.reading import words
 from copilot.reading.segmentation import Span
 from copilot.reading.time_phrases import UNITS, TimeReading
 from copilot.reading.vocabulary import GRAIN_ADVERBS, Meaning
@@ -28,8 +28,8 @@ OVER_PERIODS = {
     "year over year": "year",
     "week over week": "week",
 }
-LATE = frozenset("overdue late due past delinquent".split())
-OLD = frozenset("old".split())
+LATE = frozenset(["overdue", "late", "due", "past", "delinquent"])
+OLD = frozenset(["old"])
 IDLE_PHRASES = (("supplier", "base"), ("vendor", "base"), ("leave", "on"), ("to", "suppliers"))
 Intent = Literal["trend", "top", "share", "define", "forecast", "list"]
 
@@ -142,12 +142,8 @@ def _fixed_phrases(walk: _Walk) -> bool:
             return _take(walk, "comparison", walk.comparison, length)
     if (walk.stem(), walk.stem(1)) in IDLE_PHRASES:
         return _take(walk, "stop", count=2)
-    if (
-        walk.text() == "same"
-        and walk.text(1) in {"period", "time", "quarter", "month"}
-        and walk.span(2)
-        and walk.span(2).time
-    ):  # type: ignore[union-attr]
+    third = walk.span(2)
+    if walk.text() == "same" and walk.text(1) in {"period", "time", "quarter", "month"} and third and third.time:
         walk.slots.compare_grain = "year"
         return _take(walk, "compare", "same period last year", 3)
     return False
@@ -300,7 +296,7 @@ def _value(walk: _Walk) -> bool:
     values = [m for m in span.meanings if m.kind == "value"] if span else []
     if span is None or not values:
         return False
-    chosen = _choose(walk, span, values)
+    chosen = _choose(walk, values)
     if len(chosen) > 1:
         walk.slots.choices.append((span.text, tuple(chosen)))
         return _take(walk, "filter", "several values")
@@ -320,14 +316,14 @@ def _value(walk: _Walk) -> bool:
     return True
 
 
-def _choose(walk: _Walk, span: Span, values: list[Meaning]) -> list[Meaning]:
+def _choose(walk: _Walk, values: list[Meaning]) -> list[Meaning]:
     """The values that words can mean here: a country is the supplier's next to "suppliers", a name its supplier before its parent."""
     following = walk.span(1)
     beside = following.one("dimension") if following else None
     if beside and any(m.name == beside.name for m in values):
         return (
             [m for m in values if m.name == beside.name][:1]
-            if _exact(span, values)
+            if _exact(values)
             else [m for m in values if m.name == beside.name]
         )
     if any(m.name.endswith("country") for m in values):
@@ -342,7 +338,7 @@ def _choose(walk: _Walk, span: Span, values: list[Meaning]) -> list[Meaning]:
     return [m for m in values if m.name == first]
 
 
-def _exact(span: Span, values: list[Meaning]) -> bool:
+def _exact(values: list[Meaning]) -> bool:
     return len({m.value for m in values}) == 1
 
 
@@ -396,13 +392,20 @@ def _grains(walk: _Walk) -> bool:
     return _take(walk, "group", grain, 2 if walk.stem(1) == "end" else 1)
 
 
+INTENT_WORDS: tuple[tuple[frozenset[str], Intent], ...] = (
+    (words.TREND_WORDS, "trend"),
+    (words.SHARE_WORDS, "share"),
+    (words.DEFINE_WORDS, "define"),
+    (words.FORECAST_WORDS, "forecast"),
+)
+
+
 def _signals(walk: _Walk) -> bool:
-    """Plain words that steer: by, without, over, top, trend, share …"""
+    """Plain words that steer what follows: without, over, by, vs."""
     span = walk.span()
     if span is None or not span.is_word:
         return False
     word = span.stem
-    slots = walk.slots
     if word in words.NEGATIONS or span.text in words.NEGATIONS:
         walk.negated = True
         return _take(walk, "negation")
@@ -415,48 +418,46 @@ def _signals(walk: _Walk) -> bool:
     if word in words.GROUPERS:
         walk.grouping = True
         return _take(walk, "stop")
-    if word in words.TOP_WORDS | words.BOTTOM_WORDS and word not in {"most", "least"}:
-        slots.intents.add("top")
-        slots.descending = word in words.TOP_WORDS
-        return _take(walk, "order", "highest first" if slots.descending else "lowest first")
-    if word in {"most", "least"} and (walk.text(-1) in {"the", "have", "with"} or slots.group_by):
-        slots.intents.add("top")
-        slots.descending = word == "most"
-        return _take(walk, "order", word)
-    if word in words.WORST_WORDS:
-        slots.intents.add("top")
-        slots.worst = word
-        return _take(walk, "order", word)
-    named: tuple[tuple[frozenset[str], Intent], ...] = (
-        (words.TREND_WORDS, "trend"),
-        (words.SHARE_WORDS, "share"),
-        (words.DEFINE_WORDS, "define"),
-        (words.FORECAST_WORDS, "forecast"),
-    )
-    for group, intent in named:
-        if word in group:
-            slots.intents.add(intent)
-            return _take(walk, "intent", intent)
-    if word == "time" and walk.text(-1) == "over":
-        slots.intents.add("trend")
-        return _take(walk, "intent", "trend")
     return False
+
+
+def _rankings(walk: _Walk) -> bool:
+    """Words of rank: top, biggest, lowest, most, worst."""
+    span = walk.span()
+    if span is None or not span.is_word:
+        return False
+    word, slots = span.stem, walk.slots
+    if word in words.WORST_WORDS:
+        slots.worst = word
+    elif word in {"most", "least"}:
+        if not (walk.text(-1) in {"the", "have", "with"} or slots.group_by):
+            return False
+        slots.descending = word == "most"
+    elif word in words.TOP_WORDS | words.BOTTOM_WORDS:
+        slots.descending = word in words.TOP_WORDS
+    else:
+        return False
+    slots.intents.add("top")
+    return _take(walk, "order", word)
+
+
+def _intents(walk: _Walk) -> bool:
+    """Words that say what kind of answer is wanted: trend, share, definition, forecast."""
+    span = walk.span()
+    if span is None or not span.is_word:
+        return False
+    intent = next((found for group, found in INTENT_WORDS if span.stem in group), None)
+    if span.stem == "time" and walk.text(-1) == "over":
+        intent = "trend"
+    if intent is None:
+        return False
+    walk.slots.intents.add(intent)
+    return _take(walk, "intent", intent)
 
 
 def _amount_follows(walk: _Walk) -> bool:
     following = walk.span(1)
     return following is not None and following.amount is not None
-
-
-NEUTRAL = frozenset(
-    words.stem(w)
-    for w in (
-        "invoice invoices document documents bill bills target goal change changes delta difference movement move moved level account rechnungen factures "
-        "payment payments pay paid paying supplier suppliers open unpaid day days average mean median typical business only change order rate rates "
-        "same again instead one ones thing stuff status end close closing closed full complete whole calendar fiscal cash money usd dollars "
-        "left table miss missed worth expected row rows chart graph plot line bar"
-    ).split()
-)
 
 
 def _stop_words(walk: _Walk) -> bool:
@@ -469,7 +470,7 @@ def _stop_words(walk: _Walk) -> bool:
         if span.text in {"for", "from", "of", "with", "at", "by"}:
             walk.grouping = walk.grouping and span.text == "by"
         return _take(walk, "stop")
-    if span.is_word and span.stem in NEUTRAL:
+    if span.is_word and span.stem in words.NEUTRAL:
         return _take(walk, "stop")
     walk.slots.unresolved.append(span.text)
     return _take(walk, "unresolved")
@@ -477,5 +478,5 @@ def _stop_words(walk: _Walk) -> bool:
 
 STEPS = (
     _fixed_phrases, _time, _comparison_amount, _amount, _metric, _other_words_of_the_model, _intercompany, _value, _grains, _dimension,
-    _signals, _stop_words,
+    _signals, _rankings, _intents, _stop_words,
 )  # fmt: skip

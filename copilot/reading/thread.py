@@ -125,7 +125,7 @@ def _edit(state: ThreadState, question: str, text: str, reader: Reader, clock: C
         return None
     if isinstance(last, ForecastPlan):
         return _edited_forecast(last, slots)
-    return _edited(last, slots, clock)
+    return _edited(last, slots)
 
 
 def _is_bare_metric(slots: Slots) -> bool:
@@ -141,7 +141,7 @@ def _is_bare_metric(slots: Slots) -> bool:
 
 
 def _other_metric(last: MetricPlan | ForecastPlan, slots: Slots) -> Plan | None:
-    """ "and spend?": the same question of another metric."""
+    """The same question of another metric ("and spend?")."""
     if not isinstance(last, MetricPlan):
         return None
     order = tuple(Order(field=slots.metrics[0], descending=o.descending) for o in last.query.order[:1])
@@ -170,7 +170,7 @@ def _edited_forecast(last: ForecastPlan, slots: Slots) -> Plan | None:
     )
 
 
-def _edited(last: MetricPlan, slots: Slots, clock: Clock) -> Plan:
+def _edited(last: MetricPlan, slots: Slots) -> Plan:
     """Each slot that the follow-up fills replaces or widens the one of the last query."""
     query = last.query
     changes: dict[str, object] = {}
@@ -192,7 +192,7 @@ def _grouping(query: MetricQuery, slots: Slots, changes: dict[str, object], said
         return
     kept_names = names or [g for g in query.group_by if g not in GRAINS]
     kept_grains = grains or [g for g in query.group_by if g in GRAINS]
-    changes["group_by"] = tuple([*kept_names, *kept_grains])
+    changes["group_by"] = (*kept_names, *kept_grains)
     changes["order"] = tuple(o for o in query.order if o.field in query.metrics) if names and query.limit else ()
     if not names or not query.limit:
         changes["limit"] = None
@@ -206,7 +206,7 @@ def _period(query: MetricQuery, slots: Slots, changes: dict[str, object], said: 
         changes["compare"] = None
         said.append(f"period {reading.period}")
         if reading.grain and reading.grain not in query.group_by and "group_by" not in changes:
-            changes["group_by"] = tuple([g for g in query.group_by if g not in GRAINS] + [reading.grain])
+            changes["group_by"] = (*(g for g in query.group_by if g not in GRAINS), reading.grain)
     if slots.compare is not None:
         changes["compare"] = slots.compare.period
         said.append(f"compared with {slots.compare.period}")

@@ -28,7 +28,10 @@ MONTHS = {
     for name in names.split()
 }  # fmt: skip
 COUNTS = {
-    word: n for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+    word: n
+    for n, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    )
 } | {"couple": 2, "twenty": 20}
 ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 UNITS: dict[str, Grain] = {
@@ -36,18 +39,35 @@ UNITS: dict[str, Grain] = {
     "monat": "month", "quartal": "quarter", "jahr": "year", "woche": "week", "moi": "month", "trimestre": "quarter", "annee": "year",
 }  # fmt: skip
 LAST = frozenset(
-    "last past previous prior preceding letzte letzten letzter letzte letztes vergangenen dernier derniere".split()
+    [
+        "last",
+        "past",
+        "previous",
+        "prior",
+        "preceding",
+        "letzte",
+        "letzten",
+        "letzter",
+        "letzte",
+        "letztes",
+        "vergangenen",
+        "dernier",
+        "derniere",
+    ]
 )
-ROLLING = frozenset("trailing rolling".split())
-THIS = frozenset("this current diese dieser dieses diesen".split())
-NEXT = frozenset("next coming following upcoming naechste naechsten".split())
-RANGE = frozenset("to until till through thru bis".split())
+ROLLING = frozenset(["trailing", "rolling"])
+THIS = frozenset(["this", "current", "diese", "dieser", "dieses", "diesen"])
+NEXT = frozenset(["next", "coming", "following", "upcoming", "naechste", "naechsten"])
+RANGE = frozenset(["to", "until", "till", "through", "thru", "bis"])
 
 
 @dataclass(frozen=True)
 class TimeReading:
-    """A period found in a question. `grain` when it is a run of buckets ("last four quarters"); `other` a second reading of the same
-    words when both are possible; `end_only` when only its last day was meant ("month end")."""
+    """A period found in a question.
+
+    `grain` when it is a run of buckets ("last four quarters"); `other` is a second reading of the same words when both are
+    possible; `end_only` when only its last day was meant ("month end").
+    """
 
     period: Period
     length: int
@@ -306,7 +326,7 @@ def _since(items: Sequence[Token], at: int, clock: Clock, fiscal: int) -> TimeRe
 
 
 def _ends(items: Sequence[Token], at: int, clock: Clock, fiscal: int) -> TimeReading | None:
-    """ "month end", "end of Q2", "end of last month", "year end"."""
+    """Ends: "month end", "end of Q2", "end of last month", "year end"."""
     grain = UNITS.get(_stem(items, at))
     if grain and _text(items, at + 1) == "end":
         current = bucket(clock.today, grain, fiscal)

@@ -15,12 +15,39 @@ from rapidfuzz.distance import OSA
 
 from copilot.reading import time_phrases, words
 from copilot.reading.words import Token, phrase
-from semantic_layer.model import SemanticModel
+from semantic_layer.model import Dimension, SemanticModel
 from semantic_layer.periods import GRAINS
 
 Kind = Literal["metric", "external", "ambiguous", "dimension", "filter", "value"]
 LEGAL_FORMS = frozenset(
-    "inc llc ltd limited corp corporation gmbh ag sa sas sarl spa srl bv nv plc co kk ab oy as ltda pvt lp llp kg".split()
+    [
+        "inc",
+        "llc",
+        "ltd",
+        "limited",
+        "corp",
+        "corporation",
+        "gmbh",
+        "ag",
+        "sa",
+        "sas",
+        "sarl",
+        "spa",
+        "srl",
+        "bv",
+        "nv",
+        "plc",
+        "co",
+        "kk",
+        "ab",
+        "oy",
+        "as",
+        "ltda",
+        "pvt",
+        "lp",
+        "llp",
+        "kg",
+    ]
 )
 NAME_DIMENSIONS = ("supplier", "parent", "buying_entity", "category")
 GRAIN_ADVERBS = {
@@ -106,24 +133,26 @@ class Vocabulary:
 
 
 def _of_model(model: SemanticModel) -> Iterable[tuple[str, Meaning]]:
+    """(phrase, meaning) of everything the model names."""
     for metric in model.metrics.values():
-        for text in (metric.name.replace("_", " "), metric.label, *metric.synonyms):
-            yield text, Meaning("metric", metric.name)
+        meaning = Meaning("metric", metric.name)
+        yield from ((text, meaning) for text in (metric.name.replace("_", " "), metric.label, *metric.synonyms))
     for external in model.external_metrics.values():
-        for text in (external.label, *external.synonyms):
-            yield text, Meaning("external", external.name)
+        yield from ((text, Meaning("external", external.name)) for text in (external.label, *external.synonyms))
     for term in model.ambiguous_terms:
-        for text in (term.term, *term.synonyms):
-            yield text, Meaning("ambiguous", term.term)
-    for dimension in model.dimensions.values():
-        for text in (dimension.name.replace("_", " "), dimension.label, *dimension.synonyms):
-            yield text, Meaning("dimension", dimension.name)
-        for declared in dimension.values:
-            for text in (declared.value, *declared.synonyms):
-                yield text, Meaning("value", dimension.name, declared.value)
+        yield from ((text, Meaning("ambiguous", term.term)) for text in (term.term, *term.synonyms))
     for named in model.named_filters.values():
-        for text in (named.label, *named.synonyms):
-            yield text, Meaning("filter", named.name)
+        yield from ((text, Meaning("filter", named.name)) for text in (named.label, *named.synonyms))
+    for dimension in model.dimensions.values():
+        yield from _of_dimension(dimension)
+
+
+def _of_dimension(dimension: Dimension) -> Iterable[tuple[str, Meaning]]:
+    for text in (dimension.name.replace("_", " "), dimension.label, *dimension.synonyms):
+        yield text, Meaning("dimension", dimension.name)
+    for declared in dimension.values:
+        for text in (declared.value, *declared.synonyms):
+            yield text, Meaning("value", dimension.name, declared.value)
 
 
 def _add_value(

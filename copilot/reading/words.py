@@ -108,6 +108,14 @@ STOP_WORDS = _stems(
     "grouped group grouping sorted sort order ordered rank ranked ranking ranks question answer kindly hello dear team das der die und le la les et "
     "wie hoch ist unser unsere unseren fuer pro nach im mit von quel est notre nos combien par avons haben wir zeig zeige mir bitte welche"
 )
+NEUTRAL = _stems(
+    "invoice invoices document documents bill bills target goal change changes delta difference movement move moved "
+    "level account rechnungen factures payment payments pay paid paying supplier suppliers open unpaid day days "
+    "average mean median typical business only order rate rates same again instead one ones thing stuff status end "
+    "close closing closed full complete whole calendar fiscal cash money usd dollars left table miss missed worth "
+    "expected row rows chart graph plot line bar "
+)
+"""Words of the trade that say nothing by themselves: invoices, payments, supplier …"""
 NEGATIONS = _stems("not no without excluding exclude except minus drop omit ohne sans nicht") | {
     "isn't",
     "aren't",
