@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,11 @@ def main() -> int:
         return compare(SemanticLayer.load(path), chosen.rounds)
 
 
+def fetched(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    """All rows of a statement written by hand."""
+    return connection.execute(sql).fetchall()
+
+
 def compare(layer: SemanticLayer, rounds: int) -> int:
     """Time every question; 1 when a row differs."""
     snapshot = layer.mirror.snapshot()
@@ -120,13 +126,10 @@ def compare(layer: SemanticLayer, rounds: int) -> int:
     print(f"{'question':<38} {'by hand ms':>10} {'ratio':>6} {'compile ms':>10}  rows")
     failed = 0
     for name, (query, sql) in BY_HAND.items():
-        compile_time, statements = timed(lambda query=query: layer.explain(query))
+        compile_time, statements = timed(partial(layer.explain, query))
         ratios, base = [], []
         for turn in range(rounds):
-            sides = [
-                ("ours", lambda: snapshot.run(statements[0]).rows),
-                ("hand", lambda sql=sql: hand.execute(sql).fetchall()),
-            ]
+            sides = [("ours", partial(snapshot.run, statements[0])), ("hand", partial(fetched, hand, sql))]
             taken = {side: timed(run)[0] for side, run in (sides if turn % 2 else sides[::-1])}
             ratios.append(taken["ours"] / taken["hand"])
             base.append(taken["hand"] * 1000)

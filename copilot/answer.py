@@ -1,6 +1,7 @@
 """The answer every surface shows: UI-neutral, versioned, published as JSON Schema (`tenor schema`).
 
-Ratios are fractions (0.182), money is a decimal string with its currency in the unit, dates are ISO. A refusal carries no number.
+Ratios are fractions (0.182), money is a decimal string with its currency in the unit, dates are ISO. A refusal carries
+no number.
 """
 
 from __future__ import annotations

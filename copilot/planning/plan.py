@@ -38,7 +38,7 @@ class _Frozen(BaseModel):
 
 
 class Covered(_Frozen):
-    """What became of one piece of the question: `slot` is metric, dimension, value, filter, time, limit, order, intent, stop …"""
+    """What became of one piece of the question: its slot (metric, group, filter, time, limit, order, intent, stop)."""
 
     words: str
     slot: str
@@ -53,7 +53,7 @@ class Choice(_Frozen):
 
 
 class MetricPlan(_Frozen):
-    """Run one metric query. `target` is a goal the asker compares with (a fraction, days or money, in the metric's unit)."""
+    """Run one metric query; `target` is a goal that the asker compares with, in the metric's unit."""
 
     kind: Literal["metric"] = "metric"
     intent: Intent

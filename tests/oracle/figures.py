@@ -81,10 +81,10 @@ def days_beyond_terms(books: Books, span: Span) -> Decimal | None:
 
 
 def wapt(books: Books, span: Span) -> Decimal | None:
-    """Sum of (total-with-taxes * (due date - invoice date)) / sum of total-with-taxes by invoice date, no credit notes."""
+    """Sum of (gross * (due date - invoice date)) / sum of gross by invoice date, recognised, no credit notes."""
     return _weighted(
         (books.as_flow(one.gross, one), (one.due - one.invoice_date).days)
-        for one in books.documents
+        for one in _approved(books)
         if not one.credit_note and one.due is not None and span.has(one.invoice_date)
     )
 
@@ -230,7 +230,8 @@ def _past_due(books: Books, span: Span) -> Books:
 
 
 def _approval_times(books: Books, span: Span) -> list[Decimal]:
-    approved = (one for one in _approved(books) if span.has(one.approval_ended))
+    """Credit notes are left out, as of every cycle metric."""
+    approved = (one for one in _approved(books) if not one.credit_note and span.has(one.approval_ended))
     return [one.approval_days for one in approved if one.approval_days is not None]
 
 
