@@ -9,22 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from copilot.answer import Answer, CheckResult, Headline, Table
 from copilot.narration import figures
 from copilot.narration.period_words import key_words
 from copilot.narration.quoting import clean
-from copilot.rendering.markdown import cell_text, column_title, is_numeric
+from copilot.rendering.terminal_table import FittedTable
 from semantic_layer.periods import GRAINS
 
 MAXIMUM_ROWS = 30
-BAR_WIDTH = 16
-_BLOCKS = "▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇█"
 _LONG = 20_000
 _LONG_PERIOD = re.compile(r"\d{4}(?:-Q[1-4])?")
@@ -68,23 +64,7 @@ def headline_text(headline: Headline) -> Text:
 
 def table_text(table: Table, headline: Headline | None) -> RenderableType:
     """Rows with numbers to the right and, for a ranking, a bar beside each."""
-    grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        numeric = is_numeric(column)
-        grid.add_column(
-            Text(clean(column_title(column))),
-            justify="right" if numeric else "left",
-            no_wrap=numeric,
-            overflow="ellipsis" if numeric else "fold",
-        )
-    bars = _bars(table, headline)
-    if bars:
-        grid.add_column(Text(), no_wrap=True, overflow="crop")
-    for position, row in enumerate(table.rows[:MAXIMUM_ROWS]):
-        cells = [Text(clean(cell_text(v, c), _LONG)) for v, c in zip(row, table.columns, strict=True)]
-        grid.add_row(*cells, *([Text(bars[position], style="blue")] if bars else []))
-    hidden = table.row_count - min(len(table.rows), MAXIMUM_ROWS)
-    return Group(grid, Text(f"{hidden:,} more not shown")) if hidden > 0 else grid
+    return FittedTable(table, MAXIMUM_ROWS, _fractions(table, headline))
 
 
 def sparkline(answer: Answer) -> Text | None:
@@ -118,21 +98,15 @@ def _worth_showing(table: Table) -> bool:
     return len(table.rows) > 1 or (bool(table.rows) and any(c.role == "dimension" for c in table.columns))
 
 
-def _bars(table: Table, headline: Headline | None) -> list[str]:
+def _fractions(table: Table, headline: Headline | None) -> tuple[float, ...]:
     names = [column.name for column in table.columns]
     ranked = headline is not None and headline.metric in names and not any(name in GRAINS for name in names)
     if headline is None or not ranked or len(table.rows) < 2:
-        return []
+        return ()
     index = names.index(headline.metric)
-    values = [_position(row[index]) or 0.0 for row in table.rows]
-    longest = max(map(abs, values), default=0.0)
-    return [_bar(abs(value) / longest if longest else 0.0) for value in values]
-
-
-def _bar(fraction: float) -> str:
-    eighths = round(fraction * BAR_WIDTH * 8)
-    whole, part = divmod(eighths, 8)
-    return _BLOCKS[-1] * whole + (_BLOCKS[part - 1] if part else "")
+    values = [max(_position(row[index]) or 0.0, 0.0) for row in table.rows]
+    longest = max(values, default=0.0)
+    return tuple(value / longest if longest else 0.0 for value in values)
 
 
 def _footer(answer: Answer) -> Iterable[Text]:

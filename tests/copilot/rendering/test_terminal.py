@@ -52,6 +52,16 @@ def test_no_line_is_wider_than_the_terminal(width: int, answers: Any) -> None:
             assert console.measure(line.rstrip()).maximum <= width
 
 
+@pytest.mark.parametrize("width", [20, 34, 46, 60, 80, 120])
+def test_no_number_is_ever_cut(width: int, answers: Any) -> None:
+    """Columns that do not fit are left out by name or listed below each other; a figure is shown whole or not at all."""
+    text = shown(answers.missed_by_supplier(["A supplier with rather a long name", "Beta SA"]), width)
+    assert "120,400.10" in text
+    assert "60,200.05" in text
+    flat = " ".join(text.split())
+    assert "12.3%" in text.split("Trust")[0].split("total;")[-1] or "Too narrow to show: Share of total" in flat
+
+
 def test_names_are_not_read_as_markup(answers: Any) -> None:
     """Rich's own markup and escape sequences in a name are printed, not obeyed."""
     text = shown(answers.missed_by_supplier(["[bold red]x[/bold red]", "\x1b[31mred"]), colour=True)
