@@ -1,15 +1,14 @@
 """Write the pages and schemas that follow from the code: run it with `make docs`; a test fails when they are stale.
 
 docs/metrics.md            from the metric files
-docs/answer.schema.json    from the Answer type
+docs/answer.schema.json    from the Answer type, as `tenor schema` prints it
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from copilot.answer import Answer
+from copilot.surfaces.cli import schema_text
 from semantic_layer.loader import load_model
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.resolver import legal_dimensions
@@ -58,12 +57,7 @@ def _metric(metric: Metric, model: SemanticModel) -> list[str]:
     return lines
 
 
-def answer_schema() -> str:
-    """The JSON Schema of the answer."""
-    return json.dumps(Answer.model_json_schema(by_alias=True), indent=2, sort_keys=True) + "\n"
-
-
-PAGES = {"metrics.md": metrics_page, "answer.schema.json": answer_schema}
+PAGES = {"metrics.md": metrics_page, "answer.schema.json": schema_text}
 
 
 def main() -> None:
