@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,15 +73,17 @@ def terminal_lines() -> list[str]:
 def test_the_commands_of_the_readme_run(line: str, mirror_folder: Path) -> None:
     """Each command as it stands in the README, beside the mirror of the tiny company."""
     home = mirror_folder.parent.parent
+    command, *arguments = shlex.split(line)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TENOR_")}
     run = subprocess.run(
-        f"{BIN}/{line}", shell=True, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )  # noqa: S602
+        [BIN / command, *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert run.returncode == 0, run.stderr + run.stdout
     assert run.stdout.strip()
 
 
-TRACKED = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+GIT = shutil.which("git") or "git"
+TRACKED = subprocess.run([GIT, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
     "\0"
 )
 
