@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from copilot.settings import Settings
 
 IMAGES = Path(__file__).parent / "images"
-QUESTIONS = ("What's our DPO?", "DPO by region, last four quarters")
+QUESTIONS = ("DPO by region, last four quarters", "Projected DPO next quarter")
 SIZE = {"width": 1280, "height": 1120}
 WAIT_MS = 60_000
 SERVE = (

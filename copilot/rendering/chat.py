@@ -9,9 +9,10 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from copilot.answer import Answer, CheckResult, Freshness, Headline, Table, TableColumn
+from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, Table, TableColumn
 from copilot.narration import figures
 from copilot.narration.period_words import key_words
 from copilot.rendering.markdown import to_chat_markdown
@@ -72,7 +73,7 @@ def card(answer: Answer) -> dict[str, Any]:
         "why": {"reading": answer.reading, "caveats": list(answer.caveats), "checks": _checks(answer.checks)},
         "sql": list(answer.sql),
         "table": _table(answer.table) if answer.table else None,
-        "assumptions": [{"name": a.name, "value": a.value, "source": a.source} for a in answer.assumptions],
+        "assumptions": [_assumption(assumption) for assumption in answer.assumptions],
         "lineage": [{"metric": e.metric, "definition": e.definition, "fields": list(e.fields)} for e in answer.lineage],
         "freshness": _freshness(answer.freshness),
         "took": _took(answer.took_ms),
@@ -213,11 +214,25 @@ def _sql_name(place: int, count: int) -> str:
     return "SQL as it ran" if count == 1 else f"SQL as it ran ({place} of {count})"
 
 
+def _assumption(assumption: Assumption) -> dict[str, str]:
+    """Starts with a capital and writes dates as everywhere else."""
+    name = assumption.name[:1].upper() + assumption.name[1:]
+    return {"name": name, "value": key_words(assumption.value), "source": assumption.source}
+
+
 def _freshness(freshness: Freshness | None) -> dict[str, str] | None:
-    if freshness is None:
-        return None
-    day, _, clock = freshness.data_as_of.partition("T")
-    return {"dataAsOf": f"{key_words(day)} {clock[:5]}".strip(), "mirror": freshness.mirror_version}
+    return {"dataAsOf": _moment(freshness.data_as_of), "mirror": freshness.mirror_version} if freshness else None
+
+
+def _moment(text: str) -> str:
+    """A time as people say it; midnight belongs to the day that it ends."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return key_words(text)
+    if (moment.hour, moment.minute) == (0, 0):
+        return f"the end of {figures.day((moment - timedelta(days=1)).date())}"
+    return f"{figures.day(moment.date())} {moment:%H:%M}"
 
 
 def _took(milliseconds: int) -> str:

@@ -264,6 +264,8 @@ class ChatStore(BaseDataLayer):
         content = element.content.encode() if isinstance(element.content, str) else element.content
         if not content or not element.for_id:
             return
+        if element.type == "custom":
+            content = b""  # its properties are in the body
         body["url"] = f"/blobs/{element.id}"
         thread, at = canonical_id(element.thread_id), now()
         values = (element.id, thread, at, _json(body), element.mime or "application/octet-stream", content)

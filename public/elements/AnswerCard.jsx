@@ -98,15 +98,15 @@ function Why({ why, trust, freshness, took }) {
           <span className="tn-soft">I read this as</span> {why.reading}.
         </p>
       )}
-      {why.caveats.map((text) => (
-        <p key={text} className="tn-caveat">
+      {why.caveats.map((text, i) => (
+        <p key={i} className="tn-caveat">
           {text}
         </p>
       ))}
       {why.checks.length > 0 && (
         <ul className="tn-checks">
-          {why.checks.map((check) => (
-            <li key={check.name}>
+          {why.checks.map((check, i) => (
+            <li key={i}>
               <span className={check.passed ? "tn-pass" : "tn-fail"}>{check.passed ? "✓ Passed" : "✗ Did not pass"}</span>
               <span>
                 <strong>{check.name}.</strong> {check.detail}
@@ -194,8 +194,8 @@ function Downloads({ downloads }) {
 function Assumptions({ items }) {
   return (
     <dl className="tn-facts">
-      {items.map((item) => (
-        <div key={item.name}>
+      {items.map((item, i) => (
+        <div key={i}>
           <dt>{item.name}</dt>
           <dd>
             {item.value} <span className="tn-soft">{item.source}</span>
@@ -287,9 +287,9 @@ function Chips({ title, questions }) {
   if (questions.length === 0) return null;
   return (
     <div className="tn-chips" role="group" aria-label={title}>
-      {questions.map(({ label, question }) => (
+      {questions.map(({ label, question }, i) => (
         <button
-          key={question}
+          key={i}
           type="button"
           className="tn-chip"
           title={label === question ? undefined : question}

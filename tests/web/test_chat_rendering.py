@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from copilot.answer import Answer, Headline
+from copilot.answer import Answer, Assumption, Freshness, Headline
 from copilot.charts import chart_of
 from copilot.rendering.chat import MAXIMUM_ROWS, ChatAnswer, chat_answer
 
@@ -158,3 +158,24 @@ def test_title_that_says_something_else_stays(shown: Any) -> None:
     """A chart whose title is not the headline keeps it."""
     chart = {"data": [], "layout": {"title": {"text": "Ageing"}, "xaxis": {}}}
     assert shown("dpo", chart=chart).chart["layout"]["title"]["text"] == "Ageing"
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ("2026-11-22T00:00:00-05:00", "the end of 21 Nov 2026"),
+        ("2026-11-21T17:05:09-05:00", "21 Nov 2026 17:05"),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_freshness_is_said_as_people_say_it(shown: Any, moment: str, words: str) -> None:
+    """Midnight belongs to the day that it ends; what is no time stays as it is."""
+    freshness = Freshness(data_as_of=moment, mirror_version="v")
+    assert shown("dpo", freshness=freshness).card["freshness"]["dataAsOf"] == words
+
+
+def test_assumptions_read_like_the_rest(shown: Any) -> None:
+    """Names start with a capital and dates are written out."""
+    assumption = Assumption(name="as of", value="2026-11-21", source="last complete day in the mirror")
+    found = shown("dpo", assumptions=(assumption,)).card["assumptions"]
+    assert found == [{"name": "As of", "value": "21 Nov 2026", "source": "last complete day in the mirror"}]

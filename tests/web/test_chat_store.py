@@ -145,7 +145,7 @@ async def test_answers_and_charts_are_their_owners_only(store: Any) -> None:
     thread = await thread_of(store, "local", "q")
     await store.keep_answer("abc", thread, '{"status": "answered"}')
     element = SimpleNamespace(
-        id=new_id(), thread_id=thread, for_id=new_id(), content="{}", mime="application/json", to_dict=lambda: {"type": "plotly"}
+        id=new_id(), thread_id=thread, for_id=new_id(), type="plotly", content="{}", mime="application/json", to_dict=lambda: {"type": "plotly"}
     )  # fmt: skip
     await store.create_element(element)
     assert await store.answer("abc", "local") == '{"status": "answered"}'

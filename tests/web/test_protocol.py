@@ -11,6 +11,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -350,3 +352,60 @@ async def test_thread_id_from_the_browser_is_checked(served: Any) -> None:
         await page.ask("What's our DPO?")
         assert "went wrong" in page.sent("assistant_message")[-1]["output"]
         assert page.cards() == []
+
+
+# --- the real engine behind the page ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def engine_answers(tmp_path_factory: pytest.TempPathFactory, mirror_folder: Path, company_today: date) -> Any:
+    """Asks the engine directly, with a state store of its own."""
+    from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product, for these tests only)
+    from copilot.settings import Settings  # noqa: PLC0415
+
+    state = tmp_path_factory.mktemp("direct") / "state.db"
+    engine = Engine.open(Settings(mirror=mirror_folder, state_url=f"sqlite:///{state}"), today=company_today)
+    yield engine
+    engine.close()
+
+
+async def test_page_shows_what_the_engine_says(real_page: Any, engine_answers: Any) -> None:
+    """The starters' figures on the page are those that the engine gives, and a follow-up goes on after a restart."""
+    questions = (
+        "What's our DPO?",
+        "DPO by region, last four quarters",
+        "Top 10 suppliers by missed discounts this year",
+    )
+    follow_up = "and by category?"
+    async with chat(real_page) as page:
+        for question in (*questions, "Projected DPO next quarter"):
+            await page.ask(question)
+        thread = thread_of(page)
+        shown = [get(real_page, card["downloads"][-1]["href"]).json() for card in page.cards()]
+    direct = [engine_answers.ask(question, "direct") for question in (*questions, "Projected DPO next quarter")]
+    assert [answer["headline"]["value"] for answer in shown] == [answer.headline.value for answer in direct]
+    assert all(answer["status"] == "answered" for answer in shown)
+
+    real_page.stop()
+    real_page.start()
+    async with chat(real_page, thread=thread) as again:
+        await again.until(lambda: again.count("resume_thread") == 1)
+        await again.ask("What's our DPO?")
+        await again.ask(follow_up)
+        answer = get(real_page, again.cards()[-1]["downloads"][-1]["href"]).json()
+    engine_answers.ask("What's our DPO?", "direct")
+    assert answer["table"] == engine_answers.ask(follow_up, "direct").model_dump(mode="json")["table"]
+    assert answer["table"]["columns"][0]["name"] == "category"
+
+
+@pytest.mark.parametrize(
+    "question", [" ", "?" * 10_000, "SELECT * FROM invoices; DROP TABLE invoices", "what is the weather in Paris"]
+)
+async def test_bad_questions_get_a_plain_sentence(real_page: Any, question: str) -> None:
+    """Nothing a person may type breaks the page or shows a figure that was not asked for."""
+    async with chat(real_page) as page:
+        await page.ask(question)
+        message = page.sent("assistant_message")[-1]["output"]
+        assert message
+        assert "went wrong" not in message
+        assert all(card["headline"] is None for card in page.cards())
