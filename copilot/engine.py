@@ -63,6 +63,7 @@ class Engine:
         self._today = today
         self._planner = planner or planner_for(layer, settings)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._workers: dict[str, int] = {}
 
     @classmethod
     def open(cls, settings: Settings, today: date | None = None) -> Self:
@@ -79,22 +80,31 @@ class Engine:
         """Give the state store back."""
         self._store.close()
 
-    def cancel(self, thread: str) -> None:  # noqa: ARG002 - statements are not told apart by thread yet
-        """Interrupt what is running."""
-        self.layer.interrupt()
+    def cancel(self, thread: str) -> None:
+        """Interrupt what runs for a thread; other threads go on."""
+        worker = self._workers.get(thread)
+        if worker is not None:
+            self.layer.interrupt(worker)
 
     def ask(self, question: str, thread: str | None = None) -> Answer:
         """Answer one question in a thread (a new one without a name). Never raises for what a person may type."""
         started = time.perf_counter()
         name = thread or uuid.uuid4().hex
         with self._locks[name]:
-            clock = self._clock()
-            plan, state = converse(self._state(name), question, self._planner, clock)
-            answer = self._answer(self._turn(question, name, clock), plan)
-            took = round((time.perf_counter() - started) * 1000)
-            answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
-            evidence.save(self._store, self._pack(answer, clock))
-            self._store.threads.save(name, state.model_dump(mode="json"))
+            self._workers[name] = threading.get_ident()
+            try:
+                return self._turn_of(name, question, started)
+            finally:
+                self._workers.pop(name, None)
+
+    def _turn_of(self, name: str, question: str, started: float) -> Answer:
+        clock = self._clock()
+        plan, state = converse(self._state(name), question, self._planner, clock)
+        answer = self._answer(self._turn(question, name, clock), plan)
+        took = round((time.perf_counter() - started) * 1000)
+        answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
+        evidence.save(self._store, self._pack(answer, clock))
+        self._store.threads.save(name, state.model_dump(mode="json"))
         return answer
 
     def replay(self, pack: EvidencePack) -> Answer:

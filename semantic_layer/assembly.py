@@ -39,13 +39,13 @@ def metric_unit(metric: Metric, query: ResolvedQuery) -> str:
     """The unit of a metric's column; money carries its currency."""
     if metric.unit != "money":
         return metric.unit
-    return f"money:{query.currency}"
+    return f"money:{query.currency_label}"
 
 
 def _part_unit(part: ResolvedPart, query: ResolvedQuery) -> str | None:
     """The unit of a ratio's part, or None where it is a product that means nothing alone (amount x days)."""
     if part.measure.money != "none":
-        return f"money:{query.currency}"
+        return f"money:{query.currency_label}"
     return "count" if part.measure.agg == "count" else None
 
 
@@ -110,7 +110,7 @@ def assemble(
         ),
         period=query.period,
         as_of=query.as_of,
-        currency=query.currency,
+        currency=query.currency_label,
         assumptions=query.assumptions,
     )
 

@@ -47,7 +47,7 @@ class Snapshot:
     def __init__(self, file: Path, time_limit: float) -> None:
         self.file = file
         self._time_limit = time_limit
-        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._running: dict[duckdb.DuckDBPyConnection, int] = {}
         try:
             self._connection = duckdb.connect(str(file), read_only=True, config=CONFIG)
         except duckdb.Error as error:
@@ -88,7 +88,7 @@ class Snapshot:
         timer = threading.Timer(self._time_limit, stop)
         timer.daemon = True
         timer.start()
-        self._running.add(cursor)
+        self._running[cursor] = threading.get_ident()
         try:
             cursor.execute(sql)
             rows = cursor.fetchmany(cap + 1)
@@ -100,14 +100,15 @@ class Snapshot:
             raise ExecutionError(f"DuckDB refused the query: {_first_line(error)}") from error
         finally:
             timer.cancel()
-            self._running.discard(cursor)
+            self._running.pop(cursor, None)
             cursor.close()
         return Rows(names, tuple(tuple(row) for row in rows[:cap]), len(rows) > cap)
 
-    def interrupt(self) -> None:
-        """Stop every statement that is running on this version."""
-        for cursor in tuple(self._running):
-            cursor.interrupt()
+    def interrupt(self, worker: int) -> None:
+        """Stop the statements that a worker thread (its ident) is running on this version."""
+        for cursor, owner in tuple(self._running.items()):
+            if owner == worker:
+                cursor.interrupt()
 
 
 class Mirror:

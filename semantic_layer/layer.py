@@ -112,9 +112,9 @@ class SemanticLayer:
         rows = snapshot.run(sql, cap=2_000_000)
         return RecordSet(rows.columns, rows.rows, rows.truncated, sql)
 
-    def interrupt(self) -> None:
-        """Stop what is running."""
-        self.mirror.snapshot().interrupt()
+    def interrupt(self, worker: int) -> None:
+        """Stop what a worker thread (its ident) is running."""
+        self.mirror.snapshot().interrupt(worker)
 
     def _calendar(self, snapshot: Snapshot) -> Calendar:
         return Calendar(snapshot.data_date, self.fiscal_year_start)

@@ -73,9 +73,12 @@ class ResolvedQuery:
     assumptions: tuple[tuple[str, str, str], ...]
 
     @property
-    def is_balance(self) -> bool:
-        """Whether all metrics read as-of dates."""
-        return all(part.part.read in BALANCE_READS for part in self.parts)
+    def currency_label(self) -> str:
+        """The currency that amounts are shown in: the one document currency that a filter leaves, or "document"."""
+        if self.currency != "document":
+            return self.currency
+        left = [f.values for f in self.filters if f.dimension.name == "currency" and f.op == "=" and len(f.values) == 1]
+        return str(left[0][0]) if left else "document"
 
 
 def join_path(model: SemanticModel, start: str, goal: str) -> tuple[Relationship, ...] | None:

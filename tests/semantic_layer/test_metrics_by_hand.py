@@ -293,3 +293,16 @@ def test_compare_aligns_periods_by_position(books: Any, publish: Publish) -> Non
     result = layer.query(MetricQuery(metrics=("spend",), period=MARCH, compare=february))
     assert result.total["spend__previous"] == Decimal("10.00")
     assert result.total["spend__delta"] == Decimal("20.00")
+
+
+def test_a_flag_and_a_date_are_a_payment(books: Any, publish: Publish) -> None:
+    """A ledger that writes back `paid` and the date only: 100 paid on 10 Mar in full, as a payment record would say."""
+    books.invoice(1, "100", dated="2026-03-01", due="2026-03-08")
+    books.rows["invoices"][-1] |= {"paid": True, "payment_date": date(2026, 3, 10)}
+    layer = publish(books)
+
+    assert figure(layer, "open_ap", Period(date(2026, 3, 9), date(2026, 3, 9))) == Decimal("100.00")
+    assert figure(layer, "open_ap", Period(date(2026, 3, 10), date(2026, 3, 10))) == Decimal("0.00")
+    assert figure(layer, "dpo_paid") == Decimal(9)
+    assert figure(layer, "days_beyond_terms") == Decimal(2)
+    assert figure(layer, "on_time_rate") == Decimal(0)
