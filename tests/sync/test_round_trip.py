@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
+import stamina
 from rich.console import Console
 
 from sync.client import CoupaClient, RateLimiter, open_http
@@ -184,7 +185,8 @@ def test_reconciliation_agrees_and_notices_a_lost_invoice(synced: tuple[Settings
 def test_trouble_on_the_way_changes_nothing(
     company: Any, synced: tuple[Settings, SyncReport], kit: Any, tmp_path: Path
 ) -> None:
-    """Tokens that expire, 429, 503 and HTML errors in between: the same mirror comes out."""
+    """Tokens that expire, 429, 503 and HTML errors in between: the same mirror comes out, with the product's six tries."""
+    stamina.set_testing(testing=True, attempts=Settings.model_fields["attempts"].default)
     faults = Faults(expire_tokens_after=40, too_many_every=17, unavailable_every=29, html_error_every=41)
     with running(create_app(company, rate_limit=False, faults=faults)) as address:
         settings = kit.sandbox_settings(address.url, mirror=tmp_path / "mirror")
