@@ -155,7 +155,7 @@ def reconcile(*, mirror: MirrorOption = None) -> None:
 
 @app.command(epilog="Example: tenor-sync sandbox --preset tiny --port 9400")
 @plain_errors
-def sandbox(
+def sandbox(  # noqa: PLR0913 - one argument per option of the command
     *,
     host: Annotated[str, typer.Option(help="Address to listen on; keep to loopback.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65_535)] = 9400,
@@ -164,16 +164,20 @@ def sandbox(
     today: TodayOption = None,
     time_zone: Annotated[str | None, typer.Option(help="The company's time zone.")] = None,
     rate_limit: Annotated[bool, typer.Option(help="Answer 429 beyond 25 requests a second, as Coupa does.")] = True,
+    truth: Annotated[Path | None, typer.Option(help="Only write what is planted in the company to this file.")] = None,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
     """Serve the sandbox company over HTTP, as Coupa would, until stopped.
 
     Point a sync at it with TENOR_COUPA_URL, TENOR_COUPA_CLIENT_ID and TENOR_COUPA_CLIENT_SECRET, as it prints.
     """
-    from sync.sandbox import serve  # noqa: PLC0415 - only this command needs it, and it is slow to load
+    from sync.sandbox import serve, write_truth  # noqa: PLC0415 - only this command needs it, and it is slow to load
 
     settings = load_settings(company_time_zone=time_zone)
     day = _day(today) or dt.datetime.now(settings.zone).date()
+    if truth is not None:
+        write_truth(truth, preset, seed, day, settings.company_time_zone)
+        return
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:

@@ -285,3 +285,12 @@ def test_half_written_pages_are_one_sentence(kit: Any, tmp_path: Path) -> None:
     assert code == 1
     assert "A page of 'users' is not valid JSON, or is cut short; nothing of it was taken." in output
     assert not (tmp_path / "current.json").exists()
+
+
+def test_the_truth_is_written_and_nothing_is_served(tmp_path: Path) -> None:
+    """`sandbox --truth` writes what is planted in the company of that seed and day, and ends."""
+    file = tmp_path / "truth.json"
+    code, _ = invoke("sandbox", "--preset", "tiny", "--today", "2026-11-22", "--truth", str(file))
+
+    assert code == 0
+    assert json.loads(file.read_text())["company"]["last_day"] == "2026-11-21"
