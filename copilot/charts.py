@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from copilot.answer import Cell, Headline, Table, TableColumn
-from copilot.narration import figures
-from copilot.narration.period_words import key_words
-from copilot.narration.quoting import clean
 from copilot.tabulation import PATH_LABELS
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
+from copilot.wording.quoting import clean
 from semantic_layer.periods import GRAINS
 
 COLOURS = ("#2f7fd1", "#d9662b", "#1f9a75", "#b5639f", "#8a7a1f", "#7a6fd0", "#c2556a", "#6b8391")

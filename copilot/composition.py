@@ -14,12 +14,9 @@ from typing import Literal
 from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, LineageEntry, Table, TableColumn
 from copilot.charts import chart_of, fan_chart
 from copilot.headlines import headline_of
-from copilot.narration import figures
 from copilot.narration.facts import Facts
 from copilot.narration.grounding import Support, Unsupported, support_of, unsupported
-from copilot.narration.period_words import period_key, period_words
 from copilot.narration.prose import Figure, Prose, Term
-from copilot.narration.quoting import clean, name_of
 from copilot.narration.reading import forecast_reading, reading_of
 from copilot.narration.template_narrator import (
     BAND,
@@ -33,6 +30,9 @@ from copilot.planning.plan import Choice, Clarify, Clock, DefinePlan, ForecastPl
 from copilot.simulations.outcomes import Projection
 from copilot.suggestions import follow_ups, of_definition
 from copilot.tabulation import driver_table, json_cell, path_table, table_of, unit_of
+from copilot.wording import figures
+from copilot.wording.period_words import period_key, period_words
+from copilot.wording.quoting import clean, name_of
 from semantic_layer.errors import QueryError
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import Period

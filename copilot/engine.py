@@ -27,11 +27,11 @@ from copilot.composition import (
     compose_refusal,
     refusal_of,
 )
+from copilot.conversation import ThreadState, converse
 from copilot.evidence import EvidencePack
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse
-from copilot.reading.planner import Planner, planner_for
-from copilot.reading.thread import ThreadState, converse
+from copilot.planning.planner import Planner, planner_for
 from copilot.settings import Settings
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings

@@ -10,15 +10,12 @@ from datetime import date
 from decimal import Decimal
 
 from copilot.answer import Headline
-from copilot.narration.facts import Facts
-from copilot.narration.figures import decimal_of
-from copilot.narration.period_words import period_key, whole_grain
+from copilot.narration.facts import TARGET, Facts
 from copilot.tabulation import json_cell
+from copilot.wording.figures import decimal_of
+from copilot.wording.period_words import period_key, whole_grain
 from semantic_layer.periods import Period
 from semantic_layer.results import Value
-
-TARGET = "target"
-"""The baseline of a figure that is held against a goal the asker named."""
 
 
 def headline_of(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:

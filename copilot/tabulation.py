@@ -8,10 +8,10 @@ from datetime import date
 from decimal import Decimal
 
 from copilot.answer import Cell, Table, TableColumn
-from copilot.narration.figures import currency_of, decimal_of, decimals, rounded
-from copilot.narration.quoting import clean
 from copilot.planning.plan import MetricPlan
 from copilot.simulations.outcomes import Projection
+from copilot.wording.figures import currency_of, decimal_of, decimals, rounded
+from copilot.wording.quoting import clean
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS
 from semantic_layer.results import Column, ResultSet, Value

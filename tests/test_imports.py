@@ -45,6 +45,17 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "layer": 7,
         "__init__": 8,
     },
+    "copilot": {
+        "__init__": 0, "errors": 0, "forecasting": 0, "settings": 0, "wording": 0,
+        "language_model": 1, "simulations": 1, "state": 1,
+        "planning": 2,
+        "answer": 3, "conversation": 3,
+        "evidence": 4, "narration": 4, "rendering": 4, "tabulation": 4,
+        "charts": 5, "headlines": 5, "suggestions": 5,
+        "composition": 6,
+        "engine": 7,
+        "surfaces": 8,
+    },
 }  # fmt: skip
 
 

@@ -8,18 +8,21 @@ from datetime import date
 
 from copilot.answer import Cell, Headline, Table, TableColumn
 from copilot.narration.grounding import is_plain
-from copilot.narration.period_words import (
+from copilot.narration.prose import Name, Prose, joined
+from copilot.planning.plan import MetricPlan
+from copilot.wording.period_words import (
     bucket_periods,
     is_partial,
     period_words,
     when,
     whole_bucket,
 )
-from copilot.narration.prose import Name, Prose, joined
-from copilot.narration.quoting import name_of, quoted
-from copilot.planning.plan import MetricPlan
+from copilot.wording.quoting import name_of, quoted
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS, Grain, Period
+
+TARGET = "target"
+"""The baseline of a figure that is held against a goal the asker named."""
 
 
 @dataclass(frozen=True)

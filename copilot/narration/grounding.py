@@ -15,10 +15,10 @@ from itertools import chain
 from typing import Literal
 
 from copilot.answer import Cell, Headline, Table
-from copilot.narration import figures
-from copilot.narration.period_words import key_words
 from copilot.narration.prose import Sense
-from copilot.narration.quoting import CLOSING, OPENING, name_of, quoted
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
+from copilot.wording.quoting import CLOSING, OPENING, name_of, quoted
 from semantic_layer.periods import GRAINS
 
 Rule = Literal["number", "number word", "direction word", "unknown quotation"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from copilot.narration import figures
-from copilot.narration.period_words import period_words
-from copilot.narration.quoting import quoted
 from copilot.planning.plan import ForecastPlan, MetricPlan
+from copilot.wording import figures
+from copilot.wording.period_words import period_words
+from copilot.wording.quoting import quoted
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Filter, Having

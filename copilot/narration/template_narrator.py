@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from copilot.answer import Cell, Headline
-from copilot.headlines import TARGET
-from copilot.narration import figures
-from copilot.narration.facts import Facts
-from copilot.narration.period_words import key_words
+from copilot.narration.facts import TARGET, Facts
 from copilot.narration.prose import Direction, Figure, Prose, Sense, Slot, Slots, Term, fill, joined
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
 
 TEMPLATES = {
     "balance": "{label} stood at {value} as of {when}{scope}.",

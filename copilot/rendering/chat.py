@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, Table, TableColumn
-from copilot.narration import figures
-from copilot.narration.period_words import key_words
 from copilot.rendering.markdown import to_chat_markdown
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
 
 MAXIMUM_ROWS = 100
 """Rows the card shows; the rest is in the download."""

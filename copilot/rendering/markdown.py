@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 
 from copilot.answer import Answer, Headline, Table, TableColumn
-from copilot.narration import figures
-from copilot.narration.period_words import key_words
-from copilot.narration.quoting import clean, name_of
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
+from copilot.wording.quoting import clean, name_of
 from semantic_layer.periods import GRAINS
 
 MAXIMUM_TEXT = 20_000

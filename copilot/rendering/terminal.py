@@ -14,10 +14,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from copilot.answer import Answer, CheckResult, Headline, Table
-from copilot.narration import figures
-from copilot.narration.period_words import key_words
-from copilot.narration.quoting import clean
 from copilot.rendering.terminal_table import FittedTable
+from copilot.wording import figures
+from copilot.wording.period_words import key_words
+from copilot.wording.quoting import clean
 from semantic_layer.periods import GRAINS
 
 MAXIMUM_ROWS = 30

@@ -17,8 +17,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from copilot.answer import Table, TableColumn
-from copilot.narration.quoting import clean
 from copilot.rendering.markdown import cell_text, column_title, is_numeric
+from copilot.wording.quoting import clean
 
 BAR_WIDTH = 16
 NARROWEST_NAME = 12

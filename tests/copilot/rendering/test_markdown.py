@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from copilot.narration.quoting import clean
 from copilot.rendering.markdown import answer_markdown, table_markdown, to_chat_markdown
+from copilot.wording.quoting import clean
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 NASTY = st.text(alphabet=st.sampled_from("ab1:*_~`|[]()<>#!\\-+=. \n$&{}^@/\u200b\u202ewhtps"), max_size=60)

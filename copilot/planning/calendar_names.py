@@ -1,0 +1,225 @@
+"""Names of calendar periods.
+
+Quarters, halves, months, days of a month, years. Which year is meant is decided by the caller.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from copilot.planning.calendar_words import LAST, MONTHS, NEXT, ORDINALS, THIS, UNITS
+from copilot.planning.normalise import Token
+from semantic_layer.periods import Period, add_months, bucket, month_end
+
+_LEAP_YEAR = 2024
+
+
+@dataclass(frozen=True)
+class Named:
+    """A period that has a name in every year.
+
+    `year` None: not said; `relative_year`: `year` counts from the current one.
+    """
+
+    build: Callable[[int], Period]
+    length: int
+    year: int | None = None
+    relative_year: bool = False
+    is_day: bool = False
+
+
+def named(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    """The calendar name that starts at a token, with the year beside it if there is one."""
+    found = _core(items, at, fiscal)
+    if found is not None:
+        return found if found.year is not None else _with_year(items, at, found)
+    if at >= len(items):
+        return None
+    year = year_at(items, at) if items[at].kind == "number" else None
+    if year is None:
+        return None
+    inner = _core(items, at + year[1], fiscal)
+    if inner is not None and inner.year is None:
+        return replace(inner, length=inner.length + year[1], year=year[0])
+    return Named(lambda y: _fiscal_year(y, fiscal), year[1], year[0])
+
+
+def _core(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    for reader in (_quarter, _half, _fiscal_year_name, _day_of_month, _month, _numbered_month):
+        found = reader(items, at, fiscal)
+        if found is not None:
+            return found
+    return None
+
+
+def year_at(items: Sequence[Token], at: int) -> tuple[int, int, bool] | None:
+    """(year, tokens read, relative) of "2026", "of 2026", "last year", "this year", "next year"."""
+    skip = 1 if _text(items, at) in {"of", "in"} else 0
+    text = _text(items, at + skip)
+    if re.fullmatch(r"20\d\d", text):
+        return int(text), skip + 1, False
+    if _text(items, at + skip + 1) == "year":
+        steps = -1 if text in LAST else 0 if text in THIS else 1 if text in NEXT else None
+        return (steps, skip + 2, True) if steps is not None else None
+    return None
+
+
+def _with_year(items: Sequence[Token], at: int, found: Named) -> Named:
+    year = year_at(items, at + found.length)
+    if year is None:
+        return found
+    return replace(found, length=found.length + year[1], year=year[0], relative_year=year[2])
+
+
+def _text(items: Sequence[Token], at: int) -> str:
+    return items[at].text if 0 <= at < len(items) else ""
+
+
+def _year_start(year: int, fiscal: int) -> date:
+    """First day of a fiscal year, which is named after the calendar year in which it ends."""
+    return date(year if fiscal == 1 else year - 1, fiscal, 1)
+
+
+def _fiscal_year(year: int, fiscal: int) -> Period:
+    return bucket(_year_start(year, fiscal), "year", fiscal)
+
+
+def _quarter_of(number: int, fiscal: int) -> Callable[[int], Period]:
+    return lambda year: bucket(add_months(_year_start(year, fiscal), 3 * (number - 1)), "quarter", fiscal)
+
+
+def _half_of(number: int, fiscal: int) -> Callable[[int], Period]:
+    def build(year: int) -> Period:
+        first = add_months(_year_start(year, fiscal), 6 * (number - 1))
+        return Period(first, month_end(add_months(first, 5)), f"H{number} {year}")
+
+    return build
+
+
+def _two_digits(text: str | None) -> int | None:
+    return int(text) % 100 + 2000 if text else None
+
+
+def _quarter(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    """As in "q3", "2026-q3", "3q26", "q3'26", "third quarter", "quarter 3"."""
+    text = _text(items, at)
+    for pattern in (
+        r"(?P<y>\d{4})[- ]?q(?P<q>[1-4])",
+        r"(?P<q>[1-4])q'?(?P<y>\d{2,4})",
+        r"q(?P<q>[1-4])(?:[/'-]?(?P<y>\d{2,4}))?",
+    ):
+        if match := re.fullmatch(pattern, text):
+            return Named(_quarter_of(int(match["q"]), fiscal), 1, _two_digits(match["y"]))
+    following = items[at + 1].stem if at + 1 < len(items) else ""
+    if text in ORDINALS and UNITS.get(following) == "quarter":
+        return Named(_quarter_of(ORDINALS[text], fiscal), 2)
+    if at < len(items) and UNITS.get(items[at].stem) == "quarter" and _text(items, at + 1) in {"1", "2", "3", "4"}:
+        return Named(_quarter_of(int(_text(items, at + 1)), fiscal), 2)
+    return None
+
+
+def _half(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    text = _text(items, at)
+    if match := re.fullmatch(r"h([12])", text):
+        return Named(_half_of(int(match[1]), fiscal), 1)
+    if text in {"first", "second", "1st", "2nd"} and _text(items, at + 1) == "half":
+        of_year = (_text(items, at + 2), _text(items, at + 3), _text(items, at + 4)) == ("of", "the", "year")
+        return Named(_half_of(ORDINALS[text], fiscal), 5 if of_year else 2)
+    return None
+
+
+def _fiscal_year_name(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    """As in "FY26", "fiscal year 2026"."""
+    if match := re.fullmatch(r"fy'?(\d{2,4})", _text(items, at)):
+        return Named(lambda year: _fiscal_year(year, fiscal), 1, _two_digits(match[1]))
+    prefix = (_text(items, at), _text(items, at + 1))
+    skip = 2 if prefix in {("fiscal", "year"), ("calendar", "year")} else 1 if prefix[0] in {"fy", "year"} else 0
+    if skip and re.fullmatch(r"20\d\d", _text(items, at + skip)):
+        return Named(lambda year: _fiscal_year(year, fiscal), skip + 1, int(_text(items, at + skip)))
+    return None
+
+
+def _month_of(number: int) -> Callable[[int], Period]:
+    return lambda year: bucket(date(year, number, 1), "month")
+
+
+def _month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:  # noqa: ARG001 - one shape for all readers
+    number = MONTHS.get(_text(items, at))
+    if number is None or (_text(items, at) in {"may", "mars"} and not _meant_as_month(items, at)):
+        return None
+    return Named(_month_of(number), 1)
+
+
+def _meant_as_month(items: Sequence[Token], at: int) -> bool:
+    """Whether "may" is the month: beside a word of time, another month or a year, or alone."""
+    before, after = _text(items, at - 1), _text(items, at + 1)
+    beside = {
+        "in",
+        "since",
+        "of",
+        "for",
+        "last",
+        "and",
+        "to",
+        "until",
+        "from",
+        "between",
+        "by",
+        "end",
+        "next",
+        "this",
+        "-",
+        "vs",
+    }
+    return (
+        len(items) == 1
+        or before in beside
+        or before in MONTHS
+        or after in {"-", *MONTHS}
+        or year_at(items, at + 1) is not None
+    )
+
+
+def _day_of_month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:  # noqa: ARG001
+    """As in "31 October", "31st of October", "October 31", "Oct 31st"."""
+    day, length = _day_number(items, at)
+    if day:
+        skip = 1 if _text(items, at + length) in {"of", "."} else 0
+        number = MONTHS.get(_text(items, at + length + skip))
+        return _day_named(day, number, length + skip + 1)
+    number = MONTHS.get(_text(items, at))
+    day, length = _day_number(items, at + 1)
+    return _day_named(day, number, 1 + length) if number and day else None
+
+
+def _day_number(items: Sequence[Token], at: int) -> tuple[int, int]:
+    """(day of the month, tokens read); zero where there is none."""
+    text = _text(items, at).rstrip(".,")
+    if not re.fullmatch(r"\d{1,2}", text) or not 1 <= int(text) <= 31:
+        return 0, 0
+    suffix = 1 if _text(items, at + 1) in {"st", "nd", "rd", "th"} else 0
+    return int(text), 1 + suffix
+
+
+def _day_named(day: int, month: int | None, length: int) -> Named | None:
+    if month is None or day > month_end(date(_LEAP_YEAR, month, 1)).day:
+        return None
+
+    def build(year: int) -> Period:
+        last = month_end(date(year, month, 1))
+        found = last.replace(day=min(day, last.day))
+        return Period(found, found, found.isoformat())
+
+    return Named(build, length, is_day=True)
+
+
+def _numbered_month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:  # noqa: ARG001
+    """As in "2026-10", "10/2026"."""
+    text = _text(items, at)
+    match = re.fullmatch(r"(?P<y>20\d\d)-(?P<m>\d{2})", text) or re.fullmatch(r"(?P<m>\d{1,2})/(?P<y>20\d\d)", text)
+    if match is None or not 1 <= int(match["m"]) <= 12:
+        return None
+    return Named(_month_of(int(match["m"])), 1, int(match["y"]))

@@ -1,0 +1,114 @@
+"""Slots to plan: what is missing is asked, what is impossible is refused, the rest becomes one typed plan."""
+
+from __future__ import annotations
+
+from copilot.planning.doubts import DOUBTS
+from copilot.planning.gate import refusal
+from copilot.planning.plan import Choice, Clarify, Clock, DefinePlan, ForecastPlan, Intent, MetricPlan, Plan, Refuse
+from copilot.planning.query_building import build_query
+from copilot.planning.slots import Lexicon, Slots
+from copilot.planning.time_phrases import TimeReading
+from semantic_layer.periods import GRAINS, Period, bucket, shift
+from semantic_layer.query import MetricQuery
+
+PROJECTED = "dpo_purchases"
+"""The only figure that can be projected so far."""
+
+
+def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
+    """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
+    for doubt in DOUBTS:
+        plan = doubt(question, slots, lexicon)
+        if plan is not None:
+            return plan
+    if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):
+        return DefinePlan(metric=slots.metrics[0], coverage=slots.coverage)
+    if "forecast" in slots.signals or _in_future(slots.period, clock):
+        return _forecast(slots, lexicon, clock)
+    return metric_plan(slots, lexicon, clock)
+
+
+def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Clarify:
+    """The slots as one query, or a question about time where a comparison has no baseline."""
+    if slots.having and not slots.group_by and len(slots.having) == 1 and slots.limit is None:
+        slots.target, slots.having = slots.having[0].value, []
+    built = build_query(slots, lexicon, clock)
+    if built is None:
+        return _ask_baseline(slots, lexicon)
+    query, notes = built
+    return MetricPlan(
+        intent=intent_of(query, has_target=slots.target is not None),
+        query=query,
+        target=slots.target,
+        notes=tuple(dict.fromkeys((*slots.notes, *notes))),
+        coverage=slots.coverage,
+    )
+
+
+def intent_of(query: MetricQuery, *, has_target: bool = False) -> Intent:
+    """What kind of question a query is."""
+    if query.compare is not None or has_target:
+        return "compare"
+    if query.order and query.limit and query.group_by:
+        return "top"
+    if query.share:
+        return "share"
+    if any(grain in query.group_by for grain in GRAINS):
+        return "trend"
+    return "breakdown" if query.group_by else "value"
+
+
+def _ask_baseline(slots: Slots, lexicon: Lexicon) -> Clarify:
+    label = lexicon.layer.model.metrics[slots.metrics[0]].label
+    return Clarify(
+        reason="AMBIGUOUS_TIME",
+        question="A change against what?",
+        choices=(
+            Choice(label="Month over month", question=f"{label} month over month"),
+            Choice(label="Last quarter against the one before", question=f"Change in {label} last quarter"),
+            Choice(label="A year earlier", question=f"{label} year over year"),
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def _in_future(reading: TimeReading | None, clock: Clock) -> bool:
+    if reading is None:
+        return False
+    day = reading.period.end if reading.end_only else reading.period.start
+    return day > clock.today
+
+
+def _forecast(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
+    """Projected DPO; every other projection is refused by name."""
+    model = lexicon.layer.model
+    others = [model.metrics[name].label for name in slots.metrics if name != PROJECTED]
+    if others or slots.group_by or slots.having or slots.compare or slots.share_asked:
+        what = ", ".join(others) if others else "by group or against another period"
+        return refusal(
+            "OUT_OF_SCOPE",
+            f"The only projection so far is DPO as a whole, with filters if you like; {what} cannot be projected yet.",
+            ("Projected DPO next quarter", "What's our DPO?"),
+        ).model_copy(update={"coverage": slots.coverage})
+    target = target_period(slots.period, lexicon, clock)
+    if isinstance(target, Refuse):
+        return target.model_copy(update={"coverage": slots.coverage})
+    notes = () if slots.period else (f"No date was named: read as {target.label or target}.",)
+    return ForecastPlan(
+        target=target, filters=tuple(slots.filters), notes=(*slots.notes, *notes), coverage=slots.coverage
+    )
+
+
+def target_period(reading: TimeReading | None, lexicon: Lexicon, clock: Clock) -> Period | Refuse:
+    """The period a projection is read at the end of: named ones look ahead, none means the next quarter."""
+    if reading is None:
+        fiscal = lexicon.fiscal_year_start
+        return shift(bucket(clock.today, "quarter", fiscal), "quarter", 1, fiscal)
+    found = reading.ahead if reading.ahead and reading.period.end <= clock.data_date else reading.period
+    if found.end <= clock.data_date:
+        return refusal(
+            "OUT_OF_SCOPE",
+            f"{found} lies in the past: ask for DPO then, not for a projection.",
+            (f"DPO {found}", "Projected DPO next quarter"),
+        )
+    return found

@@ -1,0 +1,373 @@
+"""What keeps a question from being answered as it stands.
+
+Each doubt asks one question back, or refuses and says what works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from rapidfuzz import fuzz
+
+from copilot.planning.plan import Choice, Clarify, Plan, ReasonCode, Refuse
+from copilot.planning.slots import Lexicon, Slots, Unclear
+from copilot.planning.vocabulary import NAME_DIMENSIONS, Meaning
+from semantic_layer.periods import GRAINS
+
+MOST_CHOICES = 4
+DEFAULT_FIGURES = ("dpo_purchases", "open_ap", "spend", "discount_missed")
+_BEFORE_NAMES = frozenset({"for", "with", "from", "of", "at", "to", "supplier", "vendor", "owe", "fur", "chez", "bei"})
+_ALIKE = 78
+_LONGEST_QUOTE = 40
+
+
+def external(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001 - one shape for all doubts
+    """A figure of the field whose inputs are not in Coupa."""
+    if not slots.externals:
+        return None
+    model = lexicon.layer.model
+    found = model.external_metrics[slots.externals[0]]
+    nearest = [model.metrics[name].label for name in found.nearest if name in model.metrics]
+    near = f" The nearest figure we have: {' or '.join(nearest)}." if nearest else ""
+    return _refuse(
+        "NEEDS_EXTERNAL_DATA",
+        f"{found.label} needs {found.needs}.{near}",
+        slots,
+        [Choice(label=label, question=f"What's our {label}?") for label in nearest],
+    )
+
+
+def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """Words that nothing accounts for: leaving one out could change the answer."""
+    if not slots.unresolved:
+        return None
+    words = [word for word, _ in slots.unresolved]
+    if not slots.metrics:
+        return _no_such_figure(words, slots, lexicon)
+    names = [name for dimension in NAME_DIMENSIONS for name, _ in lexicon.layer.values(dimension)]
+    near = list(dict.fromkeys(name for word in words for name in alike(word, names)))[:MOST_CHOICES]
+    label = _label(slots, lexicon)
+    named = any(
+        before in _BEFORE_NAMES or (word[:1].isupper() and not question.startswith(word))
+        for word, before in slots.unresolved
+    )
+    if near or named:
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        return _refuse(
+            "UNKNOWN_VALUE",
+            f"I find no supplier, entity or category called {_quoted(words)}.{hint}",
+            slots,
+            [Choice(label=name, question=f"{label} for {name}") for name in near]
+            or [Choice(label=label, question=label)],
+        )
+    return _refuse(
+        "UNMAPPED_WORDS",
+        f"I understand the question except for {_quoted(words)}; leaving that out could change the answer, so I give none.",
+        slots,
+        [Choice(label=f"{label} without it", question=label)] if label else [],
+    )
+
+
+def _no_such_figure(words: list[str], slots: Slots, lexicon: Lexicon) -> Refuse:
+    model = lexicon.layer.model
+    phrases = {text: m.name for m in model.metrics.values() for text in (m.label.lower(), *m.synonyms)}
+    terms = [t for t in model.ambiguous_terms if t.term in slots.vague]
+    near = [name for term in terms for name in term.metrics]
+    near = near or list(dict.fromkeys(phrases[found] for word in words for found in alike(word.lower(), phrases)))
+    shown = [model.metrics[name].label for name in near or DEFAULT_FIGURES if name in model.metrics][:MOST_CHOICES]
+    hint = (
+        f" Did you mean {', '.join(shown)}?"
+        if near
+        else " Name a figure, for example DPO, open payables or missed discounts."
+    )
+    return _refuse(
+        "UNKNOWN_METRIC" if near and not terms else "UNMAPPED_WORDS",
+        f"I do not know what {_quoted(words)} means here, so I give no figure.{hint}",
+        slots,
+        [Choice(label=label, question=f"What's our {label}?") for label in shown],
+    )
+
+
+def alike(word: str, choices: Iterable[str]) -> list[str]:
+    """Up to three choices that are, in whole or in one of their words, much like a word of four letters or more."""
+    word = word.lower()
+    if len(word) < 4:
+        return []
+
+    def likeness(choice: str) -> float:
+        return max(
+            (fuzz.ratio(word, part) for part in (choice.lower(), *choice.lower().split()) if len(part) > 3), default=0.0
+        )
+
+    ranked = sorted(((likeness(choice), choice) for choice in choices), key=lambda pair: (-pair[0], pair[1]))
+    return [choice for score, choice in ranked[:3] if score >= _ALIKE]
+
+
+def wrong_currency(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A bound in another currency than the one amounts are compared in."""
+    if slots.wrong_currency is None:
+        return None
+    own = lexicon.reporting_currency
+    return _refuse(
+        "MIXED_CURRENCY",
+        f"Bounds compare amounts in {own}, and this one is in {slots.wrong_currency}: give it in {own}, or filter by currency.",
+        slots,
+        [
+            Choice(
+                label=f"{_label(slots, lexicon)} in {slots.wrong_currency}",
+                question=f"{_label(slots, lexicon)} in {slots.wrong_currency}",
+            )
+        ],
+    )
+
+
+def unclear(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """Words that fit several values, or several days."""
+    if not slots.unclear:
+        return None
+    found = slots.unclear[0]
+    if found.days:
+        days = [date.fromisoformat(text) for text in found.days]
+        return Clarify(
+            reason="AMBIGUOUS_TIME",
+            question=f"Which day is {question[found.start : found.end]}?",
+            choices=tuple(
+                Choice(label=f"{d.day} {d:%B %Y}", question=_replaced(question, found, d.isoformat())) for d in days
+            ),
+            coverage=slots.coverage,
+        )
+    return _which_value(question, found, slots, lexicon)
+
+
+def _which_value(question: str, found: Unclear, slots: Slots, lexicon: Lexicon) -> Clarify:
+    model, counts = lexicon.layer.model, lexicon.vocabulary.frequency
+    ranked = sorted(found.meanings, key=lambda m: (-counts.get(m, 0), m.value, m.name))[:MOST_CHOICES]
+    kinds = {m.name for m in ranked}
+    kind = model.dimensions[ranked[0].name].label.lower() if len(kinds) == 1 else "one"
+
+    def label(meaning: Meaning) -> str:
+        return meaning.value if len(kinds) == 1 else f"{meaning.value} ({model.dimensions[meaning.name].label.lower()})"
+
+    def text(meaning: Meaning) -> str:
+        twice = len({m.value for m in ranked}) < len(ranked)
+        return f"{model.dimensions[meaning.name].label.lower()} {meaning.value}" if twice else meaning.value
+
+    more = len(found.meanings) - len(ranked)
+    tail = f" ({more} more fit; type more of the name)" if more > 0 else ""
+    return Clarify(
+        reason="AMBIGUOUS_VALUE",
+        question=f'Which {kind} do you mean by "{question[found.start : found.end][:_LONGEST_QUOTE]}"?{tail}',
+        choices=tuple(Choice(label=label(m), question=_replaced(question, found, text(m))) for m in ranked),
+        coverage=slots.coverage,
+    )
+
+
+def _replaced(question: str, found: Unclear, text: str) -> str:
+    return f"{question[: found.start]}{text}{question[found.end :]}"
+
+
+def no_figure(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """No metric named: a word with several of them, or conditions without a figure."""
+    if slots.metrics:
+        return None
+    model = lexicon.layer.model
+    if slots.vague:
+        term = next(t for t in model.ambiguous_terms if t.term == slots.vague[0])
+        return Clarify(
+            reason="AMBIGUOUS_METRIC",
+            question=term.question,
+            choices=tuple(
+                Choice(
+                    label=model.metrics[name].label, question=_with_figure(question, slots, model.metrics[name].label)
+                )
+                for name in term.metrics
+            ),
+            coverage=slots.coverage,
+        )
+    says_something = slots.group_by or slots.filters or slots.period or slots.signals or slots.having or slots.limit
+    if says_something:
+        return _which_figure(question, slots, lexicon)
+    return _refuse(
+        "UNKNOWN_METRIC",
+        "I find no figure of the catalogue in this; name one, for example DPO, open payables or missed discounts.",
+        slots,
+        [
+            Choice(label=text, question=text)
+            for text in ("What's our DPO?", "Open AP by region", "Spend by category this year")
+        ],
+    )
+
+
+def _which_figure(question: str, slots: Slots, lexicon: Lexicon) -> Clarify:
+    """Conditions without a figure: the figures they are legal for."""
+    layer = lexicon.layer
+    needed = {f.field for f in slots.filters} | (set(slots.group_by) - set(GRAINS))
+    fit = [
+        name
+        for name in (*DEFAULT_FIGURES, *layer.model.metrics)
+        if name in layer.model.metrics and needed <= layer.legal_dimensions(name)
+    ]
+    names = list(dict.fromkeys(fit or DEFAULT_FIGURES))[:MOST_CHOICES]
+    if "forecast" in slots.signals:
+        names = ["dpo_purchases"]
+    labels = [layer.model.metrics[name].label for name in names]
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question="Which figure do you want to see?",
+        choices=tuple(Choice(label=label, question=f"{label}: {question}") for label in labels),
+        coverage=slots.coverage,
+    )
+
+
+def _with_figure(question: str, slots: Slots, label: str) -> str:
+    """The question with the vague words replaced by the figure."""
+    words = next(c.words for c in slots.coverage if c.slot == "ambiguous")
+    at = question.find(words)
+    tail = " by supplier" if "supplier" in words.lower() or "vendor" in words.lower() else ""
+    rest = question[at + len(words) :].lstrip("?!. ")
+    ranked = f"Top 10 suppliers by {label}" if tail else label
+    before = question[:at] if slots.group_by or slots.filters else ""
+    return f"{before}{ranked} {rest}".strip()
+
+
+def absent(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A value that people know and the mirror does not hold."""
+    if not slots.absent:
+        return None
+    dimension, value = slots.absent[0]
+    label = lexicon.layer.model.dimensions[dimension].label.lower()
+    held = [name for name, _ in lexicon.layer.values(dimension)[:MOST_CHOICES]]
+    figure = _label(slots, lexicon)
+    return _refuse(
+        "UNKNOWN_VALUE",
+        f"There is no data for {label} {value}.",
+        slots,
+        [Choice(label=name, question=f"{figure} for {name}") for name in held],
+    )
+
+
+def bound_on_group(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """A bound that may hold for each invoice, or for the figure of each group."""
+    if slots.bound_on_group is None:
+        return None
+    words = slots.bound_on_group[0]
+    group = next((name for name in slots.group_by if name not in GRAINS), "supplier")
+    noun = lexicon.layer.model.dimensions[group].label.lower()
+    figure = _label(slots, lexicon)
+    without = " ".join(question.replace(words, " ").split())
+    return Clarify(
+        reason="AMBIGUOUS_VALUE",
+        question=f'Does "{words}" hold for each invoice, or for the total of each {noun}?',
+        choices=(
+            Choice(label="Each invoice", question=f"{without} for invoices {words}"),
+            Choice(label=f"The total of each {noun}", question=_total_of_each(without, noun, figure, words)),
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def _total_of_each(without: str, noun: str, figure: str, words: str) -> str:
+    head, by, tail = without.partition(" by ")
+    return f"{head}{by}{tail} {words}" if by else f"{noun} with {figure} {words}"
+
+
+def several_periods(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """More than one period, and no word that says how they belong together."""
+    if not slots.extra_periods or slots.period is None:
+        return None
+    figure = _label(slots, lexicon)
+    first = next((c.words for c in slots.coverage if c.slot == "time"), str(slots.period.period))
+    periods = list(dict.fromkeys([first, *slots.extra_periods]))[: MOST_CHOICES - 1]
+    choices = [Choice(label=words, question=f"{figure} {words}") for words in periods]
+    if len(periods) == 2:
+        choices.append(
+            Choice(label=f"{periods[0]} against {periods[1]}", question=f"{figure} {periods[0]} vs {periods[1]}")
+        )
+    return Clarify(
+        reason="AMBIGUOUS_TIME", question="Which period do you mean?", choices=tuple(choices), coverage=slots.coverage
+    )
+
+
+def illegal(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A grouping or filter that would count amounts twice, or that the figure does not have."""
+    layer = lexicon.layer
+    grouped = [name for name in slots.group_by if name not in GRAINS]
+    for metric in slots.metrics:
+        legal = layer.legal_dimensions(metric)
+        wanted = [(name, "grouped by") for name in grouped] + [(f.field, "filtered by") for f in slots.filters]
+        for name, verb in wanted:
+            dimension = layer.model.dimensions[name]
+            if name in legal and (verb == "filtered by" or dimension.groupable):
+                continue
+            label = layer.model.metrics[metric].label
+            ways = [n for n in ("region", "supplier", "category", "buying_entity") if n in legal]
+            return _refuse(
+                "ILLEGAL_GROUPING",
+                f"{label} cannot be {verb} {dimension.label.lower()}: {_why_illegal(name, legal, lexicon)}.",
+                slots,
+                [
+                    Choice(
+                        label=f"By {layer.model.dimensions[n].label.lower()}",
+                        question=f"{label} by {layer.model.dimensions[n].label.lower()}",
+                    )
+                    for n in ways
+                ],
+            )
+    return None
+
+
+def _why_illegal(name: str, legal: frozenset[str], lexicon: Lexicon) -> str:
+    dimension = lexicon.layer.model.dimensions[name]
+    if name in legal:
+        return "it only narrows an answer"
+    if dimension.as_of:
+        return "it depends on one as-of date, and the figure also covers a period"
+    return "one document can have several, so amounts would count more than once"
+
+
+def two_grains(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """By month and by quarter at once."""
+    grains = [name for name in slots.group_by if name in GRAINS]
+    if len(grains) < 2:
+        return None
+    figure = _label(slots, lexicon)
+    return Clarify(
+        reason="AMBIGUOUS_TIME",
+        question="By which of these?",
+        choices=tuple(Choice(label=f"By {grain}", question=f"{figure} by {grain}") for grain in grains),
+        coverage=slots.coverage,
+    )
+
+
+def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A share with nothing to share among."""
+    if not slots.share_asked or slots.group_by or slots.filters or len(slots.metrics) != 1 or slots.limit is not None:
+        return None
+    figure = _label(slots, lexicon)
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question="A share by what?",
+        choices=tuple(
+            Choice(label=f"By {d}", question=f"Share of {figure} by {d}") for d in ("category", "supplier", "region")
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def _label(slots: Slots, lexicon: Lexicon) -> str:
+    return " and ".join(lexicon.layer.model.metrics[name].label for name in slots.metrics)
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f'"{word[:_LONGEST_QUOTE]}"' for word in dict.fromkeys(words))
+
+
+def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Choice]) -> Refuse:
+    return Refuse(reason=reason, message=message, choices=tuple(choices), coverage=slots.coverage)
+
+
+Doubt = Callable[[str, Slots, Lexicon], Plan | None]
+DOUBTS: tuple[Doubt, ...] = (
+    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+)  # fmt: skip

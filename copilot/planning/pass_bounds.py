@@ -1,0 +1,301 @@
+"""Bounds in figures.
+
+Invoices over 50k, more than 30 days overdue, suppliers with spend over 2m, net 30 or less, 10k to 50k.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from copilot.planning.amounts import Amount
+from copilot.planning.slots import Sheet
+from copilot.planning.word_classes import (
+    COMPARATIVE_DOWN,
+    COMPARATIVE_UP,
+    DOCUMENT_NOUNS,
+    OVER,
+    STOP_WORDS,
+    SUBJECT_LINKS,
+    UNDER,
+)  # fmt: skip
+from semantic_layer.query import Comparison, Filter, Having
+
+_SYMBOLS: dict[str, Comparison] = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "!=": "!="}
+_AFTERWARDS: dict[tuple[str, str], Comparison] = {
+    **{("or", word): ">=" for word in COMPARATIVE_UP | OVER | {"up"}},
+    **{("and", word): ">=" for word in COMPARATIVE_UP | OVER | {"up", "upward"}},
+    **{("or", word): "<=" for word in COMPARATIVE_DOWN | UNDER},
+    **{("and", word): "<=" for word in COMPARATIVE_DOWN | UNDER | {"down"}},
+}
+_FLIPPED: dict[Comparison, Comparison] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "!=", "!=": "="}
+_NET = re.compile(r"\bnet (\d{1,3})$", re.IGNORECASE)
+_CLEARLY_MONEY = 1_000
+_PER_INVOICE = frozenset({"each", "apiece"})
+
+
+def read_bounds(sheet: Sheet) -> None:
+    """Take every bound with its number."""
+    for at in sheet.free():
+        if sheet.is_free(at):
+            any(read(sheet, at) for read in (_between, _terms_bound, _bound_before, _bound_after, _plus_sign))
+
+
+def _operator(sheet: Sheet, at: int) -> tuple[Comparison, int] | None:
+    """The operator that starts at a place, and how many places it takes: "over", "more than", "at least", ">="."""
+    word, following = sheet.word(at), sheet.word(at + 1)
+    if sheet.text(at) in _SYMBOLS and sheet.span(at) and sheet.spans[at].items[0].kind == "symbol":
+        return _SYMBOLS[sheet.text(at)], 1
+    if word in COMPARATIVE_UP | COMPARATIVE_DOWN and following in {"than", "al"}:
+        found: Comparison = ">" if word in COMPARATIVE_UP else "<"
+        negated = sheet.word(at - 1) in {"no", "not"} and sheet.is_free(at - 1)
+        return (_FLIPPED[found], 2) if negated else (found, 2)
+    for phrase, operator in ((("at", "least"), ">="), (("at", "most"), "<="), (("up", "to"), "<=")):
+        if (word, following) == phrase:
+            return operator, 2  # type: ignore[return-value]  # literals of Comparison
+    if word in OVER | {"min", "minimum"}:
+        return (">" if word in OVER else ">="), 1
+    if word in UNDER | {"max", "maximum"}:
+        return ("<" if word in UNDER else "<="), 1
+    return None
+
+
+def _bound_before(sheet: Sheet, at: int) -> bool:
+    """As in "over 50k", "by more than 30 days", "above USD 1m"."""
+    found = _operator(sheet, at)
+    if found is None:
+        return False
+    operator, place = found[0], at + found[1]
+    currency = _currency_at(sheet, place)
+    place += currency is not None
+    span = sheet.span(place)
+    if span is None or span.amount is None or not sheet.is_free(place):
+        return False
+    start = at - 1 if sheet.word(at - 1) in {"no", "not"} and sheet.is_free(at - 1) and found[1] == 2 else at
+    return _place_bound(sheet, start, place, operator, span.amount, currency)
+
+
+def _bound_after(sheet: Sheet, at: int) -> bool:
+    """As in "50k or more", "30 days or less"."""
+    span = sheet.span(at)
+    if span is None or span.amount is None:
+        return False
+    unit = 1 if sheet.word(at + 1) == "day" else 0
+    operator = _AFTERWARDS.get((sheet.word(at + 1 + unit), sheet.word(at + 2 + unit)))
+    if operator is None:
+        return False
+    sheet.take(at + 1 + unit, "filter", operator, 2)
+    return _place_bound(sheet, at, at, operator, span.amount, None)
+
+
+def _plus_sign(sheet: Sheet, at: int) -> bool:
+    """As in "30+ days overdue" where "30+" is no ageing bucket."""
+    match = re.fullmatch(r"(\d{1,3})\+", sheet.text(at))
+    if match is None or sheet.spans[at].meanings:
+        return False
+    return _place_bound(sheet, at, at, ">=", Amount(Decimal(match[1]), "plain", 1), None)
+
+
+def _between(sheet: Sheet, at: int) -> bool:
+    """As in "between 10k and 50k", "10k to 50k"."""
+    first = at + 1 if sheet.word(at) in {"between", "from"} else at
+    low, high = sheet.span(first), sheet.span(first + 2)
+    if not (low and high and low.amount and high.amount and sheet.is_free(first + 2)):
+        return False
+    if sheet.word(first + 1) not in ({"and", "to"} if first > at else {"to"}):
+        return False
+    _place_bound(sheet, at, first, ">=", low.amount, None)
+    for place in (first + 1, first + 2):
+        sheet.take(place, "filter", "upper bound")
+    _place_bound(sheet, first + 2, first + 2, "<=", high.amount, None)
+    return True
+
+
+def _currency_at(sheet: Sheet, at: int) -> str | None:
+    span = sheet.span(at)
+    found = [m for m in span.meanings if m.kind == "value" and m.name == "currency"] if span else []
+    return found[0].value if found else None
+
+
+def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount, currency: str | None) -> bool:
+    """Decide what a bound bounds. `start` is its first place, `at` the place of the number."""
+    if sheet.word(at + 1) in {"day", "d"}:
+        return _days(sheet, start, at, operator, amount)
+    numeric = _numeric_dimension(sheet, at + 1)
+    if numeric:
+        return _filter(sheet, start, at + 1, Filter(field=numeric, op=operator, values=(amount.value,)))
+    before = _numeric_dimension(sheet, sheet.left(start, STOP_WORDS))
+    if before and sheet.is_free(sheet.left(start, STOP_WORDS)):
+        return _filter(
+            sheet, sheet.left(start, STOP_WORDS), at, Filter(field=before, op=operator, values=(amount.value,))
+        )
+    return _money_or_figure(sheet, start, at, operator, amount, currency)
+
+
+def _money_or_figure(
+    sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount, currency: str | None
+) -> bool:
+    """A bound without a unit of time: on the figure of each group, or on the amount of each invoice."""
+    last = at
+    currency = currency or amount.currency or _currency_at(sheet, at + 1)
+    if _currency_at(sheet, at + 1):
+        last += 1
+    metric = _figure_left(sheet, start)
+    figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
+    unit = sheet.model.metrics[figure].unit if figure else ""
+    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or "invoice" in _words_left(sheet, start)
+    named_money = figure is None and (amount.kind == "money" or amount.value >= _CLEARLY_MONEY)
+    if amount.kind != "percent" and (of_documents or named_money):
+        _check_currency(sheet, currency)
+        return _amount_filter(sheet, start, last, operator, amount)
+    if unit != "money" or amount.kind == "percent":
+        if amount.kind == "money" and figure and not _group_left(sheet, start):
+            _check_currency(sheet, currency)
+            return _amount_filter(sheet, start, last, operator, amount)
+        fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
+        return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
+    _check_currency(sheet, currency)
+    if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group"):
+        return _having(sheet, start, last, metric, operator, amount)
+    if _group_left(sheet, start) and figure:
+        return _having(sheet, start, last, figure, operator, amount)
+    if metric and _grouped_later(sheet, at) and sheet.word(start - 1) not in {"and", "but"}:
+        sheet.slots.bound_on_group = (
+            sheet.question[sheet.spans[start].start : sheet.spans[last].end],
+            operator,
+            amount.value,
+        )
+        sheet.take(start, "filter", "a bound that fits invoices and groups", last + 1 - start)
+        return True
+    return _amount_filter(sheet, start, last, operator, amount)
+
+
+def _check_currency(sheet: Sheet, currency: str | None) -> None:
+    if currency and currency != sheet.reporting_currency:
+        sheet.slots.wrong_currency = currency
+
+
+def _figure_left(sheet: Sheet, at: int) -> str | None:
+    """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
+    place = sheet.left(at, STOP_WORDS | {"by"})
+    metric = sheet.spans[place].one("metric") if sheet.slot(place) == "metric" else None
+    return metric.name if metric else None
+
+
+def _words_left(sheet: Sheet, at: int) -> str:
+    return sheet.text(sheet.left(at, STOP_WORDS))
+
+
+def _is_subject(sheet: Sheet, at: int) -> bool:
+    """Whether "suppliers with|whose|have" stands before the figure that is bounded."""
+    metric = sheet.left(at, STOP_WORDS)
+    link = metric - 1
+    while link >= 0 and (sheet.word(link) in SUBJECT_LINKS | STOP_WORDS or sheet.slot(link)):
+        if sheet.word(link) in SUBJECT_LINKS or sheet.word(link) == "is":
+            return any(span.one("dimension") for span in sheet.spans[:link])
+        link -= 1
+    return False
+
+
+def _group_left(sheet: Sheet, at: int) -> bool:
+    """Whether a dimension stands right before the bound ("by supplier over 2m", "suppliers over 2m")."""
+    span = sheet.span(sheet.left(at, STOP_WORDS))
+    return span is not None and span.one("dimension") is not None
+
+
+def _grouped_later(sheet: Sheet, at: int) -> bool:
+    return any(
+        sheet.spans[i].one("dimension") and sheet.word(i - 1) in {"by", "per"} for i in range(at + 1, len(sheet))
+    )
+
+
+def _numeric_dimension(sheet: Sheet, at: int) -> str | None:
+    """A dimension that only filters, by number or amount, at a place."""
+    span = sheet.span(at)
+    names = [m.name for m in span.meanings if m.kind == "dimension"] if span else []
+    return next((n for n in names if sheet.model.dimensions[n].type in {"number", "money"}), None)
+
+
+def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount) -> bool:
+    """As in "more than 30 days overdue", "over 90 days old", "above 60 days"."""
+    following = sheet.span(at + 1)
+    after = sheet.word(at + 2)
+    numeric = _numeric_dimension(sheet, at + 1)
+    if numeric is None and after == "old":
+        numeric = "days_since_invoice"
+    if numeric is None and (
+        sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or _named_overdue(sheet, at + 2)
+    ):
+        numeric = "days_past_due"
+    last = at + 1 if following is None or not following.is_word or numeric is None else at + 2
+    if sheet.slot(at + 2) == "metric":
+        last = at + 1
+    metric = _figure_left(sheet, start) or (sheet.figures[0] if sheet.figures else None)
+    if numeric is None and metric and sheet.model.metrics[metric].unit == "days":
+        return _having(sheet, start, at + 1, metric, operator, amount)
+    if numeric is None and sheet.text(start).startswith("old"):
+        numeric = "days_since_invoice"
+    if numeric is None:
+        sheet.slots.notes.append("Days count from the due date.")
+        numeric, last = "days_past_due", at + 1
+    return _filter(sheet, start, last, Filter(field=numeric, op=operator, values=(amount.value,)))
+
+
+def _named_overdue(sheet: Sheet, at: int) -> bool:
+    span = sheet.span(at)
+    named = span.one("filter") if span else None
+    return named is not None and named.name == "overdue"
+
+
+def _terms_bound(sheet: Sheet, at: int) -> bool:
+    """As in "net 30 or less", "terms over 60 days": every payment term with that many net days."""
+    span = sheet.spans[at]
+    exact = next((m for m in span.meanings if m.kind == "value" and m.name == "payment_term"), None)
+    if exact and (match := _NET.search(exact.value)):
+        operator = _AFTERWARDS.get((sheet.word(at + 1), sheet.word(at + 2)))
+        return operator is not None and _terms(sheet, at, at + 2, operator, Decimal(match[1]))
+    if not any(m.name == "payment_term" for m in span.meanings if m.kind == "dimension"):
+        return False
+    found = _operator(sheet, at + 1)
+    number = sheet.span(at + 1 + found[1]) if found else None
+    if found is None or number is None or number.amount is None or number.amount.kind != "plain":
+        return False
+    last = at + 1 + found[1]
+    return _terms(sheet, at, last + (sheet.word(last + 1) == "day"), found[0], number.amount.value)
+
+
+def _terms(sheet: Sheet, at: int, last: int, operator: Comparison, days: Decimal) -> bool:
+    fits = {">": lambda d: d > days, ">=": lambda d: d >= days, "<": lambda d: d < days, "<=": lambda d: d <= days}.get(
+        operator
+    )
+    if fits is None:
+        return False
+    values = [value for value, _ in sheet.layer.values("payment_term")]
+    net = [(value, Decimal(match[1])) for value in values if (match := _NET.search(value))]
+    chosen = tuple(sorted(value for value, term in net if fits(term)))
+    if not chosen:
+        return False
+    sheet.slots.notes.append(
+        f"Terms with net days {operator} {days}: {', '.join(chosen)}; terms by calendar day are not among them."
+    )
+    return _filter(sheet, at, last, Filter(field="payment_term", op="in", values=chosen))
+
+
+def _filter(sheet: Sheet, start: int, last: int, condition: Filter) -> bool:
+    words = sheet.question[sheet.spans[start].start : sheet.spans[last].end]
+    sheet.slots.filters.append(condition.model_copy(update={"words": words}))
+    sheet.take(start, "filter", f"{condition.field} {condition.op} {', '.join(condition.values)}", last + 1 - start)
+    return True
+
+
+def _amount_filter(sheet: Sheet, start: int, last: int, operator: Comparison, amount: Amount) -> bool:
+    if sheet.word(last + 1) in _PER_INVOICE:
+        last += 1
+    return _filter(sheet, start, last, Filter(field="invoice_amount", op=operator, values=(amount.value,)))
+
+
+def _having(sheet: Sheet, start: int, last: int, metric: str, operator: Comparison, amount: Amount) -> bool:
+    words = sheet.question[sheet.spans[start].start : sheet.spans[last].end]
+    sheet.slots.having.append(Having(metric=metric, op=operator, value=amount.value, words=words))
+    sheet.take(start, "having", f"{metric} {operator} {amount.value}", last + 1 - start)
+    return True

@@ -1,0 +1,160 @@
+"""What a figure is compared with: another period, the bucket before, a year earlier, a target."""
+
+from __future__ import annotations
+
+from copilot.planning.calendar_words import LAST, UNITS
+from copilot.planning.slots import Sheet
+from copilot.planning.time_phrases import TimeReading, read_period
+from copilot.planning.word_classes import CHANGE_WORDS, COMPARERS, TARGET_NAMES
+
+_TO = frozenset({"to", "with", "vs", "against"})
+_SAME = frozenset({"period", "time", "quarter", "month", "week", "day", "date"})
+_ARTICLES = frozenset({"the", "our", "a", "what", "it", "was", "in"})
+
+
+def read_comparisons(sheet: Sheet) -> None:
+    """Take comparisons with a period or a target, and words of change."""
+    for at in sheet.free():
+        if sheet.is_free(at):
+            any(read(sheet, at) for read in (_over_period, _same_period, _change, _comparer))
+
+
+def _over_period(sheet: Sheet, at: int) -> bool:
+    """As in "month over month"."""
+    grain = UNITS.get(sheet.word(at))
+    if grain is None or sheet.word(at + 1) not in {"over", "on"} or sheet.word(at + 2) != sheet.word(at):
+        return False
+    sheet.slots.compare_grain = grain
+    sheet.slots.signals.add("change")
+    sheet.take(at, "compare", f"{grain} over {grain}", 3)
+    return True
+
+
+def _same_period(sheet: Sheet, at: int) -> bool:
+    """As in "(vs) same period last year", "a year earlier"."""
+    last = sheet.span(at + 2)
+    if (
+        sheet.word(at) == "same" and sheet.word(at + 1) in _SAME and last and last.time and _is_a_year_back(last.text)
+    ) or (
+        sheet.word(at) in {"a", "one"} and sheet.word(at + 1) == "year" and sheet.word(at + 2) in {"earlier", "before"}
+    ):
+        start = at
+    else:
+        return False
+    before = sheet.left(start, _ARTICLES | {"to", "with"})
+    first = before if sheet.word(before) in COMPARERS else start
+    sheet.slots.compare_grain = "year"
+    sheet.take(first, "compare", "a year earlier", at + 3 - first)
+    return True
+
+
+def _is_a_year_back(text: str) -> bool:
+    words = text.split()
+    return (words[-1] == "year" and words[0] in LAST) or words in (["a", "year", "ago"], ["one", "year", "ago"])
+
+
+def _change(sheet: Sheet, at: int) -> bool:
+    """As in "change in DPO", "difference between Q2 and Q3"."""
+    if sheet.word(at) not in CHANGE_WORDS:
+        return False
+    sheet.slots.signals.add("change")
+    sheet.take(at, "compare", "change")
+    for place in range(at + 1, min(at + 8, len(sheet))):
+        span = sheet.spans[place]
+        if sheet.is_free(place) and span.time and span.items[0].text in {"between", "from"}:
+            return _two_periods(sheet, place)
+    return True
+
+
+def _two_periods(sheet: Sheet, at: int) -> bool:
+    """The two ends of "between Q2 and Q3", read as a baseline and a period instead of one range."""
+    items = sheet.spans[at].items
+    links = [i for i, token in enumerate(items) if token.text in {"and", "to", "until", "-"} and i > 1]
+    if not links:
+        return True
+    first = read_period(items[: links[-1]], 1, sheet.clock, sheet.fiscal_year_start)
+    second = read_period(items, links[-1] + 1, sheet.clock, sheet.fiscal_year_start)
+    if first is None or second is None:
+        return True
+    earlier, later = sorted((first, second), key=lambda reading: reading.period.end)
+    sheet.slots.compare, sheet.slots.period = earlier, later
+    sheet.take(at, "compare", f"{later.period} against {earlier.period}")
+    return True
+
+
+def _comparer(sheet: Sheet, at: int) -> bool:
+    """As in "vs last quarter", "compared to Q2", "vs 60% target", "vs dpo paid"."""
+    if sheet.word(at) not in COMPARERS:
+        return False
+    end = at + 1
+    while sheet.word(end) in _TO | _ARTICLES and sheet.is_free(end):
+        end += 1
+    target = sheet.span(end)
+    if target is None:
+        return False
+    if target.time is not None and sheet.is_free(end):
+        return _with_period(sheet, at, end, target.time)
+    if _with_target(sheet, at, end) or _bucket_before(sheet, at, end):
+        return True
+    if sheet.slot(end) == "metric" and any(sheet.slot(i) == "metric" for i in range(at)):
+        sheet.take(at, "compare", "side by side")
+        return True
+    return _listed_periods(sheet, at)
+
+
+def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
+    """A period after the comparer: the baseline, unless "compare Q3 with Q2" names both."""
+    both = sheet.span(end + 2)
+    if sheet.word(at).startswith("compar") and sheet.word(end + 1) in _TO | {"and"} and both and both.time:
+        sheet.slots.period, sheet.slots.compare = reading, both.time
+        sheet.take(at, "compare", f"{reading.period} against {both.time.period}", end + 3 - at)
+        return True
+    sheet.slots.compare = reading
+    sheet.take(at, "compare", str(reading.period), end + 1 - at)
+    return True
+
+
+def _bucket_before(sheet: Sheet, at: int, end: int) -> bool:
+    """As in "vs the quarter before", "compared to the month earlier"."""
+    grain = UNITS.get(sheet.word(end))
+    if grain is None or sheet.word(end + 1) not in {"before", "earlier"}:
+        return False
+    sheet.slots.compare_grain = grain
+    sheet.take(at, "compare", f"the {grain} before", end + 2 - at)
+    return True
+
+
+def _with_target(sheet: Sheet, at: int, end: int) -> bool:
+    """As in "vs 60% target", "against our target of 45 days"."""
+    place = end
+    if sheet.word(place) in TARGET_NAMES:
+        place += 1
+        place += sheet.word(place) in {"of", "is", "at"}
+    span = sheet.span(place)
+    if span is None or span.amount is None or not sheet.is_free(place):
+        return False
+    units = {sheet.model.metrics[name].unit for name in sheet.figures}
+    fits = {"ratio"} if span.amount.kind == "percent" else units - {"ratio"}
+    if not units & fits:
+        return False
+    sheet.slots.target = span.amount.value
+    last = place + 1
+    while sheet.word(last) in TARGET_NAMES | {"day"}:
+        last += 1
+    sheet.take(at, "target", format(span.amount.value, "f"), last - at)
+    return True
+
+
+def _listed_periods(sheet: Sheet, at: int) -> bool:
+    """As in "compare DPO in Q3 and Q2": the first period against the second."""
+    if not sheet.word(at).startswith("compar"):
+        return False
+    places = [i for i in range(at + 1, len(sheet)) if sheet.is_free(i) and sheet.spans[i].time]
+    if len(places) != 2 or sheet.word(places[0] + 1) not in _TO | {"and"} or places[1] != places[0] + 2:
+        return False
+    first, second = (sheet.spans[i].time for i in places)
+    sheet.slots.period, sheet.slots.compare = first, second
+    sheet.take(at, "compare", "two periods")
+    sheet.take(places[0], "time", str(first.period) if first else "", 1)
+    sheet.take(places[0] + 1, "compare", str(second.period) if second else "", 2)
+    return True

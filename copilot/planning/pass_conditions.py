@@ -1,0 +1,256 @@
+"""Which documents count.
+
+Values ("for Germany", "excluding utilities"), named conditions ("not disputed"), intercompany, currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from copilot.planning.pass_figures import LATENESS
+from copilot.planning.slots import Sheet, Unclear
+from copilot.planning.vocabulary import COUNTRIES, Meaning
+from copilot.planning.word_classes import ADDITIONS, CONJUNCTIONS, DOCUMENT_NOUNS, NEGATIONS
+from semantic_layer.query import Filter, FilterOperator
+
+_PLACES = frozenset({"entity_country", "supplier_country", "region", "currency"})
+"""Dimensions of which a value that the mirror lacks is reported instead of answered with nothing."""
+
+_FLIPPED: dict[str, FilterOperator] = {
+    "=": "!=",
+    "!=": "=",
+    "in": "not in",
+    "not in": "in",
+    ">": "<=",
+    "<=": ">",
+    "<": ">=",
+    ">=": "<",
+}
+_BETWEEN = (
+    frozenset(
+        {
+            "the",
+            "any",
+            "all",
+            "our",
+            "for",
+            "from",
+            "in",
+            "of",
+            "be",
+            "is",
+            "are",
+            "that",
+            "those",
+            "one",
+            "ones",
+            "other",
+        }
+    )
+    | DOCUMENT_NOUNS
+)
+_EVERYTHING = frozenset({"all", "everything", "anything", "everyone"})
+_SUPPLIERS = frozenset({"supplier", "parent"})
+
+
+def read_conditions(sheet: Sheet) -> None:
+    """Take every span that narrows the documents."""
+    for at in sheet.free():
+        if sheet.is_free(at):
+            any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _values))
+
+
+def _negation_left(sheet: Sheet, at: int) -> int | None:
+    """The place of the negation that reaches a value: over fillers, and over values joined to it."""
+    place = at - 1
+    while place >= 0:
+        word = sheet.word(place)
+        if word == "but" and sheet.word(place - 1) in _EVERYTHING:
+            return place
+        if word in NEGATIONS and (sheet.is_free(place) or sheet.slot(place) == "negation"):
+            return place
+        joined = word in CONJUNCTIONS and place > 0 and sheet.slot(place - 1) == "filter"
+        if not (word in _BETWEEN or joined or (sheet.slot(place) == "filter" and _reaches_on(sheet, place))):
+            return None
+        place -= 1
+    return None
+
+
+def _reaches_on(sheet: Sheet, at: int) -> bool:
+    """Whether a value to the left hands its negation on.
+
+    Only across "and", "or" or a comma, not across a new thought.
+    """
+    return sheet.word(at + 1) in CONJUNCTIONS - {"but"} or sheet.slot(at + 1) == "filter" or _comma_between(sheet, at)
+
+
+def _comma_between(sheet: Sheet, at: int) -> bool:
+    return "," in sheet.question[sheet.spans[at].end : sheet.spans[min(at + 1, len(sheet) - 1)].start]
+
+
+def _take_negation(sheet: Sheet, place: int | None) -> bool:
+    if place is not None and sheet.is_free(place):
+        sheet.take(place, "negation")
+    return place is not None
+
+
+def _yes_or_no(sheet: Sheet, at: int) -> bool:
+    """Intercompany and other dimensions that are true or false."""
+    span = sheet.spans[at]
+    found = next(
+        (m for m in span.meanings if m.kind == "dimension" and sheet.model.dimensions[m.name].type == "boolean"), None
+    )
+    if found is None or sheet.word(sheet.left(at, {"the"})) in {"by", "per"}:
+        return False
+    negated = _take_negation(sheet, _negation_left(sheet, at))
+    if found.name == "intercompany":
+        return _intercompany(sheet, at, negated=negated)
+    condition = Filter(field=found.name, op="=", values=("false" if negated else "true",), words=span.text)
+    sheet.slots.add_filter(condition)
+    sheet.take(at, "filter", f"{found.name} = {condition.values[0]}")
+    return True
+
+
+def _intercompany(sheet: Sheet, at: int, *, negated: bool) -> bool:
+    if negated:
+        sheet.slots.notes.append("Intercompany suppliers are left out of every figure already.")
+        sheet.take(at, "filter", "intercompany is left out by default")
+        return True
+    both = sheet.word(at - 1) in ADDITIONS
+    start = at - 1 if both and sheet.is_free(at - 1) else at
+    values = ("true", "false") if both else ("true",)
+    sheet.slots.add_filter(
+        Filter(field="intercompany", op="in" if both else "=", values=values, words=sheet.spans[at].text)
+    )
+    sheet.take(start, "filter", "intercompany included" if both else "intercompany only", at + 1 - start)
+    return True
+
+
+def _named(sheet: Sheet, at: int) -> bool:
+    """Conditions that the model names by one phrase."""
+    named = sheet.spans[at].one("filter")
+    if named is None:
+        return False
+    _named_filter(sheet, at, named.name)
+    return True
+
+
+def _lateness(sheet: Sheet, at: int) -> bool:
+    """As in "overdue" beside another balance, which the figures left for here."""
+    metric = sheet.spans[at].one("metric")
+    if metric is None or metric.name not in LATENESS or "overdue" not in sheet.model.named_filters:
+        return False
+    _named_filter(sheet, at, "overdue")
+    return True
+
+
+def _named_filter(sheet: Sheet, at: int, name: str) -> None:
+    negated = _take_negation(sheet, _negation_left(sheet, at))
+    for condition in sheet.model.named_filters[name].filters:
+        op = _FLIPPED[condition.op] if negated else condition.op
+        sheet.slots.add_filter(condition.model_copy(update={"op": op, "words": sheet.spans[at].text}))
+    sheet.take(at, "filter", f"{'not ' if negated else ''}{name}")
+
+
+def _values(sheet: Sheet, at: int) -> bool:
+    """Values of dimensions: names, countries, statuses, currencies."""
+    span = sheet.spans[at]
+    values = [m for m in span.meanings if m.kind == "value"]
+    if not values or _after_addition(sheet, at):
+        return False
+    chosen, first, last = _choose(sheet, at, values)
+    if len(chosen) > 1:
+        _take_negation(sheet, _negation_left(sheet, at))
+        sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, tuple(chosen)))
+        sheet.take(first, "filter", "several values", last + 1 - first)
+        return True
+    meaning = chosen[0]
+    negated = _take_negation(sheet, _negation_left(sheet, first))
+    if meaning.name == "currency" and not negated and sheet.word(at - 1) in {"in", "en"} and _is_money(sheet):
+        return _in_currency(sheet, at, meaning.value)
+    if meaning.name in _PLACES and not sheet.has_value(meaning.name, meaning.value) and not negated:
+        sheet.slots.absent.append((meaning.name, meaning.value))
+    op: FilterOperator = "!=" if negated else "="
+    sheet.slots.add_filter(Filter(field=meaning.name, op=op, values=(meaning.value,), words=span.text))
+    sheet.take(first, "filter", f"{meaning.name} {op} {meaning.value}", last + 1 - first)
+    return True
+
+
+def _after_addition(sheet: Sheet, at: int) -> bool:
+    """As in "including utilities" narrows nothing and adds nothing we know of: left for a question back."""
+    return sheet.word(at - 1) in ADDITIONS - {"with", "plus"} and sheet.is_free(at - 1)
+
+
+def _is_money(sheet: Sheet) -> bool:
+    return not sheet.figures or all(sheet.model.metrics[name].unit == "money" for name in sheet.figures)
+
+
+def _in_currency(sheet: Sheet, at: int, code: str) -> bool:
+    """As in "in EUR": the reporting currency, or documents of a currency in that currency."""
+    if code == sheet.reporting_currency:
+        sheet.slots.currency = code
+        sheet.take(at - 1, "currency", code, 2)
+        return True
+    if not sheet.has_value("currency", code):
+        sheet.slots.absent.append(("currency", code))
+    sheet.slots.currency = "document"
+    sheet.slots.add_filter(Filter(field="currency", op="=", values=(code,), words=f"in {code}"))
+    sheet.slots.notes.append(f"Only documents in {code}, in {code} as invoiced.")
+    sheet.take(at - 1, "currency", f"documents in {code}, as invoiced", 2)
+    return True
+
+
+def _beside(sheet: Sheet, at: int) -> tuple[Meaning | None, int]:
+    """The dimension named right beside a value ("German entity", "category marketing"), and its place."""
+    for place in (at + 1, sheet.left(at, {"is", "the", "of", "in", "from"})):
+        span = sheet.span(place)
+        found = span.one("dimension") if span and sheet.is_free(place) else None
+        if found is not None and not (place < at and _is_grouping(sheet, place)):
+            return found, place
+    return None, at
+
+
+def _is_grouping(sheet: Sheet, at: int) -> bool:
+    return sheet.word(sheet.left(at, {"the", "each"})) in {"by", "per", "and", "each"}
+
+
+def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Meaning], int, int]:
+    """The values meant, and the first and last place they take with the noun beside them."""
+    beside, place = _beside(sheet, at)
+    first, last = at, at
+    if beside is not None:
+        wanted = [
+            m for m in values if m.name == beside.name or (m.name in COUNTRIES and m.name == _country_of(beside.name))
+        ]
+        if wanted:
+            values = wanted
+            takes = place < at and beside.name == wanted[0].name and place == at - 1
+            takes = takes or (place == at + 1 and (beside.name == wanted[0].name or wanted[0].name == "entity_country"))
+            first, last = (min(at, place), max(at, place)) if takes else (at, at)
+    if any(m.name in COUNTRIES for m in values):
+        countries = [m for m in values if m.name in COUNTRIES]
+        return [next((m for m in countries if m.name == "entity_country"), countries[0])], first, last
+    return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
+
+
+def _country_of(dimension: str) -> str:
+    return "supplier_country" if dimension in _SUPPLIERS | {"supplier_country"} else "entity_country"
+
+
+def _of_names(sheet: Sheet, values: Sequence[Meaning], *, partial: bool) -> list[Meaning]:
+    """A supplier before the group of the same name; everything else that differs is asked."""
+    others = [m for m in values if m.name not in _SUPPLIERS]
+    suppliers = [m for m in values if m.name == "supplier"] or [m for m in values if m.name == "parent"]
+    found = [*suppliers, *others]
+    if not partial and len(found) == 1:
+        _note_on_group(sheet, found[0], values)
+    return found
+
+
+def _note_on_group(sheet: Sheet, chosen: Meaning, values: Sequence[Meaning]) -> None:
+    group = Meaning("value", "parent", chosen.value)
+    counts = sheet.vocabulary.frequency
+    if chosen.name == "supplier" and group in values and counts.get(group, 0) > counts.get(chosen, 0):
+        sheet.slots.notes.append(
+            f'Read as the supplier alone; say "supplier group {chosen.value}" for the whole group.'
+        )

@@ -1,0 +1,121 @@
+"""Which figures are asked for: metrics, figures that need outside data, and words with several figures behind them."""
+
+from __future__ import annotations
+
+from copilot.planning.normalise import phrase
+from copilot.planning.slots import Sheet
+from copilot.planning.tagging import Span
+from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, STOP_WORDS
+from semantic_layer.model import SemanticModel
+
+COUNT_OF = {"past_due_ap": "past_due_count", "open_ap": "open_invoice_count"}
+"""Balances in money, and the number of documents in them."""
+
+LATENESS = frozenset({"past_due_ap", "past_due_count"})
+_OVERDUE = "overdue"
+_PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
+
+
+def read_figures(sheet: Sheet) -> None:
+    """Take every span that names a figure."""
+    for at in sheet.free():
+        span = sheet.spans[at]
+        if external := span.one("external"):
+            sheet.slots.externals.append(external.name)
+            sheet.take(at, "external", external.name)
+        elif (metric := span.one("metric")) and not _is_a_name(sheet, at, span):
+            if _is_adjective(sheet, at, metric.name):
+                continue
+            if metric.name not in sheet.slots.metrics:
+                sheet.slots.metrics.append(metric.name)
+            sheet.take(at, "metric", metric.name)
+        elif term := span.one("ambiguous"):
+            sheet.slots.vague.append(term.name)
+            sheet.take(at, "ambiguous", term.name)
+    if sheet.slots.vague and not sheet.slots.metrics:
+        _qualify(sheet)
+    _count_documents(sheet)
+
+
+def read_implied_figures(sheet: Sheet) -> None:
+    """As in "late and over 1m", "invoices more than 30 days overdue": lateness names its balance by itself."""
+    slots = sheet.slots
+    if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
+        return
+    if any(f.field == "days_past_due" and f.op in {">", ">="} for f in slots.filters):
+        slots.metrics.append("past_due_ap")
+        slots.notes.append(f"No figure was named: read as {sheet.model.metrics['past_due_ap'].label.lower()}.")
+
+
+def _qualify(sheet: Sheet) -> None:
+    """As in "Discounts we missed": a vague term and, elsewhere, the word that with it names one figure."""
+    term = next(t for t in sheet.model.ambiguous_terms if t.term == sheet.slots.vague[0])
+    qualifiers = qualifiers_of(sheet.model, term.term, term.metrics)
+    for at in sheet.free():
+        word = _PAST_FORMS.get(sheet.word(at), sheet.text(at) if sheet.spans[at].one("metric") is None else "")
+        metric = qualifiers.get(word)
+        if metric is not None:
+            sheet.slots.vague.clear()
+            sheet.slots.metrics.append(metric)
+            sheet.take(at, "metric", metric)
+            return
+
+
+def qualifiers_of(model: SemanticModel, term: str, metrics: tuple[str, ...]) -> dict[str, str]:
+    """The words that make one figure of a vague term, from the two-word synonyms of its figures ("missed discounts")."""
+    root = phrase(term)[0]
+    found: dict[str, set[str]] = {}
+    for name in metrics:
+        for synonym in model.metrics[name].synonyms:
+            words = phrase(synonym)
+            if len(words) == 2 and root in words:
+                other = next((word for word in words if word != root), "")
+                found.setdefault(other, set()).add(name)
+    return {word: next(iter(names)) for word, names in found.items() if len(names) == 1 and word not in STOP_WORDS}
+
+
+def _is_a_name(sheet: Sheet, at: int, span: Span) -> bool:
+    """Whether words that are both a figure and a name of the data stand where only a name can stand."""
+    if span.one("dimension") is not None and sheet.word(at - 1) in GROUPERS:
+        return any(other is not span and other.one("metric") for other in sheet.spans)
+    return span.one("value") is not None and bool(sheet.slots.metrics) and sheet.word(at - 1) in _NAMING
+
+
+def _is_adjective(sheet: Sheet, at: int, name: str) -> bool:
+    """Whether "overdue" narrows another balance ("open AP … not overdue") instead of being the figure itself."""
+    plain = sheet.text(at) in {"overdue", "past due", "uberfallig"}
+    if name not in LATENESS or not plain or _OVERDUE not in sheet.model.named_filters:
+        return False
+    asks_share = any(sheet.word(i) in {"share", "percentage", "proportion", "percent"} for i in range(at))
+    negated = sheet.word(sheet.left(at, {"but", "be", "is", "are"})) in NEGATIONS
+    others = (
+        {m.name for span in sheet.spans for m in span.meanings if m.kind == "metric"} | set(sheet.figures)
+    ) - LATENESS
+    balances = [m for m in others if "days_past_due" in sheet.layer.legal_dimensions(m)]
+    beside = bool(balances) and not asks_share and sheet.word(at - 1) != "and"
+    return beside or (negated and bool(sheet.figures))
+
+
+def _count_documents(sheet: Sheet) -> None:
+    """As in "How many …", "number of …": the count of the documents rather than their money."""
+    slots = sheet.slots
+    asks = any(
+        (sheet.word(i), sheet.word(i + 1)) in {("how", "many"), ("number", "of"), ("count", "of"), ("combien", "de")}
+        for i in range(len(sheet))
+    )
+    names_documents = any(sheet.word(i) in DOCUMENT_NOUNS for i in range(len(sheet))) or any(
+        "invoice" in span.text and span.one("metric") for span in sheet.spans
+    )
+    listed = any(sheet.word(i) in DOCUMENT_NOUNS and sheet.word(i + 1) in {"by", "per"} for i in range(len(sheet)))
+    if listed and not slots.metrics and not slots.vague and not slots.externals:
+        slots.metrics.append("invoice_count")
+        slots.notes.append("Read as the number of invoices.")
+    if not (asks and names_documents) or slots.vague:
+        return
+    for at in sheet.free():
+        if sheet.word(at) == "count":
+            sheet.take(at, "metric", "number of documents")
+    if not slots.metrics and "invoice_count" in sheet.model.metrics:
+        slots.metrics.append("invoice_count")
+    slots.metrics[:] = [COUNT_OF[m] if COUNT_OF.get(m) in sheet.model.metrics else m for m in slots.metrics]

@@ -1,0 +1,126 @@
+"""What the asker wants done.
+
+Explain a figure, project it, or just see it; then the glue words, and what is left over.
+"""
+
+from __future__ import annotations
+
+from copilot.planning.slots import Sheet
+from copilot.planning.word_classes import (
+    COMPARERS,
+    CONJUNCTIONS,
+    DEFINE_WORDS,
+    DOCUMENT_NOUNS,
+    FORECAST_WORDS,
+    GROUPERS,
+    STOP_WORDS,
+    SUBJECT_LINKS,
+    TARGET_NAMES,
+)  # fmt: skip
+
+_WILL = frozenset({"will", "wird", "sera"})
+_OWN = frozenset({"our", "ours", "we", "us", "my", "the"})
+_UNITS_IN_WORDS = {
+    "days": {"day", "d"},
+    "money": {"$", "money", "dollar", "usd"},
+    "ratio": {"%", "percent"},
+    "count": {"count"},
+}
+_IDLE_AFTER = {"over": {"time"}, "under": {"time"}}
+
+
+def read_intents(sheet: Sheet) -> None:
+    """Take words that ask for a definition or a projection."""
+    for at in sheet.free():
+        word = sheet.word(at) or sheet.text(at)
+        if word in DEFINE_WORDS and _is_definition(sheet, at):
+            sheet.slots.signals.add("define")
+            sheet.take(at, "intent", "define")
+        elif word in FORECAST_WORDS or (word in _WILL and sheet.figures):
+            sheet.slots.signals.add("forecast")
+            sheet.take(at, "intent", "forecast")
+    if sheet.figures and not sheet.slots.signals & {"define", "forecast"} and _asks_what_it_is(sheet):
+        sheet.slots.signals.add("define")
+
+
+def _is_definition(sheet: Sheet, at: int) -> bool:
+    """As in "mean" asks for a meaning only after "does"; alone it is a statistic."""
+    if sheet.word(at) in {"mean", "means"}:
+        return any(sheet.word(i) in {"does", "doe", "do", "what"} for i in range(at))
+    return True
+
+
+def _asks_what_it_is(sheet: Sheet) -> bool:
+    """As in "What is DPO?" and nothing more; "what is our DPO" asks for the figure."""
+    words = [sheet.word(i) for i in range(len(sheet)) if sheet.is_free(i)]
+    starts = next((i for i in range(len(sheet) - 1) if (sheet.word(i), sheet.word(i + 1)) == ("what", "is")), None)
+    how = any(
+        (sheet.word(i), sheet.word(i + 1)) in {("how", "is"), ("how", "do"), ("how", "are")} for i in range(len(sheet))
+    )
+    if how and any(word in {"calculate", "compute", "define"} for word in words):
+        return True
+    only = all(sheet.is_free(i) or sheet.slot(i) == "metric" for i in range(len(sheet)))
+    spoken = all(word in STOP_WORDS for word in words)
+    return starts is not None and sheet.slot(starts + 2) == "metric" and only and spoken and not set(words) & _OWN
+
+
+def read_leftovers(sheet: Sheet) -> None:
+    """Take the glue; everything else is unresolved, and the question is not answered."""
+    for at in sheet.free():
+        if not sheet.is_free(at):
+            continue
+        if _is_glue(sheet, at):
+            sheet.take(at, "stop")
+        else:
+            span = sheet.spans[at]
+            sheet.slots.unresolved.append(
+                (sheet.question[span.start : span.end], sheet.word(sheet.left(at, {"the", "our"})))
+            )
+            sheet.take(at, "unresolved")
+
+
+def _is_glue(sheet: Sheet, at: int) -> bool:
+    span = sheet.spans[at]
+    word = span.stem
+    if not span.is_word:
+        return span.text == "one"
+    if (
+        word in STOP_WORDS
+        or span.text in STOP_WORDS
+        or word in DOCUMENT_NOUNS
+        or word in CONJUNCTIONS
+        or word in SUBJECT_LINKS
+    ):
+        return True
+    if word in COMPARERS:
+        return len(sheet.figures) > 1
+    if word in GROUPERS:
+        return sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
+    return _is_unit(sheet, word) or _is_idle(sheet, at, word)
+
+
+def _leads_to_unknown(sheet: Sheet, at: int) -> bool:
+    """Whether the next word is unresolved itself: naming it says enough."""
+    return sheet.is_free(at + 1) and not _is_glue(sheet, at + 1)
+
+
+def _is_unit(sheet: Sheet, word: str) -> bool:
+    """Units that the figure has anyway: "DPO in days", "capture rate in %", "% and $" of a change."""
+    if "change" in sheet.slots.signals and word in {"%", "$"}:
+        return True
+    units = {sheet.model.metrics[name].unit for name in sheet.figures}
+    return any(word in _UNITS_IN_WORDS[unit] for unit in units)
+
+
+def _is_idle(sheet: Sheet, at: int, word: str) -> bool:
+    """Words that repeat what a neighbour says.
+
+    "over the last year", "unpaid" beside a balance, "target" beside its number.
+    """
+    if word in {"over", "during"}:
+        return any(sheet.slot(i) == "time" for i in (at + 1, at + 2))
+    if word in {"unpaid", "outstanding", "open"}:
+        return any(sheet.model.metrics[name].time_role == "as_of" for name in sheet.figures)
+    if word in TARGET_NAMES:
+        return sheet.slots.target is not None
+    return word in {"median", "typical"} and any(sheet.model.metrics[name].kind == "duration" for name in sheet.figures)

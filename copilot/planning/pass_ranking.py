@@ -1,0 +1,127 @@
+"""Order, limit, share and trend.
+
+"top 10", "worst first", "share of", "over time", "which suppliers have the lowest".
+"""
+
+from __future__ import annotations
+
+from copilot.planning.slots import Sheet
+from copilot.planning.word_classes import (
+    BEST_WORDS,
+    BOTTOM_WORDS,
+    DRIFT_WORDS,
+    SHARE_WORDS,
+    SORT_WORDS,
+    STOP_WORDS,
+    TOP_WORDS,
+    TREND_WORDS,
+)  # fmt: skip
+
+_MOST_ROWS = 1_000
+_RANKING = TOP_WORDS | BOTTOM_WORDS | BEST_WORDS
+_DIRECTIONS = {
+    "descending": True, "desc": True, "ascending": False, "asc": False,
+}  # fmt: skip
+_COSTS = frozenset({"cost", "costing", "hurt"})
+
+
+def read_ranking(sheet: Sheet) -> None:
+    """Take the words that order, limit, share or draw out over time."""
+    for at in sheet.free():
+        if sheet.is_free(at):
+            any(read(sheet, at) for read in (_limit, _ranked, _most, _sorted, _share, _trend))
+
+
+def _limit(sheet: Sheet, at: int) -> bool:
+    """A number beside a ranking word ("top 10", "10 biggest") or right before a dimension ("5 suppliers")."""
+    span = sheet.spans[at]
+    if span.amount is None or span.amount.kind != "plain" or span.amount.value != int(span.amount.value):
+        return False
+    number = int(span.amount.value)
+    following = sheet.span(at + 1)
+    beside = sheet.word(at - 1) in _RANKING or sheet.word(at + 1) in _RANKING
+    counted = (
+        following is not None and following.one("dimension") is not None and sheet.word(at - 1) not in {"by", "per"}
+    )
+    if not (beside or counted) or not 0 < number <= _MOST_ROWS:
+        return False
+    sheet.slots.limit = number
+    sheet.take(at, "limit", str(number))
+    return True
+
+
+def _ranked(sheet: Sheet, at: int) -> bool:
+    word = sheet.word(at)
+    if word not in _RANKING:
+        return False
+    slots = sheet.slots
+    slots.signals.add("top")
+    count = 2 if sheet.word(at + 1) == "first" else 1
+    if count == 2:
+        slots.signals.add("list")
+    if word in BEST_WORDS:
+        slots.by_direction = "best" if word == "best" else "worst"
+        sheet.take(at, "order", f"{word} first", count)
+        return True
+    slots.descending = word in TOP_WORDS
+    sheet.take(at, "order", "highest first" if slots.descending else "lowest first", count)
+    return True
+
+
+def _most(sheet: Sheet, at: int) -> bool:
+    """As in "cost us the most", "the least", "first"."""
+    word = sheet.word(at)
+    if word in _COSTS and any(sheet.word(i) in {"most", "least"} for i in range(at + 1, at + 4)):
+        sheet.take(at, "order", "by what it costs")
+        return True
+    if word not in {"most", "least"}:
+        return False
+    sheet.slots.signals.add("top")
+    sheet.slots.descending = word == "most"
+    sheet.take(at, "order", "highest first" if word == "most" else "lowest first")
+    return True
+
+
+def _sorted(sheet: Sheet, at: int) -> bool:
+    """As in "sorted descending", "ranked by", "high to low"."""
+    word = sheet.word(at)
+    if word in _DIRECTIONS:
+        sheet.slots.signals |= {"top", "list"}
+        sheet.slots.descending = _DIRECTIONS[word]
+    elif (word, sheet.word(at + 1), sheet.word(at + 2)) in {("high", "to", "low"), ("low", "to", "high")}:
+        sheet.slots.signals |= {"top", "list"}
+        sheet.slots.descending = word == "high"
+        sheet.take(at, "order", "highest first" if word == "high" else "lowest first", 3)
+        return True
+    elif word not in SORT_WORDS or (
+        sheet.word(at + 1) not in {"by", "from", *_DIRECTIONS} | STOP_WORDS and at + 1 < len(sheet)
+    ):
+        return False
+    else:
+        sheet.slots.signals |= {"top", "list"}
+    sheet.take(at, "order", "sorted")
+    return True
+
+
+def _share(sheet: Sheet, at: int) -> bool:
+    """As in "share of spend", "% of spend", "what percentage of"."""
+    word = sheet.text(at) if sheet.text(at) == "%" else sheet.word(at)
+    if word not in SHARE_WORDS:
+        return False
+    if word == "%" and sheet.word(at + 1) not in {"of", "share"}:
+        return False
+    ratios = [name for name in sheet.figures if sheet.model.metrics[name].unit == "ratio"]
+    if not ratios:
+        sheet.slots.signals.add("share")
+    sheet.take(at, "intent", "share")
+    return True
+
+
+def _trend(sheet: Sheet, at: int) -> bool:
+    word = sheet.word(at)
+    over_time = word == "over" and sheet.word(at + 1) == "time"
+    if not (word in TREND_WORDS or word in DRIFT_WORDS or over_time):
+        return False
+    sheet.slots.signals.add("trend")
+    sheet.take(at, "intent", "trend", 2 if over_time else 1)
+    return True

@@ -1,0 +1,82 @@
+"""When: the period, and the date of a document that it means ("paid in October")."""
+
+from __future__ import annotations
+
+from copilot.planning.slots import Sheet, Unclear
+from copilot.planning.word_classes import STOP_WORDS
+from semantic_layer.model import SemanticModel
+from semantic_layer.resolver import join_path
+
+_PREPOSITIONS = frozenset(
+    {"in", "on", "during", "by", "at", "within", "since", "for", "between", "was", "were", "are", "is"}
+)
+_MARKS = frozenset({"of", "at", "by", "per", "zum", "au", "on", "until", "through", "during", "within", "over", "end"})
+
+
+def read_timing(sheet: Sheet) -> None:
+    """Take the period and the date it means."""
+    for at in sheet.free():
+        if sheet.is_free(at) and sheet.spans[at].time is not None:
+            _period(sheet, at)
+    for at in sheet.free():
+        if sheet.is_free(at):
+            _role(sheet, at)
+
+
+def _period(sheet: Sheet, at: int) -> None:
+    span = sheet.spans[at]
+    reading = span.time
+    if reading is None:
+        return
+    if reading.other is not None:
+        days = (reading.period.start.isoformat(), reading.other.start.isoformat())
+        sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, days=days))
+    if sheet.slots.period is None:
+        sheet.slots.period = reading
+    elif sheet.slots.period.period != reading.period:
+        sheet.slots.extra_periods.append(sheet.question[span.start : span.end])
+    sheet.take(at, "time", str(reading.period))
+    for place in range(at - 1, max(at - 3, -1), -1):
+        if sheet.is_free(place) and sheet.word(place) in _MARKS:
+            sheet.take(place, "time", "preposition")
+
+
+def _role(sheet: Sheet, at: int) -> None:
+    """A word of dating ("paid", "received", "due") beside the period, where the metrics have that date."""
+    role = sheet.spans[at].one("role")
+    if role is None or not sheet.figures or not _beside_period(sheet, at):
+        return
+    metrics = [sheet.model.metrics[name] for name in sheet.figures]
+    own = all(metric.time_role == role.name for metric in metrics)
+    if not own:
+        if not all(role.name in dates_of(sheet.model, metric.name) for metric in metrics):
+            return
+        sheet.slots.time_role = role.name
+    sheet.take(at, "time", f"by {role.name.replace('_', ' ')}")
+
+
+def _beside_period(sheet: Sheet, at: int) -> bool:
+    right = at + 1
+    while sheet.word(right) in _PREPOSITIONS | {"the", "or", "before"} and sheet.is_free(right):
+        right += 1
+    return (
+        sheet.slot(right) == "time" or sheet.slot(at + 1) == "time" or sheet.slot(sheet.left(at, STOP_WORDS)) == "time"
+    )
+
+
+def dates_of(model: SemanticModel, metric: str) -> frozenset[str]:
+    """The dates by which a figure over a period can be read; none for balances, which have as-of dates."""
+    parts = model.metrics[metric].parts
+    if any(part.read != "period" for part in parts):
+        return frozenset()
+    found: frozenset[str] | None = None
+    for part in parts:
+        entity = model.measures[part.measure].entity
+        reach = {
+            role.name
+            for name, candidate in model.entities.items()
+            if join_path(model, entity, name) is not None
+            for role in candidate.time_roles
+        }
+        found = frozenset(reach) if found is None else found & reach
+    return found or frozenset()

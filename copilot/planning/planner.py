@@ -1,0 +1,99 @@
+"""Which planner reads a question, and what happens when two of them disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from copilot.language_model import OpenAICompatibleModel
+from copilot.planning.description import describe
+from copilot.planning.model_planner import ModelPlanner
+from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
+from copilot.planning.rule_planner import RulePlanner
+from copilot.planning.slots import Slots
+from copilot.planning.vocabulary import Layer
+from copilot.settings import Settings
+
+WIDENED = frozenset({"UNMAPPED_WORDS", "UNKNOWN_METRIC"})
+"""Refusals of the rules for want of words: what a language model may know."""
+
+
+class Planner(Protocol):
+    """Reads questions. Nothing that a person can type makes it raise."""
+
+    def plan(self, question: str, clock: Clock) -> Plan:
+        """The plan of a question that stands alone."""
+
+    def slots(self, question: str, clock: Clock, figures: Sequence[str] = ()) -> Slots:
+        """What the words of a follow-up say; `figures` are the metrics of the answer before."""
+
+    def plan_of(self, question: str, slots: Slots, clock: Clock) -> Plan:
+        """The plan that slots amount to."""
+
+
+class SecondOpinion:
+    """The rules read first, a language model reads too.
+
+    Where both read a figure and differ, the asker sees both readings.
+    """
+
+    def __init__(self, rules: RulePlanner, model: ModelPlanner) -> None:
+        self._rules = rules
+        self._model = model
+
+    def plan(self, question: str, clock: Clock) -> Plan:
+        """The rules' plan where it stands, the model's where the rules lack words, a question where the two differ."""
+        ours = self._rules.plan(question, clock)
+        if not isinstance(ours, MetricPlan) and not _lacks_words(ours):
+            return ours
+        theirs = self._model.plan(question, clock)
+        if theirs is None:
+            return _noted(ours, "The language model gave no usable reading; the rules read this question alone.")
+        if isinstance(ours, Refuse):
+            return theirs
+        if ours.query.identity() == theirs.query.identity():
+            return ours
+        return self._both(question, ours, theirs, clock)
+
+    def slots(self, question: str, clock: Clock, figures: Sequence[str] = ()) -> Slots:
+        """What the rules read."""
+        return self._rules.slots(question, clock, figures)
+
+    def plan_of(self, question: str, slots: Slots, clock: Clock) -> Plan:
+        """What the rules decide."""
+        return self._rules.plan_of(question, slots, clock)
+
+    def _both(self, question: str, ours: MetricPlan, theirs: MetricPlan, clock: Clock) -> Plan:
+        """Both readings as questions that the rules read back; a reading that cannot be put so is only mentioned."""
+        model = self._rules.layer.model
+        texts = (describe(ours, model), describe(theirs, model))
+        again = self._rules.plan(texts[1], clock)
+        readable = isinstance(again, MetricPlan) and again.query.identity() == theirs.query.identity()
+        if texts[0] == texts[1] or question in texts or not readable:
+            return (
+                _noted(ours, f"The language model read this otherwise: {texts[1]}.") if texts[0] != texts[1] else ours
+            )
+        return Clarify(
+            reason="AMBIGUOUS_METRIC",
+            question="This can be read in two ways. Which one do you mean?",
+            choices=tuple(Choice(label=text, question=text) for text in texts),
+            coverage=ours.coverage,
+        )
+
+
+def _lacks_words(plan: Plan) -> bool:
+    """Whether the rules read the question and stumbled over words; what the gate turned away has no coverage."""
+    return isinstance(plan, Refuse) and plan.reason in WIDENED and bool(plan.coverage)
+
+
+def _noted(plan: MetricPlan | Refuse, note: str) -> MetricPlan | Refuse:
+    return plan.model_copy(update={"notes": (*plan.notes, note)}) if isinstance(plan, MetricPlan) else plan
+
+
+def planner_for(layer: Layer, settings: Settings) -> Planner:
+    """The rule planner; with a model's address in the settings, the model beside it."""
+    rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start)
+    if not (settings.model_base_url and settings.model_name):
+        return rules
+    endpoint = OpenAICompatibleModel(settings.model_base_url, settings.model_name, settings.model_api_key)
+    return SecondOpinion(rules, ModelPlanner(rules, endpoint))

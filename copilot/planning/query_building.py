@@ -1,0 +1,248 @@
+"""Slots to one MetricQuery: which period, which grain, which baseline, which order. Notes say what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from copilot.planning.plan import Clock
+from copilot.planning.slots import Lexicon, Slots
+from copilot.planning.time_phrases import TimeReading
+from semantic_layer.model import Metric
+from semantic_layer.periods import GRAINS, Grain, Period, bucket, is_whole, shift
+from semantic_layer.query import MetricQuery, Order
+
+TOP_LIMIT = 10
+_BUYERS_PLACE = frozenset({"region", "entity_country"})
+_BUCKETS_BACK: dict[Grain, int] = {"day": 30, "week": 12, "month": 12, "quarter": 4, "year": 2}
+Built = tuple[MetricQuery, tuple[str, ...]]
+
+
+def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
+    """The query of some slots and the notes on it; None when a change is asked for without anything to compare with."""
+    metrics = tuple(lexicon.layer.model.metrics[name] for name in slots.metrics)
+    fiscal, balance = lexicon.fiscal_year_start, all(metric.time_role == "as_of" for metric in metrics)
+    notes: list[str] = []
+    group_by = _groups(slots, metrics, notes)
+    buckets = _buckets_side_by_side(slots, group_by, clock, fiscal)
+    period: Period | None
+    compare: Period | None
+    if buckets:
+        grain, period, compare = buckets
+        group_by.append(grain)
+    else:
+        found_grain, period = _period(slots, group_by, clock, fiscal, balance=balance)
+        if found_grain and found_grain not in group_by:
+            group_by.append(found_grain)
+        period, compare = _comparison(slots, period, clock, fiscal, notes, balance=balance)
+        if compare is None and "change" in slots.signals and not set(group_by) & set(GRAINS):
+            return None
+    notes += _notes(slots, group_by, period, clock, balance=balance)
+    order = _order(slots, metrics, group_by)
+    query = MetricQuery(
+        metrics=tuple(slots.metrics),
+        group_by=tuple(group_by),
+        filters=tuple(slots.filters),
+        having=tuple(slots.having),
+        period=period,
+        time_role=slots.time_role,
+        compare=compare,
+        order=order,
+        limit=_limit(slots, order),
+        share=_share(slots, metrics, group_by, notes),
+        currency=slots.currency,
+    )
+    return query, tuple(notes)
+
+
+def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str]) -> list[str]:
+    """The groupings, with the one that a ranking or a share implies."""
+    names = list(dict.fromkeys(slots.group_by))
+    if slots.share_asked and not names and len(metrics) == 1 and slots.filters:
+        first = slots.filters[0]
+        slots.filters = slots.filters[1:]
+        notes.append(f"{', '.join(first.values)} is one of the rows; the shares add up to the whole.")
+        return [first.field]
+    ranked = slots.limit is not None or "top" in slots.signals
+    if ranked and not [name for name in names if name not in GRAINS]:
+        notes.append("Ranked by supplier, since no grouping was named.")
+        return ["supplier", *names]
+    return names
+
+
+def _buckets_side_by_side(
+    slots: Slots, group_by: Sequence[str], clock: Clock, fiscal: int
+) -> tuple[Grain, Period, Period] | None:
+    """As in "Month over month" alone: the closed buckets of a year, each against the one before."""
+    grain = slots.compare_grain
+    if grain is None or grain in {"year", "day"} or group_by or slots.period or slots.compare:
+        return None
+    current = bucket(clock.today, grain, fiscal)
+    first, last = shift(current, grain, -_BUCKETS_BACK[grain], fiscal), shift(current, grain, -1, fiscal)
+    period = Period(first.start, last.end, f"last {_BUCKETS_BACK[grain]} {grain}s")
+    before, until = shift(first, grain, -1, fiscal), shift(last, grain, -1, fiscal)
+    return grain, period, Period(before.start, until.end, f"the {grain} before")
+
+
+def _period(
+    slots: Slots, group_by: Sequence[str], clock: Clock, fiscal: int, *, balance: bool
+) -> tuple[Grain | None, Period | None]:
+    """The grain and the period asked for."""
+    reading = slots.period
+    grain = next((g for g in GRAINS if g in group_by), None) or _implied_grain(slots, reading, balance=balance)
+    if reading is None:
+        return grain, _default_run(grain, clock, fiscal) if grain else None
+    period = reading.period
+    if "trend" in slots.signals and reading.grain is not None and period.end < clock.data_date:
+        period = Period(period.start, clock.data_date, f"{period} and to date")
+    return grain, period
+
+
+def _implied_grain(slots: Slots, reading: TimeReading | None, *, balance: bool) -> Grain | None:
+    """The grain of a trend, of several balances, or of a run of quarters."""
+    if slots.limit is not None or "top" in slots.signals or slots.compare or slots.compare_grain:
+        return None
+    if "trend" in slots.signals:
+        return (reading.grain or _grain_of(reading.period)) if reading else "month"
+    if reading is None:
+        return None
+    if balance and reading.grain:
+        return reading.grain
+    if balance and reading.open_start:
+        return _grain_of(reading.period)
+    return None
+
+
+def _grain_of(period: Period) -> Grain:
+    return "month" if period.days > 62 else "week" if period.days > 14 else "day"
+
+
+def _default_run(grain: Grain, clock: Clock, fiscal: int) -> Period:
+    first = shift(bucket(clock.today, grain, fiscal), grain, -_BUCKETS_BACK[grain], fiscal)
+    return Period(first.start, clock.data_date, f"last {_BUCKETS_BACK[grain]} {grain}s and to date")
+
+
+def _comparison(
+    slots: Slots, period: Period | None, clock: Clock, fiscal: int, notes: list[str], *, balance: bool
+) -> tuple[Period | None, Period | None]:
+    """The period, and the baseline it is compared with."""
+    if slots.compare is not None:
+        baseline = slots.compare.ahead if slots.compare.cut and slots.compare.ahead else slots.compare.period
+        found = period or _counterpart(baseline, clock, fiscal, balance=balance)
+    elif slots.compare_grain is not None:
+        grain = slots.compare_grain
+        default = (
+            _year_to_date(clock, fiscal)
+            if grain == "year"
+            else shift(bucket(clock.today, grain, fiscal), grain, -1, fiscal)
+        )
+        found = period or default
+        baseline = _year_before(found) if grain == "year" else shift(found, grain, -1, fiscal)
+    elif "change" in slots.signals and period is not None and (grain_found := _whole_grain(period, fiscal)):
+        found, baseline = period, shift(period, grain_found, -1, fiscal)
+    else:
+        return period, None
+    return found, _like_for_like(found, baseline, clock, fiscal, notes, balance=balance)
+
+
+def _like_for_like(
+    period: Period, baseline: Period, clock: Clock, fiscal: int, notes: list[str], *, balance: bool
+) -> Period:
+    """The baseline cut to as many days as a period in progress has; balances compare ends and need no cut."""
+    in_progress = period.end == clock.data_date and _whole_grain(baseline, fiscal) is not None
+    if balance or not in_progress or baseline.days <= period.days or _whole_grain(period, fiscal):
+        return baseline
+    if _whole_grain(baseline, fiscal) == "year" and period.start == bucket(period.end, "year", fiscal).start:
+        cut = _year_before(period)
+        cut = (
+            cut
+            if cut.start == baseline.start
+            else Period(baseline.start, baseline.start + timedelta(days=period.days - 1))
+        )
+    else:
+        cut = Period(baseline.start, baseline.start + timedelta(days=period.days - 1))
+    notes.append(f"The period in progress has {period.days} days, so {baseline} is cut to its first {cut.days} days.")
+    return Period(cut.start, cut.end, f"{baseline}, same days")
+
+
+def _whole_grain(period: Period, fiscal: int) -> Grain | None:
+    for grain in ("week", "month", "quarter", "year"):
+        if is_whole(period, grain, fiscal) and bucket(period.start, grain, fiscal).end == period.end:
+            return grain
+    return None
+
+
+def _counterpart(baseline: Period, clock: Clock, fiscal: int, *, balance: bool) -> Period:
+    """What a baseline alone is compared with.
+
+    Today for balances, else the bucket in progress or the last closed one.
+    """
+    grain = _whole_grain(baseline, fiscal)
+    if balance or grain is None:
+        return Period(clock.data_date, clock.data_date, clock.data_date.isoformat())
+    following = shift(baseline, grain, 1, fiscal)
+    if following.start <= clock.data_date < following.end:
+        return Period(following.start, clock.data_date, f"{following} to date")
+    return shift(bucket(clock.today, grain, fiscal), grain, -1, fiscal)
+
+
+def _year_to_date(clock: Clock, fiscal: int) -> Period:
+    start = bucket(clock.data_date, "year", fiscal)
+    return Period(start.start, clock.data_date, f"{start} to date")
+
+
+def _year_before(period: Period) -> Period:
+    start, end = _a_year_back(period.start), _a_year_back(period.end)
+    if is_whole(period, "month"):
+        end = bucket(end, "month").end
+    return Period(start, end, f"{start.isoformat()} to {end.isoformat()}")
+
+
+def _a_year_back(day: date) -> date:
+    return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
+
+
+def _order(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str]) -> tuple[Order, ...]:
+    """A ranking's order; everything else takes the semantic layer's natural order."""
+    if not group_by or not ("top" in slots.signals or slots.limit is not None):
+        return ()
+    descending = slots.descending if slots.descending is not None else True
+    if slots.by_direction:
+        best_is_high = metrics[0].direction == "up"
+        neutral = metrics[0].direction == "neutral"
+        descending = neutral or best_is_high == (slots.by_direction == "best")
+    return (Order(field=metrics[0].name, descending=descending),)
+
+
+def _limit(slots: Slots, order: Sequence[Order]) -> int | None:
+    if slots.limit is not None:
+        return slots.limit
+    return TOP_LIMIT if order and "list" not in slots.signals else None
+
+
+def _share(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str], notes: list[str]) -> bool:
+    if not slots.share_asked:
+        return False
+    if len(metrics) > 1:
+        notes.append("The catalogue has no ratio of these figures, so both are shown.")
+        return False
+    if not metrics[0].additive:
+        notes.append(f"{metrics[0].label} does not add up over groups, so there are no shares of it.")
+        return False
+    return bool(group_by)
+
+
+def _notes(slots: Slots, group_by: Sequence[str], period: Period | None, clock: Clock, *, balance: bool) -> list[str]:
+    """What was assumed about time and place."""
+    found: list[str] = []
+    grain = next((g for g in GRAINS if g in group_by), None)
+    reading = slots.period
+    if period is not None and balance and grain is None and period.start != period.end:
+        found.append(f"A balance is read at the end of the period: {min(period.end, clock.data_date).isoformat()}.")
+    elif reading is not None and reading.cut and not balance:
+        found.append(f"{reading.cut} is not over: figures run to {clock.data_date.isoformat()}.")
+    elif grain is not None and period is not None and period.end == clock.data_date and not is_whole(period, grain):
+        found.append(f"The last {grain} is not over: it runs to {clock.data_date.isoformat()}.")
+    if _BUYERS_PLACE & {*group_by, *(f.field for f in slots.filters)}:
+        found.append("Regions and countries are those of the buying entity.")
+    return found

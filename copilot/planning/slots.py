@@ -1,0 +1,171 @@
+"""What a question says, slot by slot, and the sheet on which the passes mark what they have read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from copilot.planning.plan import Clock, Covered
+from copilot.planning.tagging import Span
+from copilot.planning.time_phrases import TimeReading
+from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
+from semantic_layer.model import SemanticModel
+from semantic_layer.periods import Grain
+from semantic_layer.query import Comparison, Filter, Having
+
+Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list"]
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Words that fit several values or days: where they stand, and what each reading would be written as."""
+
+    words: str
+    start: int
+    end: int
+    meanings: tuple[Meaning, ...] = ()
+    days: tuple[str, ...] = ()
+
+
+@dataclass
+class Slots:
+    """What the passes collect. `unresolved` are content words that nothing accounts for."""
+
+    metrics: list[str] = field(default_factory=list)
+    externals: list[str] = field(default_factory=list)
+    vague: list[str] = field(default_factory=list)
+    """Terms with several figures behind them."""
+    group_by: list[str] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    having: list[Having] = field(default_factory=list)
+    unclear: list[Unclear] = field(default_factory=list)
+    bound_on_group: tuple[str, Comparison, Decimal] | None = None
+    """A bound that may hold for each invoice or for each group: (words, operator, value)."""
+    absent: list[tuple[str, str]] = field(default_factory=list)
+    """(dimension, value) of values people know but the mirror does not hold."""
+    wrong_currency: str | None = None
+    period: TimeReading | None = None
+    extra_periods: list[str] = field(default_factory=list)
+    compare: TimeReading | None = None
+    compare_grain: Grain | None = None
+    """Compared with the bucket before (month over month), or for "year" with a year earlier."""
+    time_role: str | None = None
+    limit: int | None = None
+    descending: bool | None = None
+    by_direction: Literal["best", "worst"] | None = None
+    currency: str | None = None
+    target: Decimal | None = None
+    signals: set[Signal] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    coverage: tuple[Covered, ...] = ()
+    unresolved: list[tuple[str, str]] = field(default_factory=list)
+    """(words, the word before them)."""
+
+    @property
+    def share_asked(self) -> bool:
+        """Whether shares of a whole are wanted."""
+        return "share" in self.signals
+
+    def add_filter(self, new: Filter) -> None:
+        """A filter beside those that are there; several values of one dimension on the same side widen it."""
+        wider = {"=": "in", "in": "in", "!=": "not in", "not in": "not in"}
+        for index, old in enumerate(self.filters):
+            if old.field == new.field and old.op in wider and wider.get(new.op) == wider[old.op]:
+                values = tuple(dict.fromkeys((*old.values, *new.values)))
+                op = wider[old.op] if len(values) > 1 else old.op
+                update = {"op": op, "values": values, "words": f"{old.words}, {new.words}"}
+                self.filters[index] = Filter.model_validate(old.model_dump() | update)
+                return
+        self.filters.append(new)
+
+    def group(self, name: str) -> None:
+        """One more grouping, once."""
+        if name not in self.group_by:
+            self.group_by.append(name)
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What words are read against: the layer, the vocabulary built from it, and the company's conventions."""
+
+    layer: Layer
+    vocabulary: Vocabulary
+    reporting_currency: str = "USD"
+    fiscal_year_start: int = 1
+
+
+class Sheet:
+    """The spans of one question. A pass looks at free spans and takes those it can account for."""
+
+    def __init__(
+        self, question: str, spans: Sequence[Span], lexicon: Lexicon, clock: Clock, figures: Sequence[str] = ()
+    ) -> None:
+        self._context = tuple(figures)
+        self.question = question
+        self.spans = tuple(spans)
+        self.layer = lexicon.layer
+        self.model: SemanticModel = lexicon.layer.model
+        self.vocabulary = lexicon.vocabulary
+        self.clock = clock
+        self.fiscal_year_start = lexicon.fiscal_year_start
+        self.reporting_currency = lexicon.reporting_currency
+        self.slots = Slots()
+        self._taken: list[Covered | None] = [None] * len(self.spans)
+        self._heads: set[int] = set()
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The metrics of the question, else those of the answer that a follow-up is about."""
+        return tuple(self.slots.metrics) or self._context
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def span(self, at: int) -> Span | None:
+        """The span at a place, or None beyond the ends."""
+        return self.spans[at] if 0 <= at < len(self.spans) else None
+
+    def text(self, at: int) -> str:
+        """Folded words at a place; empty beyond the ends."""
+        return self.spans[at].text if 0 <= at < len(self.spans) else ""
+
+    def word(self, at: int) -> str:
+        """Stem of a plain word at a place; empty for everything else."""
+        return self.spans[at].stem if 0 <= at < len(self.spans) else ""
+
+    def is_free(self, at: int) -> bool:
+        """Whether the place exists and nothing has accounted for it yet."""
+        return 0 <= at < len(self.spans) and self._taken[at] is None
+
+    def slot(self, at: int) -> str:
+        """The slot that took a place; empty when it is free or beyond the ends."""
+        covered = self._taken[at] if 0 <= at < len(self.spans) else None
+        return covered.slot if covered else ""
+
+    def free(self) -> tuple[int, ...]:
+        """The places nothing has accounted for."""
+        return tuple(at for at in range(len(self.spans)) if self._taken[at] is None)
+
+    def take(self, at: int, slot: str, meaning: str = "", count: int = 1) -> None:
+        """Account for `count` spans from a place with one slot."""
+        words = self.question[self.spans[at].start : self.spans[at + count - 1].end]
+        for place in range(at, at + count):
+            self._taken[place] = Covered(words=words, slot=slot, meaning=meaning)
+        self._heads.add(at)
+
+    def left(self, at: int, skipping: Collection[str] = ()) -> int:
+        """The nearest place to the left whose word is not skipped; -1 when there is none."""
+        place = at - 1
+        while place >= 0 and self.word(place) in skipping and self.word(place):
+            place -= 1
+        return place
+
+    def coverage(self) -> tuple[Covered, ...]:
+        """What became of every piece of the question, in its order."""
+        return tuple(taken for at, taken in enumerate(self._taken) if taken is not None and at in self._heads)
+
+    def has_value(self, dimension: str, value: str) -> bool:
+        """Whether the mirror holds a value."""
+        return Meaning("value", dimension, value) in self.vocabulary.frequency
