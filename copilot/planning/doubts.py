@@ -261,15 +261,10 @@ def bound_on_group(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
         question=f'Does "{words}" hold for each invoice, or for the total of each {noun}?',
         choices=(
             Choice(label="Each invoice", question=f"{without} for invoices {words}"),
-            Choice(label=f"The total of each {noun}", question=_total_of_each(without, noun, figure, words)),
+            Choice(label=f"The total of each {noun}", question=f"{without} with {figure} {words}"),
         ),
         coverage=slots.coverage,
     )
-
-
-def _total_of_each(without: str, noun: str, figure: str, words: str) -> str:
-    head, by, tail = without.partition(" by ")
-    return f"{head}{by}{tail} {words}" if by else f"{noun} with {figure} {words}"
 
 
 def several_periods(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001

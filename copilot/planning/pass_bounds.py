@@ -15,6 +15,7 @@ from copilot.planning.word_classes import (
     COMPARATIVE_UP,
     DOCUMENT_NOUNS,
     OVER,
+    RANKING,
     STOP_WORDS,
     SUBJECT_LINKS,
     UNDER,
@@ -159,7 +160,7 @@ def _money_or_figure(
         return _having(sheet, start, last, metric, operator, amount)
     if _group_left(sheet, start) and figure:
         return _having(sheet, start, last, figure, operator, amount)
-    if metric and _grouped_later(sheet, at) and sheet.word(start - 1) not in {"and", "but"}:
+    if metric and _is_grouped(sheet) and sheet.word(start - 1) not in {"and", "but"}:
         sheet.slots.bound_on_group = (
             sheet.question[sheet.spans[start].start : sheet.spans[last].end],
             operator,
@@ -177,9 +178,7 @@ def _check_currency(sheet: Sheet, currency: str | None) -> None:
 
 def _figure_left(sheet: Sheet, at: int) -> str | None:
     """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
-    place = sheet.left(at, STOP_WORDS | {"by"})
-    metric = sheet.spans[place].one("metric") if sheet.slot(place) == "metric" else None
-    return metric.name if metric else None
+    return sheet.meaning(sheet.left(at, STOP_WORDS | {"by"}), "metric")
 
 
 def _words_left(sheet: Sheet, at: int) -> str:
@@ -203,9 +202,12 @@ def _group_left(sheet: Sheet, at: int) -> bool:
     return span is not None and span.one("dimension") is not None
 
 
-def _grouped_later(sheet: Sheet, at: int) -> bool:
+def _is_grouped(sheet: Sheet) -> bool:
+    """Whether a dimension asks for a row each: "by supplier", "top 5 suppliers", "which suppliers"."""
+    leads = {"by", "per", "each", "which"}
     return any(
-        sheet.spans[i].one("dimension") and sheet.word(i - 1) in {"by", "per"} for i in range(at + 1, len(sheet))
+        span.one("dimension") and (sheet.word(i - 1) in leads or sheet.amount(i - 1) or sheet.word(i - 1) in RANKING)
+        for i, span in enumerate(sheet.spans)
     )
 
 

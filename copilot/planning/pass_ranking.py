@@ -8,8 +8,8 @@ from __future__ import annotations
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import (
     BEST_WORDS,
-    BOTTOM_WORDS,
     DRIFT_WORDS,
+    RANKING,
     SHARE_WORDS,
     SORT_WORDS,
     STOP_WORDS,
@@ -18,7 +18,6 @@ from copilot.planning.word_classes import (
 )  # fmt: skip
 
 _MOST_ROWS = 1_000
-_RANKING = TOP_WORDS | BOTTOM_WORDS | BEST_WORDS
 _DIRECTIONS = {
     "descending": True, "desc": True, "ascending": False, "asc": False,
 }  # fmt: skip
@@ -39,7 +38,7 @@ def _limit(sheet: Sheet, at: int) -> bool:
         return False
     number = int(span.amount.value)
     following = sheet.span(at + 1)
-    beside = sheet.word(at - 1) in _RANKING or sheet.word(at + 1) in _RANKING
+    beside = sheet.word(at - 1) in RANKING or sheet.word(at + 1) in RANKING
     counted = (
         following is not None and following.one("dimension") is not None and sheet.word(at - 1) not in {"by", "per"}
     )
@@ -52,7 +51,7 @@ def _limit(sheet: Sheet, at: int) -> bool:
 
 def _ranked(sheet: Sheet, at: int) -> bool:
     word = sheet.word(at)
-    if word not in _RANKING:
+    if word not in RANKING:
         return False
     slots = sheet.slots
     slots.signals.add("top")

@@ -149,6 +149,9 @@ def _like_for_like(
     period: Period, baseline: Period, clock: Clock, fiscal: int, notes: list[str], *, balance: bool
 ) -> Period:
     """The baseline cut to as many days as a period in progress has; balances compare ends and need no cut."""
+    if period.end < baseline.end and baseline.end > clock.data_date >= baseline.start:
+        notes.append(f"{baseline} is not over: figures run to {clock.data_date.isoformat()}.")
+        return Period(baseline.start, clock.data_date, f"{baseline} to date")
     in_progress = period.end == clock.data_date and _whole_grain(baseline, fiscal) is not None
     if balance or not in_progress or baseline.days <= period.days or _whole_grain(period, fiscal):
         return baseline

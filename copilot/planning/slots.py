@@ -148,6 +148,15 @@ class Sheet:
         """The places nothing has accounted for."""
         return tuple(at for at in range(len(self.spans)) if self._taken[at] is None)
 
+    def meaning(self, at: int, slot: str) -> str | None:
+        """What a place that a slot took was read as; None when another slot took it, or none."""
+        covered = self._taken[at] if 0 <= at < len(self.spans) else None
+        return covered.meaning if covered and covered.slot == slot else None
+
+    def amount(self, at: int) -> bool:
+        """Whether a number stands at a place."""
+        return 0 <= at < len(self.spans) and self.spans[at].amount is not None
+
     def take(self, at: int, slot: str, meaning: str = "", count: int = 1) -> None:
         """Account for `count` spans from a place with one slot."""
         words = self.question[self.spans[at].start : self.spans[at + count - 1].end]

@@ -89,11 +89,10 @@ class Vocabulary:
         for dimension in layer.model.dimensions.values():
             if dimension.searchable and not dimension.as_of:
                 for value, count in layer.values(dimension.name):
-                    if stem(value.lower()) in _CODES_LIKE_WORDS:
-                        continue
                     meaning = Meaning("value", dimension.name, value)
                     frequency[meaning] = count
-                    _add_value(found, by_word, meaning)
+                    if stem(value.lower()) not in _CODES_LIKE_WORDS:
+                        _add_value(found, by_word, meaning)
         steering = CLOSED_CLASSES | WORDS_OF_TIME | frozenset(WORDS) | frozenset(SCALES)
         return cls(
             phrases={key: tuple(meanings) for key, meanings in found.items()},

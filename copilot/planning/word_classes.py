@@ -30,10 +30,10 @@ STOP_WORDS = _stems(
     "display calculate compute provide pull return fetch find check curious wondering wonder question answer "
     "go going got when where if while during within been having doing done again level levels position "
     "chart graph plot table lines bars excel csv slide dashboard "
-    "currently stand stands standing sit sits sitting run runs running looks looked kind sort"
+    "yet sql currently stand stands standing sit sits sitting run runs running looks looked kind sort"
     # German and French glue
     "  der die das den dem des und oder ist sind war unser unsere unseren unserer fuer fur im am mit von "
-    "vom zu zum zur wie hoch viel bitte zeig "
+    "vom zu zum zur bei beim wie hoch viel bitte zeig "
     "zeige mir wir haben hat welche welcher welches le la les l et ou est sont notre nos quel quelle "
     "quels quelles combien de du en avec pour "
     "montre moi avons nous a"
@@ -64,6 +64,7 @@ COMPARATIVE_DOWN = _stems("less lower smaller fewer shorter younger weniger")
 TOP_WORDS = _stems("top biggest largest highest greatest most main major key longest slowest oldest grossten groessten")
 BOTTOM_WORDS = _stems("bottom smallest lowest least fewest shortest fastest kleinsten")
 BEST_WORDS = _stems("best worst")
+RANKING = TOP_WORDS | BOTTOM_WORDS | BEST_WORDS
 SORT_WORDS = _stems("rank ranked ranking sort sorted order ordered")
 TREND_WORDS = _stems(
     "trend trends trending evolution development developing developed history historical timeline verlauf "

@@ -65,6 +65,11 @@ READ: dict[str, tuple[Any, ...]] = {
     "spend since July by category": ("spend", ("category",), (), ("2026-07-01", "2026-11-21")),
     "open payables as of 31.10.": ("open_ap", (), (), ("2026-10-31", "2026-10-31")),
     "discounts captured in 2025": ("discount_captured", (), (), ("2025-01-01", "2025-12-31")),
+    "suppliers where we missed more than 10k in discounts": (
+        "discount_missed", ("supplier",), (), None, {"having": [("discount_missed", ">", "10000")]},
+    ),
+    "DPO last year vs this year": ("dpo_purchases", (), (), ("2025-01-01", "2025-12-31"), {"compare": YTD}),
+    "DPO for suppliers in Germany": ("dpo_purchases", (), (("supplier_country", "=", ("DE",)),)),
     "smallest 5 categories by spend": ("spend", ("category",), (), None, {"limit": 5, "order": [("spend", False)]}),
 }  # fmt: skip
 
@@ -202,6 +207,8 @@ def test_refuses(planner: RulePlanner, clock: Clock, question: str) -> None:
         ("how many invoices are late", "AMBIGUOUS_METRIC", 2),
         ("open ap on 05/06/2026", "AMBIGUOUS_TIME", 2),
         ("by region", "AMBIGUOUS_METRIC", 4),
+        ("top 5 suppliers in EMEA by open AP over 50k", "AMBIGUOUS_VALUE", 2),
+        ("open ap above 1m by entity", "AMBIGUOUS_VALUE", 2),
     ],
 )
 def test_asks(planner: RulePlanner, clock: Clock, question: str, reason: str, choices: int) -> None:
