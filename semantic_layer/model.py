@@ -10,13 +10,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from semantic_layer.query import Filter
 
 DataType = Literal["text", "number", "money", "date", "boolean"]
 Direction = Literal["up", "down", "neutral"]
-MetricKind = Literal["flow", "balance", "trailing", "ratio", "duration", "count"]
+MetricKind = Literal["flow", "balance", "trailing", "ratio", "duration", "count", "distinct_count", "concentration"]
 Unit = Literal["money", "days", "ratio", "count"]
 
 
@@ -50,6 +50,8 @@ class Dimension(_Frozen):
     label: str
     entity: str
     expr: str
+    homes: Mapping[str, str] = Field(default_factory=dict)
+    """Where else the same thing is known: entity -> expression. Read when `entity` is out of reach of a figure."""
     type: DataType = "text"
     synonyms: tuple[str, ...] = ()
     values: tuple[DimensionValue, ...] = ()
@@ -80,7 +82,7 @@ class Measure(_Frozen):
 
     name: str
     entity: str
-    agg: Literal["sum", "count", "count_distinct", "median", "p90"]
+    agg: Literal["sum", "count", "count_distinct", "mean", "median", "p90"]
     expr: str
     document_expr: str | None = None
     """The same amount in the currency of the document, where `expr` converts it."""
@@ -106,17 +108,47 @@ class Entity(_Frozen):
     depends_on: tuple[str, ...] = ()
 
 
+class Members(_Frozen):
+    """How a part looks at the members of each group (its suppliers) instead of at the group's plain sum.
+
+    Members count with what they add up to when that is above zero: a net credit is no share of anything.
+    """
+
+    of: str
+    """The dimension whose values are the members."""
+    keep: Literal["all", "top", "squares", "needed", "rest"]
+    """all: sum over members. top: sum over the `n` largest. squares: sum of squares. needed: how many of the largest it
+    takes to reach `share` of the sum. rest: sum over the members beyond those."""
+    n: int = 0
+    share: Decimal = Decimal(0)
+
+
 class Part(_Frozen):
     """One ingredient of a metric.
 
-    A measure read as a flow in the period, a balance at the as-of date, or a trailing window.
+    A measure read as a flow in the period, a balance at the as-of date, a trailing window, or counted back: the days of
+    latest flow that make up the balance of the part `against`, month by month, at most twelve.
     """
 
     name: str
     measure: str
-    read: Literal["period", "balance", "trailing"] = "period"
+    read: Literal["period", "balance", "trailing", "countback"] = "period"
     days: int = 0
     """Length of the trailing window, in days ending on the as-of date."""
+    members: Members | None = None
+    against: str | None = None
+
+
+class Coverage(_Frozen):
+    """How much of the amount must be usable before the figure is shown: amounts of two measures over one period."""
+
+    usable: str
+    all: str
+    minimum: Decimal
+    lacks: str
+    """What the rest lacks, in words ("a due date")."""
+    missing: tuple[Filter, ...]
+    """Conditions that find the documents to fix."""
 
 
 class Golden(_Frozen):
@@ -148,6 +180,15 @@ class Metric(_Frozen):
     Balances and trailing metrics take the latest as-of date.
     """
     dimensions: tuple[str, ...] = ()
+    looks_ahead: bool = False
+    """The period may lie in the future (payments falling due); without one it is the next `default_days` days."""
+    tables: tuple[str, ...] = ()
+    """Tables of the mirror that only some companies load (a feed): without them the metric is refused by name."""
+    needs: str = ""
+    """What is missing when those tables are, in words."""
+    nearest: tuple[str, ...] = ()
+    """The metrics to ask for instead."""
+    coverage: Coverage | None = None
     requires_grouping: str | None = None
     """A dimension that is always part of the answer (ageing bucket)."""
     filters: tuple[Filter, ...] = ()
@@ -207,3 +248,49 @@ class SemanticModel(_Frozen):
     named_filters: Mapping[str, NamedFilter] = Field(default_factory=dict)
     external_metrics: Mapping[str, ExternalMetric] = Field(default_factory=dict)
     ambiguous_terms: tuple[AmbiguousTerm, ...] = ()
+    _paths: dict[tuple[str, str], tuple[Relationship, ...] | None] = PrivateAttr(default_factory=dict)
+    _legal: dict[str, frozenset[str]] = PrivateAttr(default_factory=dict)
+
+    def path(self, start: str, goal: str) -> tuple[Relationship, ...] | None:
+        """The many-to-one joins that lead from one entity to another, the shortest way.
+
+        Empty when they are the same, None when there is no path.
+        """
+        if (start, goal) not in self._paths:
+            self._paths[start, goal] = self._find_path(start, goal)
+        return self._paths[start, goal]
+
+    def _find_path(self, start: str, goal: str) -> tuple[Relationship, ...] | None:
+        queue: list[tuple[str, tuple[Relationship, ...]]] = [(start, ())]
+        seen = {start}
+        while queue:
+            name, path = queue.pop(0)
+            if name == goal:
+                return path
+            for relationship in self.entities[name].relationships:
+                if relationship.to not in seen:
+                    seen.add(relationship.to)
+                    queue.append((relationship.to, (*path, relationship)))
+        return None
+
+    def at_home(self, dimension: Dimension, root: str) -> Dimension | None:
+        """The dimension as rows of `root` know it: on its own entity, or where else it is at home; None out of reach."""
+        if self.path(root, dimension.entity) is not None:
+            return dimension
+        for entity, expr in sorted(dimension.homes.items()):
+            if self.path(root, entity) is not None:
+                return dimension.model_copy(update={"entity": entity, "expr": expr})
+        return None
+
+    def legal_dimensions(self, metric: Metric) -> frozenset[str]:
+        """The dimensions by which a metric may be grouped or filtered without counting twice."""
+        if metric.name not in self._legal:
+            roots = {self.measures[part.measure].entity for part in metric.parts}
+            balance_only = all(part.read == "balance" for part in metric.parts)
+            self._legal[metric.name] = frozenset(
+                name
+                for name, dimension in self.dimensions.items()
+                if (balance_only or not dimension.as_of)
+                and all(self.at_home(dimension, root) is not None for root in roots)
+            )
+        return self._legal[metric.name]

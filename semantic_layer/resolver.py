@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from semantic_layer.errors import IllegalGroupingError, MixedCurrencyError, NoDataError, QueryError, UnknownNameError
+from semantic_layer.asked_period import Calendar, resolve_period, window_start
+from semantic_layer.errors import IllegalGroupingError, MixedCurrencyError, QueryError, UnknownNameError
 from semantic_layer.model import Dimension, Measure, Metric, Part, Relationship, SemanticModel, TimeRole
-from semantic_layer.periods import GRAINS, Grain, Period, bucket_end, bucket_start, buckets
+from semantic_layer.periods import GRAINS, Grain, Period, buckets
 from semantic_layer.query import Filter, Having, MetricQuery, Order
 
 DEFAULT_LIMIT = 10_000
-BALANCE_READS = frozenset({"balance", "trailing"})
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """What the resolver must know of time: the last complete day in the mirror and the fiscal year."""
-
-    data_date: date
-    fiscal_year_start: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +63,21 @@ class ResolvedQuery:
     """What amounts convert to where a rule needs one currency (filters by amount)."""
     calendar: Calendar
     assumptions: tuple[tuple[str, str, str], ...]
+    hidden: tuple[Metric, ...] = ()
+    """Metrics that conditions or the order need and nobody asked to see."""
+    windowed: bool = False
+    """Each time bucket shows a window that ends with it, wider than the bucket."""
+    past: frozenset[str] = frozenset()
+    """Tables that keep their past versions: read as known at `query.known_at`."""
+
+    @property
+    def computed(self) -> tuple[Metric, ...]:
+        """Every metric that the statement computes."""
+        return (*self.metrics, *self.hidden)
+
+    def is_balance(self, metric: Metric) -> bool:
+        """Whether the metric's time buckets do not add up: each one stands for its last day."""
+        return self.windowed or all(part.read != "period" for part in metric.parts)
 
     @property
     def currency_label(self) -> str:
@@ -86,29 +93,12 @@ def join_path(model: SemanticModel, start: str, goal: str) -> tuple[Relationship
 
     Empty when they are the same, None when there is no path.
     """
-    queue: list[tuple[str, tuple[Relationship, ...]]] = [(start, ())]
-    seen = {start}
-    while queue:
-        name, path = queue.pop(0)
-        if name == goal:
-            return path
-        for relationship in model.entities[name].relationships:
-            if relationship.to not in seen:
-                seen.add(relationship.to)
-                queue.append((relationship.to, (*path, relationship)))
-    return None
+    return model.path(start, goal)
 
 
 def legal_dimensions(model: SemanticModel, metric: Metric) -> frozenset[str]:
     """The dimensions by which a metric may be grouped or filtered without counting twice."""
-    measures = [model.measures[part.measure] for part in metric.parts]
-    balance_only = all(part.read == "balance" for part in metric.parts)
-    return frozenset(
-        name
-        for name, dimension in model.dimensions.items()
-        if all(join_path(model, measure.entity, dimension.entity) is not None for measure in measures)
-        and (balance_only or not dimension.as_of)
-    )
+    return model.legal_dimensions(metric)
 
 
 def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> ResolvedQuery:
@@ -119,18 +109,23 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
     metrics = tuple(_metric(model, name) for name in query.metrics)
     if not metrics:
         raise QueryError("A query needs at least one metric.", reason="UNKNOWN_METRIC")
+    hidden = _hidden(query, model)
+    everything = (*metrics, *hidden)
     grain, names = _grouping(query, metrics)
     dimensions = tuple(_dimension(model, name) for name in names)
     for dimension in dimensions:
-        _require_legal(model, metrics, dimension, "grouped by")
+        _require_legal(model, everything, dimension, "grouped by")
         if not dimension.groupable:
             raise IllegalGroupingError(
                 f"{dimension.label} can filter an answer but not group it.", choices=("supplier", "category")
             )
-    filters = _filters(query, model, metrics)
-    parts = _parts(query, model, metrics)
+    filters = _filters(query, model, everything)
+    parts = _parts(query, model, everything)
     currency = _currency(query, metrics, dimensions, filters, reporting_currency)
-    period, assumed = _period(query, metrics, parts, calendar, grain)
+    period, assumed = resolve_period(query, everything, calendar, grain)
+    spans = buckets(period, grain, calendar.fiscal_year_start) if grain else ()
+    if query.window and grain:
+        spans = tuple(Period(window_start(query.window, b.end, calendar), b.end, b.label) for b in spans)
     return ResolvedQuery(
         query=query,
         metrics=metrics,
@@ -139,16 +134,25 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
         grain=grain,
         period=period,
         as_of=period.end,
-        buckets=buckets(period, grain, calendar.fiscal_year_start) if grain else (),
+        buckets=spans,
         filters=filters,
-        having=_having(query, metrics),
-        order=_order(query, metrics, dimensions, grain),
+        having=query.having,
+        order=_order(query, model, metrics, dimensions, grain),
         limit=min(query.limit or DEFAULT_LIMIT, DEFAULT_LIMIT),
         currency=currency,
         reporting_currency=reporting_currency if currency == "document" else currency,
         calendar=calendar,
         assumptions=(*assumed, *_assumptions(metrics)),
+        hidden=hidden,
+        windowed=query.window is not None and grain is not None,
     )
+
+
+def _hidden(query: MetricQuery, model: SemanticModel) -> tuple[Metric, ...]:
+    """Metrics that a condition or the order names without their being asked for."""
+    named = [h.metric for h in query.having]
+    named += [o.field for o in query.order if o.field in model.metrics]
+    return tuple(_metric(model, name) for name in dict.fromkeys(named) if name not in query.metrics)
 
 
 def _metric(model: SemanticModel, name: str) -> Metric:
@@ -269,60 +273,19 @@ def _clock(role: str | None, model: SemanticModel, metric: Metric, part: Part, m
     return name, found.column
 
 
-def _period(
-    query: MetricQuery,
-    metrics: tuple[Metric, ...],
-    parts: tuple[ResolvedPart, ...],
-    calendar: Calendar,
-    grain: Grain | None,
-) -> tuple[Period, tuple[tuple[str, str, str], ...]]:
-    latest = calendar.data_date
-    if query.period is None:
-        return _default_period(metrics, parts, calendar, grain)
-    if query.period.start > latest:
-        raise NoDataError(
-            f"The mirror holds data up to {latest.isoformat()}; {query.period} starts later.",
-            choices=(f"up to {latest.isoformat()}",),
-        )
-    if query.period.end <= latest:
-        return query.period, ()
-    cut = Period(query.period.start, latest, query.period.label)
-    note = (("period", f"cut at {latest.isoformat()}, the last complete day in the mirror", "freshness"),)
-    return cut, note
-
-
-def _default_period(
-    metrics: tuple[Metric, ...], parts: tuple[ResolvedPart, ...], calendar: Calendar, grain: Grain | None
-) -> tuple[Period, tuple[tuple[str, str, str], ...]]:
-    latest = calendar.data_date
-    if grain is not None:
-        start = bucket_start(latest, grain, calendar.fiscal_year_start)
-        for _ in range({"day": 30, "week": 12, "month": 12, "quarter": 4, "year": 2}[grain]):
-            start = bucket_start(start - timedelta(days=1), grain, calendar.fiscal_year_start)
-        return Period(start, latest), (("period", f"last {grain}s up to {latest.isoformat()}", "default"),)
-    if all(part.part.read in BALANCE_READS for part in parts):
-        return Period(latest, latest), (("as of", latest.isoformat(), "last complete day in the mirror"),)
-    days = metrics[0].default_days
-    period = Period(latest - timedelta(days=days - 1), latest, f"last {days} days")
-    return period, (("period", f"the {days} days to {latest.isoformat()}", "default of the metric"),)
-
-
 def _assumptions(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str, str], ...]:
     return tuple((metric.label, text, "metric definition") for metric in metrics for text in metric.assumptions)
 
 
-def _having(query: MetricQuery, metrics: tuple[Metric, ...]) -> tuple[Having, ...]:
-    names = {metric.name for metric in metrics}
-    for condition in query.having:
-        if condition.metric not in names:
-            raise UnknownNameError.of("metric in the answer", condition.metric, names)
-    return query.having
-
-
 def _order(
-    query: MetricQuery, metrics: tuple[Metric, ...], dimensions: tuple[Dimension, ...], grain: Grain | None
+    query: MetricQuery,
+    model: SemanticModel,
+    metrics: tuple[Metric, ...],
+    dimensions: tuple[Dimension, ...],
+    grain: Grain | None,
 ) -> tuple[Order, ...]:
     names = {metric.name for metric in metrics} | {d.name for d in dimensions} | ({grain} if grain else set())
+    names |= {item.name for item in _hidden(query, model)}
     for order in query.order:
         if order.field not in names:
             raise UnknownNameError.of("column in the answer", order.field, names)
@@ -355,8 +318,3 @@ def _currency(
             choices=("by currency", f"in {reporting}"),
         )
     return "document"
-
-
-def natural_end(period: Period, grain: Grain, calendar: Calendar) -> date:
-    """The day on which the bucket that holds the period's end is complete."""
-    return bucket_end(period.end, grain, calendar.fiscal_year_start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from copilot.language_model import OpenAICompatibleModel
 from copilot.planning.description import describe
@@ -81,7 +81,7 @@ class SecondOpinion:
         )
 
 
-def _lacks_words(plan: Plan) -> bool:
+def _lacks_words(plan: Plan) -> TypeGuard[Refuse]:
     """Whether the rules read the question and stumbled over words; what the gate turned away has no coverage."""
     return isinstance(plan, Refuse) and plan.reason in WIDENED and bool(plan.coverage)
 

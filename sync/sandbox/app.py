@@ -162,8 +162,8 @@ def _read(desk: Desk, grant: Grant, request: Request) -> Any:
     except BadQueryError as problem:
         # Whatever table an association leads to, the error belongs to the record that was asked for.
         raise BadQueryError(table.model, *problem.messages) from None
-    row = int(np.searchsorted(table.ids, record_id))
-    if row == len(table) or int(table.ids[row]) != record_id:
+    row = table.row_of(record_id)
+    if row is None:
         raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")
     return render(table, np.array([row], dtype=np.int64), shape)[0]
 

@@ -7,6 +7,7 @@ SandboxError
 │   ├── NotFoundError        404
 │   ├── BadQueryError        400
 │   └── TooManyCallsError    429
+├── EditError                an edit that the company cannot take
 └── UnknownPresetError       a company of a size that does not exist
 """
 
@@ -19,6 +20,10 @@ class SandboxError(Exception):
 
 class UnknownPresetError(SandboxError):
     """The preset asked for is not one of tiny, small, medium, large."""
+
+
+class EditError(SandboxError):
+    """An edit names a record, an attribute or a value that the company cannot take; nothing was changed."""
 
 
 class RefusalError(SandboxError):

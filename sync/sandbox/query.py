@@ -81,7 +81,7 @@ class Selector:
 
     def _find(self, conditions: frozenset[Condition], order_by: str) -> IntArray | None:
         rows: IntArray | None = None
-        if conditions:
+        if conditions or self.table.live is not None:
             rows = np.flatnonzero(_match(self.table, sorted(conditions, key=repr))).astype(np.int64)
         if order_by == "id":
             return rows
@@ -158,8 +158,8 @@ def _whole_number(table: Table, text: str) -> int:
 
 
 def _match(table: Table, conditions: Sequence[Condition]) -> BoolArray:
-    """A mask over the table's rows: those that satisfy all conditions."""
-    mask = np.ones(len(table), dtype=np.bool_)
+    """A mask over the table's live rows: those that satisfy all conditions."""
+    mask = np.ones(len(table), dtype=np.bool_) if table.live is None else table.live.copy()
     groups: dict[str, list[Condition]] = {}
     for condition in conditions:
         groups.setdefault(condition.path[0], []).append(condition)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Union
 
-from sync.sandbox.arrays import IntArray
+import numpy as np
+
+from sync.sandbox.arrays import BoolArray, IntArray
 from sync.sandbox.columns import Column, Integers
 
 # What to write of a record: attribute name -> what to write of it (None: all of a scalar, the usual part of a link).
@@ -50,19 +52,36 @@ class CustomFields:
 Attribute = Column | ToOne | ToMany | CustomFields
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Table:
-    """One kind of record. `model` is the name under which Coupa reports errors, such as `invoice_header`."""
+    """One kind of record. `model` is the name under which Coupa reports errors, such as `invoice_header`.
+
+    `live` is False for rows that are not there for a reader, deleted or not yet visible; None where all are. Links
+    never lead to such a row. Only sync.sandbox.editing changes a table after it was built.
+    """
 
     model: str
     ids: IntArray
     attributes: dict[str, Attribute] = field(default_factory=dict)
+    live: BoolArray | None = None
 
     def __post_init__(self) -> None:
         self.attributes.setdefault("id", Integers(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def row_of(self, record_id: int) -> int | None:
+        """The row of a live record; None where there is none."""
+        row = int(np.searchsorted(self.ids, record_id))
+        if row == len(self) or int(self.ids[row]) != record_id:
+            return None
+        return row if self.live is None or bool(self.live[row]) else None
+
+    def live_rows(self) -> IntArray:
+        """The rows of all live records, ascending."""
+        every = np.arange(len(self), dtype=np.int64)
+        return every if self.live is None else every[self.live]
 
     def find(self, name: str) -> Attribute | None:
         """The attribute under its hyphenated or underscored name."""

@@ -42,6 +42,11 @@ class CompanyZone:
         """Seconds since the epoch in UTC for moments given in local seconds."""
         return local_seconds - self._offsets[self._period(local_seconds)]
 
+    def local(self, utc_seconds: IntArray) -> IntArray:
+        """Local seconds of moments given in UTC; within the repeated hour of an autumn the way back is ambiguous."""
+        found = np.searchsorted(self._utc_starts, utc_seconds, side="right") - 1
+        return utc_seconds + self._offsets[np.maximum(found, 0)]
+
     def texts(self, local_seconds: IntArray) -> list[str]:
         """ISO 8601 with offset, such as `2026-01-12T09:16:48-05:00`."""
         stamps = np.datetime_as_string(local_seconds.astype("datetime64[s]")).tolist()
