@@ -11,6 +11,7 @@ token or a secret.
     + MirrorBusyError               another sync is writing, or a program holds the work file
     + MirrorUnreadableError         a file of the mirror is damaged, or newer than this program
     + SandboxError                  the sandbox company could not be started
+    + FeedError                     there is no such feed, or what was declared about one cannot be used
     + ResourceError                 one resource cannot be read; the others can
       - AccessDeniedError           the scope of the resource is missing (403)
       - UnknownResourceError        Coupa has no such address (404)
@@ -24,6 +25,7 @@ token or a secret.
     + ServerTroubleError            Coupa answers 5xx
     + BrokenPageError               an answer is cut short or is not the JSON that was asked for
   x RejectedRecordError             one record cannot be typed: it is set aside, everything else goes on
+  x RefusedFileError                one file of a feed cannot be read: it is refused whole, the others go on
   x ReconciliationError             the mirror and Coupa disagree
 """
 
@@ -60,6 +62,10 @@ class MirrorUnreadableError(FatalSyncError):
 
 class SandboxError(FatalSyncError):
     """The sandbox company could not be started."""
+
+
+class FeedError(FatalSyncError):
+    """There is no such feed or load, or what was declared about one cannot be used."""
 
 
 class ResourceError(FatalSyncError):
@@ -132,6 +138,10 @@ class RejectedRecordError(SyncError):
         super().__init__(f"Field {field!r}: {problem}.")
         self.field = field
         self.problem = problem
+
+
+class RefusedFileError(SyncError):
+    """One file of a feed cannot be read, and is refused whole. Its text goes on after the file's name."""
 
 
 class ReconciliationError(SyncError):

@@ -142,6 +142,12 @@ class Mirror:
             ).fetchall()
         return tuple(Rejected(*row) for row in rows)
 
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction on the work file, for what is kept beside Coupa's records (the feeds)."""
+        with self._transaction():
+            yield self._connection
+
     def query(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
         """Rows of a read-only question, for reconciliation and tests."""
         with self._busy:

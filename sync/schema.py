@@ -426,6 +426,121 @@ OWN_TABLES: Final = (
     Table("sync_source", _columns("source TEXT -", "schema_version INTEGER -")),
 )
 
+_LOADED: Final = (
+    "source_file TEXT -",
+    "source_line INTEGER -",
+    "load_id TEXT -",
+    "loaded_at TIMESTAMPTZ -",
+    "known_from TIMESTAMPTZ -",
+)
+_YEARLY_PERCENT: Final = "DECIMAL(12,6)"
+
+
+def _feed_tables(name: str, *lines: str) -> tuple[Table, Table]:
+    """A feed's table, and its sister with the versions that were replaced."""
+    columns = tuple(f"{line} -" for line in lines)
+    return (
+        Table(name, _columns(*columns, *_LOADED)),
+        Table(f"{name}_past", _columns(*columns, *_LOADED, "known_to TIMESTAMPTZ -")),
+    )
+
+
+FEED_TABLES: Final = (
+    *_feed_tables("feed_bank_accounts", "account TEXT", "entity TEXT", "currency TEXT", "bank TEXT", "valid_from DATE"),
+    *_feed_tables(
+        "feed_cash_positions",
+        "entity TEXT",
+        "account TEXT",
+        "currency TEXT",
+        "position_date DATE",
+        "balance_type TEXT",
+        "amount MONEY",
+        "bank TEXT",
+    ),
+    *_feed_tables(
+        "feed_cash_forecasts",
+        "entity TEXT",
+        "currency TEXT",
+        "as_of_date DATE",
+        "forecast_date DATE",
+        "direction TEXT",
+        "category TEXT",
+        "amount MONEY",
+        "low MONEY",
+        "high MONEY",
+    ),
+    *_feed_tables(
+        "feed_capital_rates",
+        "entity TEXT",
+        "currency TEXT",
+        "rate_kind TEXT",
+        "valid_from DATE",
+        f"rate_percent {_YEARLY_PERCENT}",
+        "note TEXT",
+    ),
+    *_feed_tables(
+        "feed_market_yields",
+        "curve TEXT",
+        "currency TEXT",
+        "quote_date DATE",
+        "tenor TEXT",
+        f"yield_percent {_YEARLY_PERCENT}",
+        "convention TEXT",
+        "tenor_days INTEGER",
+    ),
+    *_feed_tables(
+        "feed_supplier_risk",
+        "supplier_id BIGINT",
+        "source TEXT",
+        "measure TEXT",
+        "score_date DATE",
+        "score MONEY",
+        "band TEXT",
+    ),
+    *_feed_tables(
+        "feed_erp_totals",
+        "entity TEXT",
+        "period_month DATE",
+        "account_class TEXT",
+        "currency TEXT",
+        "amount MONEY",
+    ),
+    Table(
+        "feed_loads",
+        _columns(
+            "load_id TEXT -",
+            "feed TEXT -",
+            "format TEXT -",
+            "source_file TEXT -",
+            "sha256 TEXT -",
+            "loaded_at TIMESTAMPTZ -",
+            "rows_read BIGINT -",
+            "rows_new BIGINT -",
+            "rows_changed BIGINT -",
+            "rows_same BIGINT -",
+            "rows_rejected BIGINT -",
+            "problem TEXT -",
+            "withdrawn_at TIMESTAMPTZ -",
+        ),
+    ),
+    Table(
+        "feed_rejected_rows",
+        _columns(
+            "load_id TEXT -",
+            "feed TEXT -",
+            "source_file TEXT -",
+            "source_line INTEGER -",
+            "field TEXT -",
+            "problem TEXT -",
+            "raw TEXT -",
+            "rejected_at TIMESTAMPTZ -",
+        ),
+    ),
+)
+
 # One entry per version of the layout; entry 0 makes version 1. Append only.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),
+    tuple(table.ddl() for table in FEED_TABLES),
+)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
