@@ -20,6 +20,8 @@ from starlette.routing import Route
 
 from sync.sandbox.access import DEFAULT_CLIENTS, SCOPES, Client, Grant, TokenDesk, TokenRefusal, basic_credentials
 from sync.sandbox.company.company import Company
+from sync.sandbox.control import control_routes
+from sync.sandbox.editing.edits import Edits, edits_of
 from sync.sandbox.errors import (
     BadQueryError,
     ForbiddenError,
@@ -45,32 +47,42 @@ _XML = (
 class Desk:
     """Everything one running sandbox holds: the company, its access rules, its faults and its clock."""
 
-    company: Company
+    edits: Edits
     tokens: TokenDesk
     faults: FaultLine
     bucket: LeakyBucket | None
     clock: Callable[[], float]
     selectors: dict[str, Selector] = field(default_factory=dict)
+    revision: int = 0
+
+    @property
+    def company(self) -> Company:
+        """The company as it is now."""
+        return self.edits.company
 
     def selector(self, resource: str, table: Table) -> Selector:
-        """The selector of a resource, made once."""
+        """The selector of a resource, made once until the company is edited. Hold the lock of the edits."""
+        if self.revision != self.edits.revision:
+            self.selectors.clear()
+            self.revision = self.edits.revision
         return self.selectors.setdefault(resource, Selector(table))
 
 
 def create_app(
-    company: Company,
+    company: Company | Edits,
     *,
     rate_limit: bool = True,
     faults: Faults | None = None,
     clients: tuple[Client, ...] = DEFAULT_CLIENTS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:
-    """The sandbox over `company`.
+    """The sandbox over a company, or over one that the caller edits while it is read (`Edits`).
 
-    `clock` counts seconds for the rate limit and for the life of tokens; tests give their own.
+    `clock` counts seconds for the rate limit and for the life of tokens; tests give their own. A plain company can be
+    edited through `/sandbox` only; its edits are stamped with the end of its data and the seconds since the start.
     """
     desk = Desk(
-        company=company,
+        edits=company if isinstance(company, Edits) else edits_of(company, clock),
         tokens=TokenDesk(clients),
         faults=FaultLine(faults or Faults()),
         bucket=LeakyBucket() if rate_limit else None,
@@ -84,7 +96,7 @@ def create_app(
         return await _answer_api(desk, request)
 
     async def home(_: Request) -> Response:
-        return JSONResponse({"sandbox": "coupa look-alike", "resources": sorted(company.resources)})
+        return JSONResponse({"sandbox": "coupa look-alike", "resources": sorted(desk.company.resources)})
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
@@ -92,6 +104,7 @@ def create_app(
             Route("/", home),
             Route("/oauth2/token", token, methods=["POST"]),
             Route("/api/{path:path}", api, methods=methods),
+            *control_routes(desk.edits),
         ]
     )
 
@@ -118,7 +131,8 @@ async def _answer_api(desk: Desk, request: Request) -> Response:
             return _faulty(fault)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(_XML, status_code=406, media_type="application/xml")
-        return _json(_read(desk, grant, request))
+        with desk.edits.lock:
+            return _json(_read(desk, grant, request))
     except RefusalError as refusal:
         return JSONResponse(refusal.body(), status_code=refusal.status, headers=refusal.headers)
 

@@ -101,7 +101,12 @@ def _write_table(connection: duckdb.DuckDBPyConnection, company: Company, layout
     for place, column in enumerate(layout.columns):
         expression = _load(company, layout, column, f"c{place}", draft)
         selected.append(f'CAST({expression} AS {DUCKDB_TYPES[column.kind]}) AS "{column.name}"')
-    statement = f'CREATE TABLE "{layout.name}" AS SELECT {", ".join(selected)} FROM {draft.source()} LIMIT {len(table)}'  # noqa: S608 -- names are this package's own
+    if not draft.arrays:
+        draft.add("nothing", table.ids)
+    rows = f"FROM {draft.source()} LIMIT {len(table)}"
+    if table.live is not None:
+        rows = f"FROM (SELECT * {rows}) WHERE {draft.add('alive', table.live)}"
+    statement = f'CREATE TABLE "{layout.name}" AS SELECT {", ".join(selected)} {rows}'
     connection.register("drawn", draft.arrays)
     connection.execute(statement, draft.texts | draft.vocabularies)
     connection.unregister("drawn")
@@ -117,13 +122,18 @@ def _load(company: Company, layout: MirrorTable, column: MirrorColumn, key: str,
     if column.kind == "CUSTOM":
         return _load_custom(table, key, draft)
     found, rows = _follow(table, column.path)
+    return "NULL" if (rows < 0).all() else _load_column(found, column.kind, rows, key, draft)
+
+
+def _load_column(found: Column, kind: str, rows: IntArray, key: str, draft: _Draft) -> str:
+    """Values of a column at the given rows, -1 for null."""
     gone = rows < 0
     if isinstance(found, Codes | Texts):
         return _load_text(found, rows, key, draft)
     if not isinstance(found, Integers | Floats | Booleans | Decimals | Moments | Days):
         raise SandboxError(f"Columns of type {type(found).__name__} cannot be written to a mirror.")
     present = np.where(gone, 0, rows)
-    expression = _load_values(found, column.kind, present, key, draft)
+    expression = _load_values(found, kind, present, key, draft)
     null = gone if found.null is None else gone | found.null[present]
     if not null.any():
         return expression
@@ -194,7 +204,7 @@ def _owner_ids(company: Company, layout: MirrorTable, size: int) -> IntArray:
     if not isinstance(link, ToMany):
         raise SandboxError(f"{layout.nested_in} is not a list of nested records.")
     ids = np.zeros(size, dtype=np.int64)
-    places = np.arange(size) if link.order is None else link.order
+    places = np.arange(link.starts[-1]) if link.order is None else link.order
     ids[places] = np.repeat(owner.ids, np.diff(link.starts))
     return ids
 
@@ -227,7 +237,10 @@ def _write_bookkeeping(connection: duckdb.DuckDBPyConnection, company: Company) 
         "CREATE TABLE sync_bookmarks (resource VARCHAR PRIMARY KEY, last_id BIGINT, updated_through TIMESTAMPTZ,"
         " synced_at TIMESTAMPTZ, row_count BIGINT)"
     )
-    rows = [(name, int(table.ids[-1]), moment, moment, len(table)) for name, table in company.resources.items()]
+    rows = []
+    for name, table in company.resources.items():
+        ids = table.ids[table.live_rows()]
+        rows.append((name, int(ids[-1]) if len(ids) else None, moment, moment, len(ids)))
     connection.executemany("INSERT INTO sync_bookmarks VALUES (?, ?, ?, ?, ?)", rows)
     connection.execute(
         "CREATE TABLE sync_runs (run_id VARCHAR, started_at TIMESTAMPTZ, finished_at TIMESTAMPTZ, resource VARCHAR,"
