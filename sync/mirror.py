@@ -7,7 +7,6 @@ the file, or neither.
 
 import contextlib
 import datetime as dt
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,8 +16,10 @@ from types import TracebackType
 from typing import Final, Self
 
 import duckdb
+from pydantic import SecretStr
 
 from sync import schema, state
+from sync.encryption import attach_new, open_database, quoted, spool
 from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
 from sync.pages import decode_record
 from sync.resources import Child, Resource
@@ -45,23 +46,25 @@ class RunRecord:
 class Mirror:
     """The open work file. One at a time per file; safe to call from several threads."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, key: SecretStr | None = None) -> None:
         self._connection = connection
-        self._spool = spool
+        self._spool = folder
+        self._key = key
         self._busy = threading.RLock()
 
     @classmethod
-    def open(cls, path: Path, source: str) -> Self:
-        """Opens or makes the work file of `source`.
+    def open(cls, path: Path, source: str, key: SecretStr | None = None) -> Self:
+        """Opens or makes the work file of `source`, encrypted when there is a key.
 
-        Raises MirrorBusyError, MirrorUnreadableError, or SourceChangedError when the file mirrors another source.
+        Raises MirrorBusyError, MirrorUnreadableError, EncryptionError, or SourceChangedError when the file mirrors
+        another source.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        spool = path.parent / "spool"
-        spool.mkdir(exist_ok=True, mode=0o700)
-        for leftover in spool.glob("*.ndjson"):
+        folder = path.parent / "spool"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        for leftover in folder.glob("*.ndjson"):
             leftover.unlink()
-        mirror = cls(_connect(path), spool)
+        mirror = cls(_connect(path, key), folder, key)
         try:
             mirror._migrate(path)
             mirror._claim(path, source)
@@ -157,7 +160,7 @@ class Mirror:
         """Writes all tables to a new file in the storage format that DuckDB 1.5 and 2 both read."""
         with self._busy:
             self._connection.execute("CHECKPOINT")
-            self._connection.execute(f"ATTACH {_quoted(path)} AS copy (STORAGE_VERSION 'v1.5.0')")
+            attach_new(self._connection, path, self._key, "copy")
             try:
                 self._connection.execute(f'COPY FROM DATABASE "{self._name()}" TO copy')
                 self._connection.execute("CHECKPOINT copy")
@@ -286,19 +289,17 @@ class Mirror:
     def _stage(self, table: schema.Table, batch: Batch, *, key: str = "id", only: str = "true") -> None:
         """A temporary table with the batch's rows of one table that satisfy `only`, the newest version of each key."""
         stage = _stage_name(table)
-        types = {column.name: "VARCHAR" if column.type == "JSON" else column.type for column in table.columns}
+        types = {column.name: _read_as(column) for column in table.columns}
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in {**types, "_seq": "BIGINT"}.items())
         newest = "updated_at DESC NULLS LAST, _seq DESC" if table.has("updated_at") else "_seq DESC"
-        with tempfile.NamedTemporaryFile("w", dir=self._spool, suffix=".ndjson", encoding="utf-8") as spool:
+        with spool(self._spool, self._key) as rows:
             lines = batch.lines.get(table.name, ())
-            spool.write("\n".join(lines))
-            spool.flush()
-            selected = ", ".join(
-                f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns
-            )
+            rows.file.write("\n".join(lines))
+            rows.file.flush()
+            selected = ", ".join(f'{_typed(column)} AS "{column.name}"' for column in table.columns)
             self._connection.execute(
                 f"CREATE TEMP TABLE {stage} AS SELECT {selected}, _seq FROM "  # noqa: S608
-                f"read_json({_quoted(Path(spool.name))}, columns = {{{columns}}}, format = 'newline_delimited', "
+                f"read_json({quoted(rows.path)}, columns = {{{columns}}}, format = 'newline_delimited', "
                 f"maximum_object_size = {max(_LINE_BYTES, 4 * max(map(len, lines), default=0))}) WHERE {only} "
                 f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1 ORDER BY {key}",
             )
@@ -319,21 +320,29 @@ class Mirror:
         self._connection.execute(f"DROP TABLE {stage}")
 
 
+def _read_as(column: schema.Column) -> str:
+    """The type in which a column is read from JSON lines: `raw` and decimals as text, which `_typed` then casts."""
+    return "VARCHAR" if column.type == "JSON" or column.type.startswith("DECIMAL") else column.type
+
+
+def _typed(column: schema.Column) -> str:
+    """A staged column in its own type. Text becomes a narrow decimal ten times faster than a wide one."""
+    name = f'"{column.name}"'
+    cast = f"CAST({name} AS {column.type})"
+    if not column.type.startswith("DECIMAL"):
+        return cast
+    scale = column.type.removesuffix(")").rpartition(",")[2]
+    return f"coalesce(CAST(TRY_CAST({name} AS DECIMAL(18,{scale})) AS {column.type}), {cast})"
+
+
 def _stage_name(table: schema.Table) -> str:
     return f'"stage_{table.name}"'
 
 
-def _quoted(path: Path) -> str:
-    """A path as a SQL string."""
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
     """The work file, opened for writing with nothing fetched from the network."""
     try:
-        connection = duckdb.connect(
-            str(path), config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        )
+        connection = open_database(path, key)
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise MirrorBusyError(
