@@ -21,6 +21,7 @@ from sync import demo
 from sync.clock import clock_for
 from sync.console import TerminalProgress, show_report, show_status
 from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
+from sync.feed_commands import feed_commands
 from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
 from sync.reconciliation import reconcile_with, show_differences
 from sync.run import Source, SyncReport
@@ -241,6 +242,9 @@ def _end_with_stdin() -> None:
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+app.add_typer(feed_commands(plain_errors, out), name="feed")
 
 
 def main() -> None:

@@ -89,6 +89,8 @@ def show_report(console: Console, report: SyncReport) -> None:
         console.print(f"set aside: {bad}", style="yellow", markup=False, highlight=False)
     if len(report.rejected) > _REJECTED_SHOWN:
         console.print(f"... and {len(report.rejected) - _REJECTED_SHOWN:,} more, in the table rejected_records")
+    for sentence in report.feeds:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     read = sum(outcome.read for outcome in report.outcomes)
     rate = read / report.seconds if report.seconds else 0.0
     console.print(

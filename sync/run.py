@@ -29,7 +29,10 @@ class ResourceOutcome:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What one run did. `rejected` are all records that are set aside now, also those of earlier runs."""
+    """What one run did. `rejected` are all records that are set aside now, also those of earlier runs.
+
+    `feeds` says in a sentence each what happened to feeds.
+    """
 
     run_id: str
     manifest: Manifest
@@ -37,6 +40,7 @@ class SyncReport:
     outcomes: tuple[ResourceOutcome, ...]
     rejected: tuple[Rejected, ...]
     seconds: float
+    feeds: tuple[str, ...] = ()
 
 
 class Progress(Protocol):

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     timeout_seconds: Annotated[float, Field(gt=0)] = Field(60, description="Longest wait for one answer")
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(6, description="Tries of one request before giving up")
     token_settle_seconds: Annotated[float, Field(ge=0, le=60)] = Field(5, description="Pause before a new token's use")
+    feeds: Path | None = Field(None, description="Folder whose files are loaded into the feeds at each sync")
+    fetch: str = Field("", description="Feeds to fetch over HTTP at each sync, separated by spaces")
+    market_url: str | None = Field(None, description="Host to fetch market yields from instead of the public ones")
     keep_versions: Annotated[int, Field(ge=1)] = Field(3, description="Published versions kept")
     encryption_key: SecretStr | None = Field(None, description="Reserved: encrypted mirrors are not written yet")
 

@@ -2,6 +2,7 @@
 
     lock       one writer at a time
     read       every resource, some at the same time: pages -> typed rows -> one transaction per batch
+    feeds      files and addresses of others, beside Coupa's records; trouble with them is told, not raised
     publish    a finished copy under a new name, then the pointer
 
 Delivery promise: every record is read at least once and merged by key, so that reading it twice changes nothing. A
@@ -12,6 +13,7 @@ every resource was read to its end.
 import asyncio
 import datetime as dt
 import time
+from pathlib import Path
 
 from sync.client import CoupaClient, RateLimiter, open_http
 from sync.clock import Clock
@@ -23,6 +25,7 @@ from sync.errors import (
     SourceChangedError,
     SyncError,
 )
+from sync.feeds.at_sync import load_feeds
 from sync.mirror import Mirror
 from sync.publish import new_manifest, publish, refuse_to_replace_real_data
 from sync.reading import read_resource
@@ -39,7 +42,7 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
     refuse_to_replace_real_data(settings.mirror_folder, source.name)
     with (
         only_writer(settings.work_folder, run.now),
-        _open_mirror(settings, source) as mirror,
+        open_mirror(settings, source) as mirror,
     ):
         async with open_http(settings, time.monotonic) as http:
             limiter = RateLimiter(settings.requests_per_second, time.monotonic)
@@ -51,10 +54,12 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
                 on_trouble=progress.trouble,
             )
             outcomes = await read_all(client, mirror, run, RESOURCES)
+        feeds = load_feeds(mirror, settings, run.now)
         progress.publishing()
         manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
         path = publish(mirror, settings.mirror_folder, manifest, settings.keep_versions)
-        return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started)
+        told = tuple(str(done) for done in feeds)
+        return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started, told)
 
 
 async def read_all(
@@ -89,7 +94,17 @@ async def read_all(
     )
 
 
-def _open_mirror(settings: Settings, source: Source) -> Mirror:
+def publish_again(settings: Settings, mirror: Mirror, source: Source, clock: Clock) -> Path | None:
+    """Publishes the work file as it is, after a change beside Coupa's records; None when no sync was ever complete."""
+    refuse_to_replace_real_data(settings.mirror_folder, source.name)
+    bookmarks = mirror.bookmarks()
+    if any(name not in bookmarks or bookmarks[name].updated_through is None for name in (r.name for r in RESOURCES)):
+        return None
+    manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
+    return publish(mirror, settings.mirror_folder, manifest, settings.keep_versions)
+
+
+def open_mirror(settings: Settings, source: Source) -> Mirror:
     """The work file of the source; call it with the writer's lock held."""
     path = settings.work_folder / source.work_file
     try:

@@ -30,9 +30,10 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "mirror": 4,
         "publish": 5,
         "reconciliation": 6, "run": 6,
-        "console": 7, "demo": 7, "reading": 7,
+        "console": 7, "demo": 7, "feeds": 7, "reading": 7,
         "worker": 8,
-        "__main__": 9,
+        "feed_commands": 9,
+        "__main__": 10,
     },
     "semantic_layer": {
         "errors": 0, "periods": 0,

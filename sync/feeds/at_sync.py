@@ -1,0 +1,46 @@
+"""Feeds inside a sync: the drop folder, and addresses that are to be fetched each time.
+
+Nothing here stops a sync: what goes wrong with a feed is told at its end, and Coupa's records are published all the
+same.
+"""
+
+import datetime as dt
+
+from sync.errors import FeedError, RetriableSyncError
+from sync.feeds.fetching import DAYS_BACK, addresses_of, fetch
+from sync.feeds.folder import load_folder
+from sync.feeds.loading import FeedLoad, feed_named, load
+from sync.mirror import Mirror
+from sync.settings import Settings
+
+
+def load_feeds(mirror: Mirror, settings: Settings, now: dt.datetime) -> tuple[FeedLoad, ...]:
+    """Loads what the settings name; gives what happened, in order."""
+    today = now.astimezone(settings.zone).date()
+    folder = load_folder(mirror, settings.feeds, now, today) if settings.feeds is not None else ()
+    fetched = [done for name in settings.fetch.split() for done in fetch_feed(mirror, settings, name, now)]
+    return (*folder, *fetched)
+
+
+def fetch_feed(
+    mirror: Mirror, settings: Settings, name: str, now: dt.datetime, since: dt.date | None = None
+) -> tuple[FeedLoad, ...]:
+    """Fetches a feed and loads it; an address that cannot be read is an outcome like a refused file."""
+    today = now.astimezone(settings.zone).date()
+    done = []
+    try:
+        for address in addresses_of(name):
+            done += _fetch_one(mirror, settings, address.name, now, since or today - dt.timedelta(days=DAYS_BACK))
+    except FeedError as error:
+        done.append(FeedLoad(name, name, "", now, problem=str(error)))
+    return tuple(done)
+
+
+def _fetch_one(mirror: Mirror, settings: Settings, name: str, now: dt.datetime, since: dt.date) -> list[FeedLoad]:
+    today = now.astimezone(settings.zone).date()
+    (address,) = addresses_of(name)
+    try:
+        files = fetch(address, since, today, instead=settings.market_url, timeout=settings.timeout_seconds)
+        return [load(mirror, feed_named(address.feed), file, now, today) for file in files]
+    except (FeedError, RetriableSyncError) as error:
+        return [FeedLoad(address.feed, address.name, "", now, problem=str(error))]
