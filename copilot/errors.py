@@ -6,6 +6,7 @@
     ├── StateStoreError                the operator: the state store cannot be opened, or belongs to a newer version
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
     ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
+    ├── QuestionBankError              who evaluates: the bank of questions cannot be read
     └── PageError                      the operator: the chat page cannot start
 """
 
@@ -26,6 +27,10 @@ class EvidenceMissingError(CopilotError):
 
 class PageError(CopilotError):
     """The chat page cannot start."""
+
+
+class QuestionBankError(CopilotError):
+    """The bank of questions cannot be read, or does not fit its form."""
 
 
 class LanguageModelError(CopilotError):

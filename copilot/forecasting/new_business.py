@@ -122,7 +122,9 @@ def _unpaid_curves(
     open_days = 0.0
     for begin in range(0, len(pool), _DOCUMENT_CHUNK):
         part = pool[begin : begin + _DOCUMENT_CHUNK]
-        survival = timing.survival(rows[part], cells.anchor[part], cells.entry[part], days)
+        survival = timing.survival(
+            rows[part], cells.anchor[part], cells.entry[part], days, cells.buying_entity[part], closed=False
+        )
         open_days += float(ledger.gross[part] @ survival.sum(axis=1))
         drawn = draw_days(survival, REPLICATES, generator)
         slot = (cells.entry[part] - first)[:, None] * REPLICATES + np.arange(REPLICATES)

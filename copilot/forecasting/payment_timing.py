@@ -3,10 +3,10 @@
 The anchor of a document is the later of its due date and its recognition date (without a due date: the recognition
 date). On each day x relative to the anchor on which a document is recognised and unpaid, it is paid with probability
 
-    h(x, weekday) = min(1, a(x) * f(weekday))
+    h(x, entity, day) = min(1, a(x) * f(entity, weekday))
 
-`f` is the payment-run calendar (mean 1 over the week; 0 on days without runs) and `a` the rate, both fitted to events
-over exposure, so that open documents count as "not paid so far" (Kaplan-Meier with late entry): paid-only timing
+`f` is the payment-run calendar of the buying entity (mean 1 over the week; 0 on days without runs; on a public holiday
+its run moves to the next day that is none) and `a` the rate, both fitted to events over exposure, so that open documents count as "not paid so far" (Kaplan-Meier with late entry): paid-only timing
 would be biased short. Rates shrink along all documents -> kind -> terms -> buying entity -> supplier: (events + k *
 parent rate) / (exposure + k), which is the n/(n+k) weight applied to each day's rate, n being what was at risk on
 that day. Open documents draw from the distribution that remains given their age, hence never from the past.
@@ -21,6 +21,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from copilot.forecasting.business_days import closed_matrix
 from copilot.forecasting.ledger import Ledger
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,11 @@ SUPPLIER_MINIMUM = 8
 """A supplier with fewer observations than this is its buying entity's average."""
 DELAY_LIMITS = (0.3, 3.0)
 """Days. Never less than the first, as bands without a shared shock are too thin; never more than the second."""
+
+SLIP_LIMITS = (0.03, 0.25)
+"""Share of a week's payments that may move to the next week or come from it, as a standard deviation."""
+RUN_SHRINKAGE = 15.0
+"""Payments' worth of the company's run calendar in that of each buying entity."""
 
 KINDS = ("due ahead", "recognised past due", "no due date", "credit note")
 TERM_EDGES = np.array([8, 21, 38, 53, 76])
@@ -68,8 +74,11 @@ class PaymentTiming:
 
     `rates[row, step]`, with `row_of` from (kind, terms, buying entity, supplier). `weekly_delay` is the standard
     deviation, in days, of what all payments of a week share beyond chance (a run pulled forward, a week of closing).
-    `observed` counts the settlements behind the fit, `at_risk` all observations, open ones included.
-    """  # FIXME
+    `observed` counts the settlements behind the fit, `at_risk` all observations, open ones included. `weekdays` are
+    the factors of the whole company, `entity_weekdays[entity, weekday]` those of each buying entity, shrunk to it;
+    `countries` says whose public holidays each entity keeps ("" none). `slip` is the share of a week's payments by
+    which whole weeks move beyond chance (standard deviation).
+    """
 
     rates: Floats
     row_of: dict[CellKey, int]
@@ -77,6 +86,9 @@ class PaymentTiming:
     weekly_delay: float
     observed: int
     at_risk: int
+    entity_weekdays: Floats
+    countries: tuple[str, ...] = ()
+    slip: float = 0.0
 
     def cells(self, cells: Cells) -> Ints:
         """The row of `rates` for each document: its supplier's, else the nearest level above that was seen."""
@@ -89,11 +101,50 @@ class PaymentTiming:
         chain = (_above(key, depth) for depth in (4, 3, 2, 1, 0))
         return next(self.row_of[level] for level in chain if level in self.row_of)
 
-    def survival(self, rows: Ints, anchor: Ints, first_day: Ints, days: int) -> Floats:
-        """Share still unpaid at the end of each day from `first_day` on, given unpaid before it: `[document, day]`."""
+    def survival(
+        self, rows: Ints, anchor: Ints, first_day: Ints, days: int, entity: Ints | None = None, *, closed: bool = True
+    ) -> Floats:
+        """Share still unpaid at the end of each day from `first_day` on, given unpaid before it: `[document, day]`.
+
+        With `entity` the runs are those of each document's buying entity, and its public holidays count unless
+        `closed` is false.
+        """
         day = first_day[:, None] + np.arange(days)
-        hazard = self.rates[rows[:, None], step_of(day - anchor[:, None])] * self.weekdays[weekday(day)]
-        return np.cumprod(1.0 - np.minimum(hazard, 1.0), axis=1, dtype=np.float64)
+        rate = self.rates[rows[:, None], step_of(day - anchor[:, None])]
+        if entity is None:
+            factor = self.weekdays[weekday(day)]
+        elif not closed or not any(self.countries):
+            factor = self.entity_weekdays[entity[:, None], weekday(day)]
+        else:
+            first = int(first_day.min(initial=1))
+            last = int(first_day.max(initial=1)) + days - 1
+            factor = self.calendar(first, last)[entity[:, None], day - first]
+        return np.cumprod(1.0 - np.minimum(rate * factor, 1.0), axis=1, dtype=np.float64)
+
+    def calendar(self, first: int, last: int) -> Floats:
+        """`[entity, day]` from ordinal `first` to `last`: run factors, holidays skipped and caught up the day after."""
+        return run_factors(self.entity_weekdays, self.countries, first, last)
+
+    def run_days(self, least: float = 0.35) -> NDArray[np.bool_]:
+        """`[entity, weekday]`: the days on which an entity runs payments (factor of at least `least`; 1 = average)."""
+        days: NDArray[np.bool_] = self.entity_weekdays >= least
+        return days
+
+
+def run_factors(weekdays: Floats, countries: tuple[str, ...], first: int, last: int) -> Floats:
+    """Weekday factors `[entity, 7]` laid over days: 0 on a public holiday, whose factor the next open day adds."""
+    lead = 7  # a holiday just before the first day moves its run into the window
+    day = np.arange(first - lead, last + 1)
+    factor = weekdays[:, weekday(day)].copy()
+    if any(countries):
+        closed = closed_matrix(countries, int(day[0]), int(day[-1]))
+        for place in range(len(day)):
+            shut = closed[:, place]
+            if shut.any():
+                if place + 1 < len(day):
+                    factor[shut, place + 1] += factor[shut, place]
+                factor[shut, place] = 0.0
+    return factor[:, lead:]
 
 
 def weekday(day: Ints) -> Ints:
@@ -141,19 +192,49 @@ class _Spells:
         return self.share[row] * 0.5 ** ((self.today - day) / HALF_LIFE_DAYS)
 
 
-def fit(ledger: Ledger, as_of: date) -> PaymentTiming:
+def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> PaymentTiming:
     """The payment timing that can be learned from what was known at the end of `as_of`.
 
+    `countries` names the country of each buying entity (in the order of the ledger's codes), for its public holidays.
     Reads the last HISTORY_DAYS; older behaviour fades with a half-life of HALF_LIFE_DAYS. A document paid in parts
     counts each part by its share. Raises nothing: with no settlements at all the rates are zero (check `observed`).
     """
     known = ledger.known_on(as_of)
     cells = cells_of(known)
     spells = _spells(known, cells, as_of.toordinal())
-    weekdays = _run_calendar(spells, cells)
-    rates, row_of = _shrunk_rates(spells, cells, weekdays)
-    delay = _weekly_delay(spells, cells, weekdays, rates[0])
-    return PaymentTiming(rates, row_of, weekdays, delay, int(spells.settled.sum()), len(spells.document))
+    by_entity, company = _run_calendar(spells, cells, len(ledger.buying_entities))
+    runs = _Runs.over(by_entity, countries, spells)
+    rates, row_of = _shrunk_rates(spells, cells, runs)
+    spread = _weekly_spread(spells, cells, runs, rates[0])
+    return PaymentTiming(
+        rates=rates,
+        row_of=row_of,
+        weekdays=company,
+        weekly_delay=float(np.clip(7.0 * spread, *DELAY_LIMITS)),
+        observed=int(spells.settled.sum()),
+        at_risk=len(spells.document),
+        entity_weekdays=by_entity,
+        countries=countries,
+        slip=float(np.clip(spread, *SLIP_LIMITS)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Run factors `[entity, day]` of the history."""
+
+    factor: Floats
+    first: int
+
+    @classmethod
+    def over(cls, weekdays: Floats, countries: tuple[str, ...], spells: _Spells) -> _Runs:
+        first = int(spells.first.min(initial=spells.today))
+        return cls(run_factors(weekdays, countries, first, spells.today), first)
+
+    def at(self, entity: Ints, day: Ints) -> Floats:
+        """The factor of each pair."""
+        found: Floats = self.factor[entity, day - self.first]
+        return found
 
 
 def _spells(ledger: Ledger, cells: Cells, today: int) -> _Spells:
@@ -193,37 +274,48 @@ def _events(spells: _Spells, cells: Cells) -> tuple[Ints, Ints, Ints]:
     return row, step_of(day - cells.anchor[spells.document[row]]), day
 
 
-def _run_calendar(spells: _Spells, cells: Cells) -> Floats:
-    """Weekday factors with mean 1: an alternating fit that meets the events by step and the events by weekday."""
-    exposure = np.zeros((STEPS, 7))
+def _run_calendar(spells: _Spells, cells: Cells, entities: int) -> tuple[Floats, Floats]:
+    """Weekday factors `[entity, 7]` and those of the company `[7]`, all with mean 1.
+
+    An alternating fit that meets the events by step and by weekday; entities shrink to the company.
+    """
+    entity = cells.buying_entity[spells.document]
+    size = entities * STEPS * 7
+    exposure = np.zeros(size)
     for row, step, day in _exposure(spells, cells):
-        exposure += _tally(step * 7 + weekday(day), spells.weight(row, day), STEPS * 7).reshape(STEPS, 7)
+        exposure += _tally((entity[row] * STEPS + step) * 7 + weekday(day), spells.weight(row, day), size)
+    cube = exposure.reshape(entities, STEPS, 7)
+    total = cube.sum(axis=0)
     row, step, day = _events(spells, cells)
-    by_step = _tally(step, spells.weight(row, day), STEPS)
-    by_day = _tally(weekday(day), spells.weight(row, day), 7)
-    factors = np.ones(7)
+    weight = spells.weight(row, day)
+    by_step = _tally(step, weight, STEPS)
+    by_day = _tally(entity[row] * 7 + weekday(day), weight, entities * 7).reshape(entities, 7)
+    company = np.ones(7)
     for _ in range(25):
-        base = _ratio(by_step, exposure @ factors)
-        factors = _ratio(by_day, base @ exposure)
-        factors = factors / factors.mean() if factors.sum() > 0 else np.ones(7)
-    return factors
+        base = _ratio(by_step, total @ company)
+        company = _ratio(by_day.sum(axis=0), base @ total)
+        company = company / company.mean() if company.sum() > 0 else np.ones(7)
+    expected = np.einsum("s,esd->ed", base, cube)
+    found = (by_day + RUN_SHRINKAGE * company) / (expected + RUN_SHRINKAGE)
+    mean = found.mean(axis=1, keepdims=True)
+    return np.divide(found, mean, out=np.ones_like(found), where=mean > 0), company
 
 
-def _weekly_delay(spells: _Spells, cells: Cells, weekdays: Floats, base: Floats) -> float:
-    """Seven days times the spread of a week's settlements over their expectation, beyond chance, within limits."""
+def _weekly_spread(spells: _Spells, cells: Cells, runs: _Runs, base: Floats) -> float:
+    """The spread of a week's settlements over their expectation, beyond chance (0 with under eight weeks)."""
     weeks = HISTORY_DAYS // 7
+    entity = cells.buying_entity[spells.document]
     expected, happened = np.zeros(weeks + 1), np.zeros(weeks + 1)
     for row, step, day in _exposure(spells, cells):
         week = np.minimum((spells.today - day) // 7, weeks)
-        expected += _tally(week, spells.share[row] * base[step] * weekdays[weekday(day)], weeks + 1)
+        expected += _tally(week, spells.share[row] * base[step] * runs.at(entity[row], day), weeks + 1)
     row = np.flatnonzero(spells.settled)
     happened += _tally(np.minimum((spells.today - spells.last[row]) // 7, weeks), spells.share[row], weeks + 1)
     full = expected[:weeks] > 1.0
     if full.sum() < 8:
-        return DELAY_LIMITS[0]
+        return 0.0
     ratio = happened[:weeks][full] / expected[:weeks][full]
-    beyond = float(np.var(ratio) - np.mean(1.0 / expected[:weeks][full]))
-    return float(np.clip(7.0 * np.sqrt(max(0.0, beyond)), *DELAY_LIMITS))
+    return float(np.sqrt(max(0.0, float(np.var(ratio) - np.mean(1.0 / expected[:weeks][full])))))
 
 
 def _tally(index: Ints, weight: Floats, size: int) -> Floats:
@@ -235,14 +327,14 @@ def _ratio(events: Floats, exposure: Floats) -> Floats:
     return np.divide(events, exposure, out=np.zeros_like(events), where=exposure > 0)
 
 
-def _shrunk_rates(spells: _Spells, cells: Cells, weekdays: Floats) -> tuple[Floats, dict[CellKey, int]]:
+def _shrunk_rates(spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, dict[CellKey, int]]:
     """Rates per cell of every level, each shrunk to the level above, and where each cell's row is."""
     columns = [cells.kind, cells.terms, cells.buying_entity, cells.supplier]
     keys = np.stack([column[spells.document] for column in columns], axis=1)
     rare = np.bincount(keys[:, 3], minlength=1)[keys[:, 3]] < SUPPLIER_MINIMUM
     keys[:, 3] = np.where(rare, -1, keys[:, 3])
     finest, group = _distinct(keys)
-    events, exposure = _counts(spells, cells, weekdays, group, len(finest))
+    events, exposure = _counts(spells, cells, runs, group, len(finest))
     row_of: dict[CellKey, int] = {TOP: 0}
     rates = [_ratio(events.sum(axis=0), exposure.sum(axis=0))]
     for depth in (1, 2, 3, 4):
@@ -264,12 +356,13 @@ def _summed(values: Floats, member: Ints, groups: int) -> Floats:
     return total
 
 
-def _counts(spells: _Spells, cells: Cells, weekdays: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
+def _counts(spells: _Spells, cells: Cells, runs: _Runs, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """Weighted events and calendar-weighted exposure per group and step."""
     size = groups * STEPS
+    entity = cells.buying_entity[spells.document]
     exposure = np.zeros(size)
     for row, step, day in _exposure(spells, cells):
-        exposure += _tally(group[row] * STEPS + step, spells.weight(row, day) * weekdays[weekday(day)], size)
+        exposure += _tally(group[row] * STEPS + step, spells.weight(row, day) * runs.at(entity[row], day), size)
     row, step, day = _events(spells, cells)
     events = _tally(group[row] * STEPS + step, spells.weight(row, day), size)
     return events.reshape(groups, STEPS), exposure.reshape(groups, STEPS)

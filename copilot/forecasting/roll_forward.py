@@ -147,7 +147,7 @@ def _open_book(
         for begin in range(0, len(chosen), _ITEM_CHUNK):
             part = chosen[begin : begin + _ITEM_CHUNK]
             tomorrow = np.full(len(part), today + 1)
-            survival = timing.survival(rows[part], cells.anchor[part], tomorrow, days)
+            survival = timing.survival(rows[part], cells.anchor[part], tomorrow, days, cells.buying_entity[part])
             index = draw_days(survival, draws, generator) + np.arange(draws) * (days + 1)
             total += np.bincount(index.ravel(), weights=np.repeat(amount[part], draws), minlength=len(total))
         pick = np.arange(paths) if draws == paths else generator.integers(0, draws, paths)

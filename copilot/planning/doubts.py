@@ -5,6 +5,7 @@ Each doubt asks one question back, or refuses and says what works.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import date
 
@@ -18,6 +19,8 @@ from semantic_layer.periods import GRAINS
 MOST_CHOICES = 4
 DEFAULT_FIGURES = ("dpo_purchases", "open_ap", "spend", "discount_missed")
 _BEFORE_NAMES = frozenset({"for", "with", "from", "of", "at", "to", "supplier", "vendor", "owe", "fur", "chez", "bei"})
+_PRONOUNS = frozenset({"it", "that", "this", "they", "those", "these"})
+_SHORT = 12
 _ALIKE = 78
 _LONGEST_QUOTE = 40
 
@@ -44,12 +47,12 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         return None
     words = [word for word, _ in slots.unresolved]
     if not slots.metrics:
-        return _no_such_figure(words, slots, lexicon)
+        return _without_referent(question, slots, lexicon) or _no_such_figure(words, slots, lexicon)
     names = [name for dimension in NAME_DIMENSIONS for name, _ in lexicon.layer.values(dimension)]
     near = list(dict.fromkeys(name for word in words for name in alike(word, names)))[:MOST_CHOICES]
     label = _label(slots, lexicon)
     named = any(
-        before in _BEFORE_NAMES or (word[:1].isupper() and not question.startswith(word))
+        before in _BEFORE_NAMES or (word[:1].isupper() and not question.startswith(word) and not question.isupper())
         for word, before in slots.unresolved
     )
     if near or named:
@@ -66,6 +69,20 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         f"I understand the question except for {_quoted(words)}; leaving that out could change the answer, so I give none.",
         slots,
         [Choice(label=f"{label} without it", question=label)] if label else [],
+    )
+
+
+def _without_referent(question: str, slots: Slots, lexicon: Lexicon) -> Clarify | None:
+    """As in "is it good?": a question about something that was never named."""
+    words = re.findall(r"[a-z]+", question.lower())
+    if len(words) > _SHORT or not _PRONOUNS & set(words) or slots.vague:
+        return None
+    shown = [lexicon.layer.model.metrics[name].label for name in DEFAULT_FIGURES if name in lexicon.layer.model.metrics]
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question="Which figure do you mean?",
+        choices=tuple(Choice(label=label, question=f"What's our {label}?") for label in shown),
+        coverage=slots.coverage,
     )
 
 
@@ -335,6 +352,20 @@ def two_grains(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  #
     )
 
 
+def ranked_within(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A ranking that starts again in each group, which a query cannot say yet."""
+    if not slots.limit_per or slots.limit is None:
+        return None
+    model, figure = lexicon.layer.model, _label(slots, lexicon)
+    names = [model.dimensions[name].label.lower() for name in slots.group_by if name not in GRAINS]
+    return _refuse(
+        "OUT_OF_SCOPE",
+        f"A ranking within each {model.dimensions[slots.limit_per[0]].label.lower()} is not built yet; ask for all of them.",
+        slots,
+        [Choice(label=text, question=text) for text in (f"{figure} by {' and '.join(names)}",)],
+    )
+
+
 def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """A share with nothing to share among."""
     if not slots.share_asked or slots.group_by or slots.filters or len(slots.metrics) != 1 or slots.limit is not None:
@@ -364,5 +395,5 @@ def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Ch
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, ranked_within, share_of_what, illegal,
 )  # fmt: skip

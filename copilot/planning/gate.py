@@ -29,7 +29,8 @@ def _rule(pattern: str, reason: ReasonCode, message: str, *instead: str) -> _Rul
 
 
 _POLITE = (
-    r"^(?:(?:ok|okay|please|pls|just|go ahead and|go|now|then|and|can you|could you|let us|let's|lets|hey|hi)[ ,]+)*"
+    r"^(?:(?:ok|okay|please|pls|just|go ahead and|go|now|then|and|can you|could you|let us|let's|lets|hey|hi"
+    r"|tell me|show me|show|help me|help us|i want you to|we want to|we should|should we)[ ,:]+)*"
 )
 _RULES = (
     _rule(
@@ -40,20 +41,20 @@ _RULES = (
     ),
     _rule(
         r"\b(ignore|forget|disregard|override) (all |any |the |your )*(previous|prior|above|earlier|instructions|rules)\b"
-        r"|\bsystem prompt\b|\byour (prompt|instructions|rules)\b|^from now on\b|\bprevious user\b|\bact as\b|\bpretend\b"
-        r"|\bjailbreak\b|\bturn off the (log|audit)\b|^as (the|an) (auditor|admin|administrator)\b|\bdeveloper mode\b",
+        r"|\bsystem prompt\b|\byour (prompt|instructions|rules)\b|\bfrom now on\b|\bprevious user\b|\bact as\b|\bpretend\b"
+        r"|\bjailbreak\b|\bturn off the (log|audit)\b|\bas (the|an) (auditor|admin|administrator) (i|we)\b|\bdeveloper mode\b",
         "OUT_OF_SCOPE",
         "I answer questions about payables and take no instructions about how I work.",
     ),
     _rule(
-        r"\b(salary|salaries|bonus)\b|\b(earn|earns|earned)\b(?!.*discount)|\bwho is to blame\b|\bwhose fault\b",
+        r"\b(salary|salaries|bonus)\b|^(?!.*\b(discount|skonto|escompte)).*\b(earn|earns|earned)\b|\bwho is to blame\b|\bwhose fault\b",
         "NOT_PERMITTED",
         "I do not report on people; ask about stages, entities or suppliers instead.",
         "Approval time by buying entity",
         "Discounts missed by buying entity",
     ),
     _rule(
-        r"\b(supplier|vendor) contacts?\b|\bcontact (details|data|persons?)\b|\be-?mail address|\bphone numbers?\b"
+        r"\b(supplier|vendor|lieferant(en)?|fournisseurs?)'?s? contacts?\b|\bcontact (details|data|persons?)\b|\be-?mail address|\bphone numbers?\b"
         r"|\bbank (details|accounts?)\b|\biban\b|\bpasswords?\b|\bapi keys?\b",
         "NOT_PERMITTED",
         "Contact, bank and access details are not shown here.",

@@ -144,7 +144,9 @@ def _money_or_figure(
     metric = _figure_left(sheet, start)
     figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     unit = sheet.model.metrics[figure].unit if figure else ""
-    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or "invoice" in _words_left(sheet, start)
+    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or (
+        metric is None and "invoice" in _words_left(sheet, start)
+    )
     named_money = figure is None and (amount.kind == "money" or amount.value >= _CLEARLY_MONEY)
     if amount.kind != "percent" and (of_documents or named_money):
         _check_currency(sheet, currency)

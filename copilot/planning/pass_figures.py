@@ -43,7 +43,11 @@ def read_implied_figures(sheet: Sheet) -> None:
     slots = sheet.slots
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
-    if any(f.field == "days_past_due" and f.op in {">", ">="} for f in slots.filters):
+    late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
+    if late:
+        slots.filters[:] = [
+            f for f in slots.filters if f not in late or f.values != ("0",)
+        ]  # what past due means anyway
         slots.metrics.append("past_due_ap")
         slots.notes.append(f"No figure was named: read as {sheet.model.metrics['past_due_ap'].label.lower()}.")
 

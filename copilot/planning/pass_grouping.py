@@ -103,9 +103,17 @@ def _dimension(sheet: Sheet, at: int) -> bool:
         sheet.take(at, "noun", name)
         return True
     sheet.slots.group(name)
+    if sheet.slots.limit is not None and _says_each(sheet, at):
+        sheet.slots.limit_per.append(name)
     sheet.take(at, "group", name)
     _take_grouper(sheet, at)
     return True
+
+
+def _says_each(sheet: Sheet, at: int) -> bool:
+    """As in "top 3 categories in each region", "per region": the ranking starts again there."""
+    place = sheet.left(at, {"the", "single", "individual"})
+    return sheet.text(place) in {"each", "every", "per", "pro", "je", "par"}
 
 
 def _take_grouper(sheet: Sheet, at: int, slot: str = "group") -> None:

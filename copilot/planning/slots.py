@@ -53,6 +53,8 @@ class Slots:
     """Compared with the bucket before (month over month), or for "year" with a year earlier."""
     time_role: str | None = None
     limit: int | None = None
+    limit_per: list[str] = field(default_factory=list)
+    """Groupings within each of which the limit holds ("in each region")."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
     currency: str | None = None

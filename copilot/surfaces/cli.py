@@ -9,15 +9,13 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -28,15 +26,16 @@ from copilot.errors import CopilotError
 from copilot.evidence import compare, load
 from copilot.planning.plan import Clock, DefinePlan
 from copilot.rendering.terminal import render
-from copilot.settings import PREFIX, Settings
+from copilot.settings import Settings
 from copilot.state.store import StateStore
+from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
+from copilot.surfaces.eval_command import evaluate_bank
 from semantic_layer import SemanticLayer
-from semantic_layer.errors import MirrorMissingError, SemanticLayerError, did_you_mean
+from semantic_layer.errors import MirrorMissingError, did_you_mean
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
 
 EXIT_CODES = {"answered": 0, "clarify": 3, "refused": 4}
-ERROR = 1
 SYNC_FIRST = "There is no mirror at {path}. Run `tenor-sync once` first, or name one with --mirror."
 
 app = typer.Typer(
@@ -48,13 +47,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-MirrorOption = Annotated[
-    Path | None, typer.Option("--mirror", help="The published mirror: folder, pointer or .duckdb file.")
-]
-TodayOption = Annotated[
-    datetime | None,
-    typer.Option("--today", formats=["%Y-%m-%d"], help="Fix the clock to this date, for example 2026-11-22."),
-]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]
 
 
@@ -76,8 +68,8 @@ def ask(
     """
     from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
 
-    with _plain_errors():
-        engine = Engine.open(_settings(mirror), today=_day(today))
+    with plain_errors():
+        engine = Engine.open(settings_of(mirror), today=day_of(today))
         try:
             answer = engine.ask(question, thread=thread)
         finally:
@@ -98,10 +90,10 @@ def chat(
 
     Example: tenor chat --port 8000
     """
-    with _plain_errors():
-        settings = _settings(mirror)
+    with plain_errors():
+        settings = settings_of(mirror)
         _require_mirror(settings.mirror)
-        _serve(settings, host, port, _day(today))
+        _serve(settings, host, port, day_of(today))
 
 
 @app.command()
@@ -116,12 +108,12 @@ def demo(
 
     Example: tenor demo --today 2026-11-22
     """
-    with _plain_errors():
-        settings = _settings(mirror)
+    with plain_errors():
+        settings = settings_of(mirror)
         if not _is_mirror(settings.mirror):
             _sync_the_sandbox(today)
         _require_mirror(settings.mirror)
-        _serve(settings, host, port, _day(today))
+        _serve(settings, host, port, day_of(today))
 
 
 @app.command()
@@ -136,7 +128,7 @@ def metrics(
 
     Example: tenor metrics dpo_purchases
     """
-    with _plain_errors():
+    with plain_errors():
         model = load_model()
         if name == "check":
             typer.echo(f"{len(model.metrics)} metrics over {len(model.dimensions)} dimensions are valid.")
@@ -170,8 +162,8 @@ def replay(
     """
     from copilot.engine import Engine  # noqa: PLC0415 (loads the whole product; other commands need not)
 
-    with _plain_errors():
-        settings = _settings(mirror)
+    with plain_errors():
+        settings = settings_of(mirror)
         with StateStore.open(settings.state_url) as store:
             pack = load(store, evidence_id)
         engine = Engine.open(settings, today=pack.today)
@@ -211,14 +203,17 @@ def backtest(
     """
     from copilot.forecasting.backtest import backtest as look_back  # noqa: PLC0415 (numpy; other commands need not)
 
-    with _plain_errors():
-        settings = _settings(mirror)
+    with plain_errors():
+        settings = settings_of(mirror)
         layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
         found = look_back(layer)
         if csv_file is not None:
             _write_csv(csv_file, [asdict(trial) for trial in found.trials])
         typer.echo(found.to_json() if as_json else found.report())
     raise typer.Exit(0 if found.scores else ERROR)
+
+
+app.command(name="eval")(evaluate_bank)
 
 
 def main() -> None:
@@ -233,42 +228,6 @@ def schema_text() -> str:
     """The JSON Schema of an answer, as docs/answer.schema.json holds it."""
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Answer.model_json_schema(by_alias=True)}
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn what can go wrong into one plain sentence on standard error and exit code 1."""
-    try:
-        yield
-    except MirrorMissingError as error:
-        _fail(f"{error} Run `tenor-sync once` first." if "tenor-sync" not in str(error) else str(error))
-    except (CopilotError, SemanticLayerError) as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.")
-
-
-def _fail(sentence: str) -> None:
-    typer.echo(" ".join(sentence.split()), err=True)
-    raise typer.Exit(ERROR)
-
-
-def _setting_sentence(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    name = f"{PREFIX}{'_'.join(map(str, first['loc'])).upper()}"
-    rule = first["msg"].removeprefix("Value error, ")
-    return f"The setting {name} is not valid: {rule}. Correct it in the environment or in .env."
-
-
-def _settings(mirror: Path | None) -> Settings:
-    try:
-        return Settings() if mirror is None else Settings(mirror=mirror)
-    except ValidationError as error:
-        raise CopilotError(_setting_sentence(error)) from None
-
-
-def _day(today: datetime | None) -> date | None:
-    return None if today is None else today.date()
 
 
 def _is_mirror(path: Path) -> bool:

@@ -48,7 +48,7 @@ READ: dict[str, tuple[Any, ...]] = {
     "open ap in EUR": ("open_ap", (), (("currency", "=", ("EUR",)),), None, {"currency": "document"}),
     "how many invoices are overdue": ("past_due_count",),
     "late and over 1m but not disputed": (
-        "past_due_ap", (), (("days_past_due", ">", ("0",)), ("invoice_amount", ">", ("1000000",)), ("status", "!=", ("disputed",))),
+        "past_due_ap", (), (("invoice_amount", ">", ("1000000",)), ("status", "!=", ("disputed",))),
     ),
     "spend not including marketing": ("spend", (), (("category", "!=", ("Marketing",)),)),
     "DPO for EMEA and APAC": ("dpo_purchases", (), (("region", "in", ("EMEA", "APAC")),)),

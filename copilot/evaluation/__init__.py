@@ -1,0 +1,1 @@
+"""How well questions are read: a bank of questions and their plans, paraphrased, scored and reported."""

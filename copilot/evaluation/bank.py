@@ -1,0 +1,163 @@
+"""A bank of questions: what is said, turn by turn, and the plan that each turn should become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from copilot.errors import QuestionBankError
+from copilot.planning.plan import Clarify, DefinePlan, ForecastPlan, MetricPlan, Plan, ReasonCode
+from semantic_layer.periods import Period
+from semantic_layer.query import Filter
+
+Behaviour = Literal["answer", "ask", "refuse", "define", "forecast"]
+Slots = Mapping[str, Any]
+"""Slot name to its canonical text or texts; an empty slot is absent."""
+
+SLOTS = (
+    "metrics", "by", "where", "having", "period", "compare",
+    "order", "limit", "per", "share", "currency", "target", "dated",
+)  # fmt: skip
+"""The slots that are scored, in the order of reports."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Expected(BaseModel):
+    """What one turn should become. Slots that are not named must be empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    does: Behaviour = "answer"
+    reason: ReasonCode | None = None
+    metrics: Names = ()
+    by: Names = ()
+    where: Names = ()
+    having: Names = ()
+    period: str = ""
+    compare: str = ""
+    order: str = ""
+    limit: str = ""
+    per: Names = ()
+    share: bool = False
+    currency: str = ""
+    target: str = ""
+    dated: str = ""
+
+    def slots(self) -> Slots:
+        """The slots that are filled, each in canonical form."""
+        found = self.model_dump(exclude={"does", "reason"}, exclude_defaults=True)
+        return {name: tuple(sorted(value)) if name == "where" else value for name, value in found.items()}
+
+
+class QuestionTurn(BaseModel):
+    """One thing said in a thread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    say: str
+    expect: Expected
+
+
+class Case(BaseModel):
+    """A thread of one or more turns. Only the first turn is paraphrased."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    section: str
+    turns: tuple[QuestionTurn, ...] = Field(min_length=1)
+
+
+class Bank(BaseModel):
+    """All cases; ids are unique."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cases: tuple[Case, ...]
+
+
+def load_bank(path: Path) -> Bank:
+    """The bank in a YAML file; raises QuestionBankError with the place of what does not fit."""
+    try:
+        found = Bank.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        why = error.strerror
+        raise QuestionBankError(f"{path} cannot be read ({why}); name a bank of questions with --bank.") from error
+    except yaml.YAMLError as error:
+        raise QuestionBankError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise QuestionBankError(f"{path}, {place}: {first['msg']}.") from error
+    ids = [case.id for case in found.cases]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise QuestionBankError(f"{path}: the id {twice[0]!r} is used twice; ids name one case each.")
+    return found
+
+
+def behaviour_of(plan: Plan) -> Behaviour:
+    """What a plan does."""
+    match plan:
+        case MetricPlan():
+            return "answer"
+        case ForecastPlan():
+            return "forecast"
+        case DefinePlan():
+            return "define"
+        case Clarify():
+            return "ask"
+        case _:
+            return "refuse"
+
+
+def slots_of(plan: Plan) -> Slots:
+    """The filled slots of a plan in the same canonical form as `Expected.slots`."""
+    match plan:
+        case MetricPlan():
+            found = _of_query(plan)
+        case ForecastPlan():
+            found = {"period": _period(plan.target), "where": tuple(sorted(_condition(f) for f in plan.filters))}
+        case DefinePlan():
+            found = {"metrics": (plan.metric,)}
+        case _:
+            found = {}
+    return {name: value for name, value in found.items() if value}
+
+
+def _of_query(plan: MetricPlan) -> dict[str, Any]:
+    query = plan.query
+    return {
+        "metrics": query.metrics,
+        "by": query.group_by,
+        "where": tuple(sorted(_condition(f) for f in query.filters)),
+        "having": tuple(f"{h.metric} {h.op} {h.value:f}" for h in query.having),
+        "period": _period(query.period),
+        "compare": _period(query.compare),
+        "order": ("down" if query.order[0].descending else "up") if query.order else "",
+        "limit": str(query.limit or ""),
+        "per": vars(query).get("limit_per", ()),
+        "share": query.share,
+        "currency": query.currency or "",
+        "target": str(plan.target) if plan.target is not None else "",
+        "dated": query.time_role or "",
+    }
+
+
+def _condition(condition: Filter) -> str:
+    op = {"in": "=", "not in": "!="}.get(condition.op, condition.op)
+    return f"{condition.field} {op} {', '.join(sorted(condition.values))}"
+
+
+def _period(period: Period | None) -> str:
+    return f"{period.start.isoformat()}..{period.end.isoformat()}" if period else ""
