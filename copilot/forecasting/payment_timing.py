@@ -6,10 +6,11 @@ date). On each day x relative to the anchor on which a document is recognised an
     h(x, entity, day) = min(1, a(x) * f(entity, weekday))
 
 `f` is the payment-run calendar of the buying entity (mean 1 over the week; 0 on days without runs; on a public holiday
-its run moves to the next day that is none) and `a` the rate, both fitted to events over exposure, so that open documents count as "not paid so far" (Kaplan-Meier with late entry): paid-only timing
-would be biased short. Rates shrink along all documents -> kind -> terms -> buying entity -> supplier: (events + k *
-parent rate) / (exposure + k), which is the n/(n+k) weight applied to each day's rate, n being what was at risk on
-that day. Open documents draw from the distribution that remains given their age, hence never from the past.
+its run moves to the next day that is none) and `a` the rate, both fitted to events over exposure, so that open
+documents count as "not paid so far" (Kaplan-Meier with late entry): paid-only timing would be biased short. Rates
+shrink along all documents -> kind -> terms -> buying entity -> supplier: (events + k * parent rate) / (exposure + k),
+which is the n/(n+k) weight applied to each day's rate, n being what was at risk on that day. Open documents draw from
+the distribution that remains given their age, hence never from the past.
 """
 
 from __future__ import annotations
