@@ -129,8 +129,8 @@ def status(*, mirror: MirrorOption = None) -> None:
     """Show what the published mirror holds, how fresh it is, and what was set aside."""
     settings = load_settings(mirror=mirror)
     folder = settings.mirror_folder
-    manifest = read_manifest(folder)
-    with open_published(folder) as published:
+    manifest = read_manifest(folder, settings.encryption_key)
+    with open_published(folder, settings.encryption_key) as published:
         show_status(out, folder, manifest, published, holder(settings.work_folder))
 
 
@@ -143,9 +143,9 @@ def reconcile(*, mirror: MirrorOption = None) -> None:
     """
     settings = load_settings(mirror=mirror)
     folder = settings.mirror_folder
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, settings.encryption_key)
     company = demo.company_of(manifest.source)
-    with open_published(folder) as published:
+    with open_published(folder, settings.encryption_key) as published:
         if company is not None:
             with demo.sandbox_settings(settings, company) as reading:
                 result = asyncio.run(reconcile_with(reading, published, manifest))
@@ -205,7 +205,8 @@ def _sync(settings: Settings, today: dt.date | None, preset: str, seed: int, *, 
     clock = clock_for(today, settings.zone)
     if settings.coupa_url is None or demo_company:
         company = demo.Company(preset, seed, today or clock().astimezone(settings.zone).date())
-        refuse_to_replace_real_data(settings.mirror_folder, company.source.name)  # before the sandbox takes its time
+        # before the sandbox takes its time:
+        refuse_to_replace_real_data(settings.mirror_folder, company.source.name, settings.encryption_key)
         why = "as asked" if demo_company else "because TENOR_COUPA_URL is not set"
         err.print(f"Reading the sandbox company ({preset}, seed {seed}, today {company.today}), {why}.", soft_wrap=True)
         with demo.sandbox_settings(settings, company) as reading, TerminalProgress(err) as progress:

@@ -10,6 +10,7 @@ token or a secret.
     + SourceChangedError            the work file mirrors another Coupa than the one asked for
     + MirrorBusyError               another sync is writing, or a program holds the work file
     + MirrorUnreadableError         a file of the mirror is damaged, or newer than this program
+    + EncryptionError               a file and the key at hand do not belong together, or nothing could be encrypted
     + SandboxError                  the sandbox company could not be started
     + FeedError                     there is no such feed, or what was declared about one cannot be used
     + ResourceError                 one resource cannot be read; the others can
@@ -58,6 +59,10 @@ class MirrorBusyError(FatalSyncError):
 
 class MirrorUnreadableError(FatalSyncError):
     """A file of the mirror is damaged, missing, or newer than this program."""
+
+
+class EncryptionError(FatalSyncError):
+    """A file and the key at hand do not belong together, or nothing can be encrypted safely."""
 
 
 class SandboxError(FatalSyncError):

@@ -87,6 +87,11 @@ class Mirror:
         with self._busy:
             self._connection.close()
 
+    @property
+    def key(self) -> SecretStr | None:
+        """What the file, and every copy of it, is encrypted with; None when they are plain."""
+        return self._key
+
     def bookmark(self, resource: str) -> Bookmark:
         """The bookmark of a resource; an empty one if it was never read."""
         with self._busy:

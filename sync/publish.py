@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+from pydantic import SecretStr
 
 from sync import schema
+from sync.encryption import is_encrypted, open_database
 from sync.errors import MirrorUnreadableError, SourceChangedError
 from sync.mirror import Mirror
 
@@ -52,11 +54,11 @@ def new_manifest(mirror_time: dt.datetime, data_as_of: dt.datetime, zone: str, s
     return Manifest(version, mirror_time, data_as_of, zone, source)
 
 
-def refuse_to_replace_real_data(folder: Path, source: str) -> None:
+def refuse_to_replace_real_data(folder: Path, source: str, key: SecretStr | None = None) -> None:
     """Raises SourceChangedError when a sandbox company would replace the mirror of a real Coupa."""
     if not source.startswith(SANDBOX_SOURCE) or not (folder / POINTER).exists():
         return
-    held = read_manifest(folder).source
+    held = read_manifest(folder, key).source
     if not held.startswith(SANDBOX_SOURCE):
         raise SourceChangedError(
             f"{folder} holds the mirror of {held}, which the sandbox company must not replace; set TENOR_COUPA_URL and "
@@ -70,7 +72,7 @@ def publish(mirror: Mirror, folder: Path, manifest: Manifest, keep: int) -> Path
     final = folder / f"{_PREFIX}{manifest.mirror_version}.duckdb"
     unfinished = final.with_suffix(".partial")
     mirror.copy_to(unfinished)
-    _write_manifest(unfinished, manifest)
+    _write_manifest(unfinished, manifest, mirror.key)
     _to_disk(unfinished)
     unfinished.rename(final)
     _point_to(folder, final, manifest)
@@ -90,20 +92,20 @@ def read_pointer(folder: Path) -> Pointer:
         ) from None
 
 
-def open_published(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The current version, read-only; raises MirrorUnreadableError."""
+def open_published(folder: Path, key: SecretStr | None = None) -> duckdb.DuckDBPyConnection:
+    """The current version, read-only; raises MirrorUnreadableError or EncryptionError."""
     path = folder / read_pointer(folder).file
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        connection = open_database(path, key, read_only=True)
     except duckdb.Error as error:
         raise MirrorUnreadableError(f"{path} cannot be opened; publish again with: tenor-sync once") from error
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the current version; raises MirrorUnreadableError."""
-    with open_published(folder) as connection:
+def read_manifest(folder: Path, key: SecretStr | None = None) -> Manifest:
+    """The manifest of the current version; raises MirrorUnreadableError or EncryptionError."""
+    with open_published(folder, key) as connection:
         row = connection.execute(
             "SELECT mirror_version, published_at, data_as_of, company_time_zone, source, schema_version "
             "FROM mirror_manifest",
@@ -113,8 +115,8 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(*row)
 
 
-def _write_manifest(path: Path, manifest: Manifest) -> None:
-    with duckdb.connect(str(path)) as connection:
+def _write_manifest(path: Path, manifest: Manifest, key: SecretStr | None) -> None:
+    with open_database(path, key) as connection:
         connection.execute("DELETE FROM mirror_manifest")
         connection.execute("INSERT INTO mirror_manifest VALUES (?, ?, ?, ?, ?, ?)", list(asdict(manifest).values()))
         connection.execute("CHECKPOINT")
@@ -133,10 +135,14 @@ def _point_to(folder: Path, final: Path, manifest: Manifest) -> None:
 
 
 def _remove_old(folder: Path, current: Path, keep: int) -> None:
-    """Keeps the current version and the ones published before it, `keep` in all; and no unfinished copy."""
+    """Keeps the current version and the ones published before it, `keep` in all; and no unfinished copy.
+
+    Beside an encrypted version no plain one stays.
+    """
     versions = sorted(folder.glob(f"{_PREFIX}*.duckdb"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     others = [path for path in versions if path != current]
-    for path in (*others[keep - 1 :], *folder.glob(f"{_PREFIX}*.partial*")):
+    plain = [path for path in others if is_encrypted(current) and not is_encrypted(path)]
+    for path in (*others[keep - 1 :], *plain, *folder.glob(f"{_PREFIX}*.partial*")):
         path.unlink(missing_ok=True)
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sync.encryption import SHORTEST_KEY
 from sync.errors import SettingsError
 
 DEFAULT_SCOPES = (
@@ -54,7 +55,9 @@ class Settings(BaseSettings):
     fetch: str = Field("", description="Feeds to fetch over HTTP at each sync, separated by spaces")
     market_url: str | None = Field(None, description="Host to fetch market yields from instead of the public ones")
     keep_versions: Annotated[int, Field(ge=1)] = Field(3, description="Published versions kept")
-    encryption_key: SecretStr | None = Field(None, description="Reserved: encrypted mirrors are not written yet")
+    encryption_key: SecretStr | None = Field(
+        None, description="Encrypts the mirror at rest: 32 characters or more; unset: plain files"
+    )
 
     @field_validator("company_time_zone")
     @classmethod
@@ -65,6 +68,14 @@ class Settings(BaseSettings):
             message = f"{name!r} is not a time zone name such as 'America/New_York'"
             raise ValueError(message) from error
         return name
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
+            message = f"an encryption key has {SHORTEST_KEY} characters or more; make one with: openssl rand -base64 32"
+            raise ValueError(message)
+        return key
 
     @property
     def zone(self) -> ZoneInfo:
@@ -138,7 +149,7 @@ def load_settings(**overrides: object) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(**given)  # type: ignore[arg-type] # values are validated by the model
+        return Settings(**given)  # type: ignore[arg-type] # values are validated by the model
     except ValidationError as error:
         problems = "; ".join(
             f"TENOR_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
@@ -147,9 +158,3 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(
             f"A setting cannot be used: {problems}. Correct it in the environment or in .env."
         ) from None
-    if settings.encryption_key is not None:
-        raise SettingsError(
-            "TENOR_ENCRYPTION_KEY is set, but this version writes no encrypted mirror and will not write a plain one "
-            "in its place; unset it to go on, and keep the folder on an encrypted disk.",
-        )
-    return settings

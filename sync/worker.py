@@ -19,6 +19,7 @@ from sync.client import CoupaClient, RateLimiter, open_http
 from sync.clock import Clock
 from sync.errors import (
     BrokenPageError,
+    EncryptionError,
     IncompleteSyncError,
     MirrorUnreadableError,
     ResourceError,
@@ -39,7 +40,7 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
     """One whole sync; raises the errors of `sync.errors`, each a plain sentence with the way out."""
     started = time.monotonic()
     run = new_run(settings, clock, progress)
-    refuse_to_replace_real_data(settings.mirror_folder, source.name)
+    refuse_to_replace_real_data(settings.mirror_folder, source.name, settings.encryption_key)
     with (
         only_writer(settings.work_folder, run.now),
         open_mirror(settings, source) as mirror,
@@ -96,7 +97,7 @@ async def read_all(
 
 def publish_again(settings: Settings, mirror: Mirror, source: Source, clock: Clock) -> Path | None:
     """Publishes the work file as it is, after a change beside Coupa's records; None when no sync was ever complete."""
-    refuse_to_replace_real_data(settings.mirror_folder, source.name)
+    refuse_to_replace_real_data(settings.mirror_folder, source.name, settings.encryption_key)
     bookmarks = mirror.bookmarks()
     if any(name not in bookmarks or bookmarks[name].updated_through is None for name in (r.name for r in RESOURCES)):
         return None
@@ -108,13 +109,13 @@ def open_mirror(settings: Settings, source: Source) -> Mirror:
     """The work file of the source; call it with the writer's lock held."""
     path = settings.work_folder / source.work_file
     try:
-        return Mirror.open(path, source.name)
-    except (SourceChangedError, MirrorUnreadableError):
+        return Mirror.open(path, source.name, settings.encryption_key)
+    except (SourceChangedError, MirrorUnreadableError, EncryptionError):
         if not source.disposable:
             raise
     for leftover in (path, path.with_name(f"{path.name}.wal")):
         leftover.unlink(missing_ok=True)
-    return Mirror.open(path, source.name)
+    return Mirror.open(path, source.name, settings.encryption_key)
 
 
 def _data_as_of(mirror: Mirror) -> dt.datetime:

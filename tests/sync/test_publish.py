@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from sync import publish as publishing
+from sync import schema
 from sync.errors import MirrorUnreadableError, SourceChangedError
 from sync.mirror import Mirror
 from sync.publish import (
@@ -33,7 +34,7 @@ def test_a_published_version_says_what_it_is(mirror: Mirror, tmp_path: Path, kit
     pointer, manifest = read_pointer(tmp_path / "out"), read_manifest(tmp_path / "out")
     assert pointer.file == path.name == f"mirror-{manifest.mirror_version}.duckdb"
     assert (pointer.mirror_version, pointer.data_as_of) == (manifest.mirror_version, kit.now.isoformat())
-    assert dataclasses.astuple(manifest)[1:] == (kit.now, kit.now, "America/New_York", "http://stub", 1)
+    assert dataclasses.astuple(manifest)[1:] == (kit.now, kit.now, "America/New_York", "http://stub", schema.SCHEMA_VERSION)
     assert not path.with_name(f"{path.name}.wal").exists()
     with open_published(tmp_path / "out") as published:
         tables = {row[0] for row in published.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -80,7 +81,7 @@ def test_a_publication_that_fails_leaves_the_old_version_current(
     folder = tmp_path / "out"
     first = publish_one(mirror, folder, kit.now)
 
-    def full(_path: Path, _manifest: Manifest) -> None:
+    def full(_path: Path, _manifest: Manifest, _key: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(publishing, "_write_manifest", full)
@@ -103,7 +104,7 @@ def test_missing_and_broken_pointers_are_plain_sentences(tmp_path: Path) -> None
             read_pointer(tmp_path)
     pointer = {"file": "gone.duckdb", "mirror_version": "v", "published_at": "", "data_as_of": ""}
     (tmp_path / "current.json").write_text(json.dumps(pointer), encoding="utf-8")
-    with pytest.raises(MirrorUnreadableError, match="cannot be opened"):
+    with pytest.raises(MirrorUnreadableError, match="is missing; publish again"):
         open_published(tmp_path)
 
 
