@@ -94,6 +94,17 @@ class TokenDesk:
         found = self._grants.get(token.strip()) if kind.lower() == "bearer" else None
         return found if found is not None and now < found.expires_at else None
 
+    def end(self, header: str | None) -> None:
+        """Puts an end to the token of an Authorization header."""
+        grant = self._grants.get((header or "").partition(" ")[2].strip())
+        if grant is not None:
+            grant.expires_at = float("-inf")
+
+    def end_all(self) -> None:
+        """Puts an end to every token issued so far."""
+        for grant in self._grants.values():
+            grant.expires_at = float("-inf")
+
     def _client(self, client_id: str, secret: str) -> Client | None:
         for client in self.clients:
             known = client.secret.get_secret_value().encode()

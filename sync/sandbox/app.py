@@ -1,27 +1,30 @@
 """The sandbox as an ASGI application: Coupa's core API over one seeded company.
 
-A request passes, in this order: rate limit, token, fault script, content type, resource, scope, query. Each step that
-refuses raises a RefusalError, which is answered in Coupa's error shape.
+A call passes, in this order: rate limit, token, troubles that answer in its place, content type, resource, scope,
+query, troubles that change the answer. A step that refuses raises a RefusalError, which is answered in Coupa's shape.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
 import numpy as np
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sync.sandbox.access import DEFAULT_CLIENTS, SCOPES, Client, Grant, TokenDesk, TokenRefusal, basic_credentials
 from sync.sandbox.company.company import Company
 from sync.sandbox.control import control_routes
+from sync.sandbox.desk import Desk, json_bytes, met, one_before
 from sync.sandbox.editing.edits import Edits, edits_of
+from sync.sandbox.effects import RECORDS, REFUSALS, Delivery, change_page, change_records, edit_before
 from sync.sandbox.errors import (
     BadQueryError,
     ForbiddenError,
@@ -30,42 +33,14 @@ from sync.sandbox.errors import (
     TooManyCallsError,
     UnauthorisedError,
 )
-from sync.sandbox.faults import Fault, FaultLine, Faults
-from sync.sandbox.projection import render, shape_of
-from sync.sandbox.query import Selector, parse_query
-from sync.sandbox.tables import Table
+from sync.sandbox.faults import TOKEN_PATH, Fault, FaultLine, Faults, Trouble
+from sync.sandbox.query import parse_query
 from sync.sandbox.throttle import LeakyBucket
 
-_HTML = "<!DOCTYPE html><html><head><title>We're sorry</title></head><body><h1>Something went wrong.</h1></body></html>"
 _XML = (
     '<?xml version="1.0" encoding="UTF-8"?><errors><error>This sandbox answers JSON only. '
     "Send the header Accept: application/json.</error></errors>"
 )
-
-
-@dataclass
-class Desk:
-    """Everything one running sandbox holds: the company, its access rules, its faults and its clock."""
-
-    edits: Edits
-    tokens: TokenDesk
-    faults: FaultLine
-    bucket: LeakyBucket | None
-    clock: Callable[[], float]
-    selectors: dict[str, Selector] = field(default_factory=dict)
-    revision: int = 0
-
-    @property
-    def company(self) -> Company:
-        """The company as it is now."""
-        return self.edits.company
-
-    def selector(self, resource: str, table: Table) -> Selector:
-        """The selector of a resource, made once until the company is edited. Hold the lock of the edits."""
-        if self.revision != self.edits.revision:
-            self.selectors.clear()
-            self.revision = self.edits.revision
-        return self.selectors.setdefault(resource, Selector(table))
 
 
 def create_app(
@@ -84,16 +59,17 @@ def create_app(
     desk = Desk(
         edits=company if isinstance(company, Edits) else edits_of(company, clock),
         tokens=TokenDesk(clients),
-        faults=FaultLine(faults or Faults()),
+        faults=FaultLine(),
         bucket=LeakyBucket() if rate_limit else None,
         clock=clock,
     )
+    desk.play(FaultLine(faults or Faults()))
 
     async def token(request: Request) -> Response:
         return await _answer_token(desk, request)
 
     async def api(request: Request) -> Response:
-        return await _answer_api(desk, request)
+        return _answer_api(desk, request)
 
     async def home(_: Request) -> Response:
         return JSONResponse({"sandbox": "coupa look-alike", "resources": sorted(desk.company.resources)})
@@ -104,9 +80,30 @@ def create_app(
             Route("/", home),
             Route("/oauth2/token", token, methods=["POST"]),
             Route("/api/{path:path}", api, methods=methods),
-            *control_routes(desk.edits),
-        ]
+            *control_routes(desk),
+        ],
+        middleware=[Middleware(_Dated, desk=desk)],
     )
+
+
+class _Dated:
+    """Adds the Date header by the sandbox's clock, and counts answers of /api by status."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self._app, self._desk = app, desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        counted = scope.get("path", "").startswith("/api/")
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                moment = format_datetime(self._desk.edits.moment().replace(microsecond=0), usegmt=True)
+                MutableHeaders(scope=message)["Date"] = moment
+                if counted:
+                    self._desk.counters.by_status[message["status"]] += 1
+            await send(message)
+
+        await self._app(scope, receive, dated)
 
 
 async def _answer_token(desk: Desk, request: Request) -> Response:
@@ -114,53 +111,55 @@ async def _answer_token(desk: Desk, request: Request) -> Response:
     form = dict(request.query_params)
     form.update(parse_qsl((await request.body()).decode("utf-8", "replace")))
     form.update(basic_credentials(request.headers.get("authorization")))
+    troubles = desk.faults.meeting(TOKEN_PATH, TOKEN_PATH)
+    wanted = form.get("scope", "").split()
+    for trouble in troubles:
+        spared = trouble.fault is Fault.INVALID_SCOPE and not (
+            wanted if trouble.value is None else trouble.value in wanted
+        )
+        if trouble.fault in REFUSALS and not spared:
+            desk.end_tokens(REFUSALS[trouble.fault].ends, None)
+            return REFUSALS[trouble.fault].response(trouble)
     answer = desk.tokens.issue(form, desk.clock())
     if isinstance(answer, TokenRefusal):
         return JSONResponse({"error": answer.error}, status_code=answer.status)
-    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+    return Delivery(json_bytes(answer), troubles)
 
 
-async def _answer_api(desk: Desk, request: Request) -> Response:
+def _answer_api(desk: Desk, request: Request) -> Response:
     try:
         grant = _admit(desk, request)
-        fault = desk.faults.next(grant.calls)
+        path = request.path_params["path"].rstrip("/")
+        troubles = desk.faults.meeting(path, f"{path}?{request.url.query}", grant.calls)
         grant.calls += 1
-        if desk.faults.script.delay_seconds:
-            await asyncio.sleep(desk.faults.script.delay_seconds)
-        if fault is not None:
-            return _faulty(fault)
+        for trouble in troubles:
+            if trouble.fault in REFUSALS:
+                desk.end_tokens(REFUSALS[trouble.fault].ends, request.headers.get("authorization"))
+                return REFUSALS[trouble.fault].response(trouble)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(_XML, status_code=406, media_type="application/xml")
         with desk.edits.lock:
-            return _json(_read(desk, grant, request))
+            edit_before(desk.edits, troubles, desk.editors, desk.faults.script.seed)
+            return Delivery(_read(desk, grant, request, troubles), troubles)
     except RefusalError as refusal:
         return JSONResponse(refusal.body(), status_code=refusal.status, headers=refusal.headers)
 
 
 def _admit(desk: Desk, request: Request) -> Grant:
     now = desk.clock()
+    desk.counters.arrived(now)
     if desk.bucket is not None and not desk.bucket.admit(now):
-        raise TooManyCallsError(
-            "api", "Rate limit reached: 25 calls a second and a burst of 20", headers={"Retry-After": "1"}
-        )
+        desk.counters.refused_by_rate_limit += 1
+        headers = {} if desk.faults.standing(Fault.NO_RETRY_AFTER) else {"Retry-After": "1"}
+        raise TooManyCallsError("api", "Rate limit reached: 25 calls a second and a burst of 20", headers=headers)
     grant = desk.tokens.grant(request.headers.get("authorization"), now)
     if grant is None:
         raise UnauthorisedError("api", "Unauthorized: send a valid token as Authorization: Bearer")
     return grant
 
 
-def _faulty(fault: Fault) -> Response:
-    if fault is Fault.EXPIRED_TOKEN:
-        return JSONResponse({"errors": {"api": ["Unauthorized: the token has expired"]}}, status_code=401)
-    if fault is Fault.TOO_MANY_CALLS:
-        return JSONResponse({"errors": {"api": ["Rate limit reached"]}}, status_code=429)
-    if fault is Fault.UNAVAILABLE:
-        return Response("Service Unavailable", status_code=503, media_type="text/plain")
-    return HTMLResponse(_HTML, status_code=500)
-
-
-def _read(desk: Desk, grant: Grant, request: Request) -> Any:
-    """The list or the record that a GET asks for."""
+def _read(desk: Desk, grant: Grant, request: Request, troubles: list[Trouble]) -> bytes:
+    """The list or the record that a GET asks for, as JSON."""
     resource, record_id = _address(desk, request.path_params["path"])
     table = desk.company.resources[resource]
     if SCOPES[resource] not in grant.scopes:
@@ -169,17 +168,30 @@ def _read(desk: Desk, grant: Grant, request: Request) -> Any:
         raise NotFoundError(table.model, f"{request.method} is not imitated by this sandbox, which is read-only")
     parameters = list(request.query_params.multi_items())
     try:
-        shape = shape_of(table, dict(parameters))
-        if record_id is None:
-            rows = desk.selector(resource, table).page(parse_query(table, parameters))
-            return render(table, rows, shape)
+        written = desk.written(resource, dict(parameters))
+        if record_id is not None:
+            row = table.row_of(record_id)
+            if row is None:
+                raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")
+            return _changed(desk.page(written, np.array([row])), troubles, parameters)[1:-1]
+        query = parse_query(table, parameters)
+        rows = desk.selector(resource).page(query)
+        body = desk.page(written, rows)
+        if met(troubles, Fault.DUPLICATE_IDS) or met(troubles, Fault.UNSORTED):
+            body = json_bytes(change_page(json.loads(body), troubles, one_before(written, rows), query.limit))
+        return _changed(body, troubles, parameters)
     except BadQueryError as problem:
         # Whatever table an association leads to, the error belongs to the record that was asked for.
         raise BadQueryError(table.model, *problem.messages) from None
-    row = table.row_of(record_id)
-    if row is None:
-        raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")
-    return render(table, np.array([row], dtype=np.int64), shape)[0]
+
+
+def _changed(body: bytes, troubles: list[Trouble], parameters: list[tuple[str, str]]) -> bytes:
+    """The list with what the troubles make of its records."""
+    if not any(trouble.fault in RECORDS for trouble in troubles):
+        return body
+    records = json.loads(body)
+    change_records(records, troubles, asked=any(name == "fields" for name, _ in parameters))
+    return json_bytes(records)
 
 
 def _address(desk: Desk, path: str) -> tuple[str, int | None]:
@@ -191,7 +203,3 @@ def _address(desk: Desk, path: str) -> tuple[str, int | None]:
     if resource in desk.company.resources and last.isdigit():
         return resource, int(last)
     raise NotFoundError("api", f"There is no /api/{cleaned}")
-
-
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")), media_type="application/json")

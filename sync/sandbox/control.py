@@ -1,4 +1,4 @@
-"""The sandbox's own addresses under `/sandbox`: edits and their log. Not Coupa's; for callers on this machine only."""
+"""The sandbox's own addresses under `/sandbox`: edits, troubles, counters. Not Coupa's; for this machine only."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -8,23 +8,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sync.sandbox.editing.edits import Edits
+from sync.sandbox.desk import Desk
 from sync.sandbox.editing.random_edits import RandomEdits
-from sync.sandbox.errors import EditError
+from sync.sandbox.errors import EditError, FaultScriptError
+from sync.sandbox.faults import FaultLine, Faults
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "testclient"})
 Answer = Callable[[Any], Any]
 
 
-def control_routes(edits: Edits) -> list[Route]:
-    """Routes that edit the company.
+def control_routes(desk: Desk) -> list[Route]:
+    """Routes that edit the company, switch its troubles and count its calls.
 
     GET /sandbox: the revision and how many records each table has.
     POST /sandbox/edits `{"edits": [{"verb": ...}]}`: carries out all or none; answers the ids made.
     POST /sandbox/random `{"seed": 1, "count": 20}`: seeded random edits; answers what was done.
     GET /sandbox/log: every edit so far.
     GET /sandbox/records/{table}: every record of a table, whole, without pages.
+    GET and POST /sandbox/troubles `{"troubles": ["unavailable every=9"], "seed": 1}`: reads or replaces the script.
+    GET /sandbox/statistics: calls, answers by status, refusals by the rate limit, and troubles met.
     """
+    edits = desk.edits
 
     def about(_: Any) -> Any:
         with edits.lock:
@@ -40,6 +44,15 @@ def control_routes(edits: Edits) -> list[Route]:
         editor.settle()
         return {"edits": [_shown(edit) for edit in done], "revision": edits.revision}
 
+    def troubles(body: Any) -> Any:
+        if body is not None:
+            desk.play(FaultLine(Faults.of(*body["troubles"], seed=int(body.get("seed", 0)))))
+        script = desk.faults.script
+        return {"troubles": [trouble.text() for trouble in script.troubles], "seed": script.seed}
+
+    def statistics(_: Any) -> Any:
+        return {**desk.counters.shown(), "troubles_met": dict(desk.faults.met)}
+
     def log(_: Any) -> Any:
         return [_shown(edit) for edit in edits.log]
 
@@ -48,6 +61,8 @@ def control_routes(edits: Edits) -> list[Route]:
         Route("/sandbox/edits", _guarded(change), methods=["POST"]),
         Route("/sandbox/random", _guarded(surprise), methods=["POST"]),
         Route("/sandbox/log", _guarded(log), methods=["GET"]),
+        Route("/sandbox/troubles", _guarded(troubles), methods=["GET", "POST"]),
+        Route("/sandbox/statistics", _guarded(statistics), methods=["GET"]),
         Route("/sandbox/records/{table:path}", _guarded(edits.records, "table"), methods=["GET"]),
     ]
 
@@ -73,7 +88,7 @@ def _guarded(answer: Answer, parameter: str | None = None) -> Callable[[Request]
             body = json.loads(await request.body() or b"{}") if request.method == "POST" else None
             given = request.path_params[parameter] if parameter else body
             return JSONResponse(answer(given))
-        except EditError as problem:
+        except (EditError, FaultScriptError) as problem:
             return JSONResponse({"error": str(problem)}, status_code=400)
         except (KeyError, TypeError, ValueError) as problem:
             return JSONResponse({"error": f"The request cannot be read: {problem!r}"}, status_code=400)

@@ -8,6 +8,7 @@ SandboxError
 │   ├── BadQueryError        400
 │   └── TooManyCallsError    429
 ├── EditError                an edit that the company cannot take
+├── FaultScriptError         a trouble that cannot be read
 └── UnknownPresetError       a company of a size that does not exist
 """
 
@@ -20,6 +21,10 @@ class SandboxError(Exception):
 
 class UnknownPresetError(SandboxError):
     """The preset asked for is not one of tiny, small, medium, large."""
+
+
+class FaultScriptError(SandboxError):
+    """A line of a fault script names a fault, an argument or a value that does not exist."""
 
 
 class EditError(SandboxError):

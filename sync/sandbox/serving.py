@@ -1,14 +1,16 @@
 """Starting the sandbox on a port: for a person at a terminal (`serve`) or inside another program (`running`)."""
 
+import asyncio
 import contextlib
 import datetime as dt
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sync.sandbox.access import DEFAULT_CLIENTS, DEMO_CLIENT, Client
 from sync.sandbox.app import create_app
@@ -37,15 +39,20 @@ def serve(  # noqa: PLR0913 -- every one is a setting of the command line
     *,
     time_zone: str = "America/New_York",
     rate_limit: bool = True,
-    faults: Faults | None = None,
+    troubles: Sequence[str] = (),
+    trouble_seed: int = 0,
     clients: tuple[Client, ...] = DEFAULT_CLIENTS,
     announce: Callable[[str], None] = print,
 ) -> None:
     """Builds the company and serves it until interrupted; `announce` gets the lines a person needs to connect.
 
+    troubles: lines of a fault script such as `unavailable every=29`, as sync.sandbox.faults reads them; raises
+    FaultScriptError before anything is built.
+
     Port 0 takes any free port. The demo credentials are public and the data is invented: keep to loopback unless a
     container needs otherwise.
     """
+    faults = Faults.of(*troubles, seed=trouble_seed)
     company = build_company(preset, seed, today, time_zone)
     app = create_app(company, rate_limit=rate_limit, faults=faults, clients=clients)
     with _listening(host, port) as listener:
@@ -81,7 +88,18 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def _server(app: Starlette) -> uvicorn.Server:
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    return uvicorn.Server(
+        uvicorn.Config(app, http=_Connection, log_level="warning", access_log=False, lifespan="off", date_header=False)
+    )
+
+
+class _Connection(H11Protocol):
+    """A connection that the app can end in the midst of an answer: `scope["state"]["transport"]`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keeps the transport where requests find it."""
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
 
 
 @contextlib.contextmanager

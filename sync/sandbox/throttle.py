@@ -1,6 +1,11 @@
-"""The rate limit: a leaky bucket that leaks 25 calls a second and holds 20 more."""
+"""The rate limit: a leaky bucket that holds 20 calls and leaks 25 a second.
+
+Within any t seconds at most 20 + 25 t calls are admitted, and a caller that keeps to that is never refused.
+"""
 
 from dataclasses import dataclass
+
+_ROUNDING = 1e-9
 
 
 @dataclass
@@ -17,7 +22,7 @@ class LeakyBucket:
         if self.last is not None:
             self.level = max(0.0, self.level - (now - self.last) * self.leak)
         self.last = now
-        if self.level + 1.0 > self.burst:
+        if self.level + 1.0 > self.burst + _ROUNDING:
             return False
         self.level += 1.0
         return True

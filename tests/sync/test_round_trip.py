@@ -187,7 +187,9 @@ def test_trouble_on_the_way_changes_nothing(
 ) -> None:
     """Tokens that expire, 429, 503 and HTML errors in between: the same mirror comes out, with the product's six tries."""
     stamina.set_testing(testing=True, attempts=Settings.model_fields["attempts"].default)
-    faults = Faults(expire_tokens_after=40, too_many_every=17, unavailable_every=29, html_error_every=41)
+    faults = Faults.of(
+        "expired_token uses=40", "too_many_calls every=17", "unavailable every=29", "html_error every=41"
+    )
     with running(create_app(company, rate_limit=False, faults=faults)) as address:
         settings = kit.sandbox_settings(address.url, mirror=tmp_path / "mirror")
         report = run_sync(settings, kit)

@@ -57,12 +57,14 @@ class Edit:
 class Edits:
     """The editable company.
 
-    now: the clock that stamps `updated-at`, aware. revision counts edits, so that a reader knows when a cached page
-    is out of date. lock is held by every edit and by every answer.
+    now: the clock that stamps `updated-at`, aware; skew_seconds is how far the instance's clock is ahead of it.
+    revision counts edits, so that a reader knows when a cached page is out of date. lock is held by every edit and by
+    every answer.
     """
 
     source: Company = field(repr=False)
     now: Callable[[], dt.datetime]
+    skew_seconds: float = 0.0
     revision: int = 0
     log: list[Edit] = field(default_factory=list, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -75,6 +77,10 @@ class Edits:
         self._zone = self.company.parts.frame.zone
         self._tables = every_table(self.company)
         self._owner = {id(child): (owner, attribute) for owner, attribute, child in owners(self.company)}
+
+    def moment(self) -> dt.datetime:
+        """Now, by the clock of the instance."""
+        return self.now() + dt.timedelta(seconds=self.skew_seconds)
 
     def create(
         self,
@@ -249,10 +255,10 @@ class Edits:
 
     def _done(self, verb: str, table: str, record_id: int) -> None:
         self.revision += 1
-        self.log.append(Edit(len(self.log) + 1, self.now(), verb, table, record_id))
+        self.log.append(Edit(len(self.log) + 1, self.moment(), verb, table, record_id))
 
     def _moment(self, at: Moment | None) -> dt.datetime:
-        given = self.now() if at is None else at
+        given = self.moment() if at is None else at
         moment = dt.datetime.fromisoformat(given) if isinstance(given, str) else given
         instant(self._zone, moment)
         return moment

@@ -66,7 +66,7 @@ class RandomEdits:
 
     def late(self) -> dt.datetime:
         """A moment a little before the clock."""
-        return self.edits.now() - dt.timedelta(seconds=self.random.uniform(0, self.late_seconds))
+        return self.edits.moment() - dt.timedelta(seconds=self.random.uniform(0, self.late_seconds))
 
     def amount(self, low: int = 1_00, high: int = 90_000_00) -> str:
         """Money as text."""
@@ -126,11 +126,24 @@ def _delete_invoice(busy: RandomEdits) -> None:
         edits.delete("invoices", busy.random.choice(wanted))
 
 
+def _delete_any(busy: RandomEdits) -> None:
+    record_id = busy.pick("invoices")
+    if record_id is not None:
+        busy.edits.delete("invoices", record_id)
+
+
+def _touch(busy: RandomEdits) -> None:
+    """Moves the updated-at of one of the older invoices, which leaves the window of a reader that is under way."""
+    ids = busy.edits.ids("invoices")
+    if ids:
+        busy.edits.change("invoices", busy.random.choice(ids[: len(ids) // 2 + 1]), {})
+
+
 def _pay(busy: RandomEdits, *, bump: bool) -> None:
     record_id = busy.pick("invoices")
     if record_id is None:
         return
-    day = busy.edits.now().date().isoformat()
+    day = busy.edits.moment().date().isoformat()
     busy.edits.create(
         "payments", {"amount-paid": busy.amount(), "payment-date": day}, parent=record_id, bump_parent=bump
     )
@@ -158,7 +171,7 @@ def _change(busy: RandomEdits, *, table: str, values: Callable[[RandomEdits], di
 
 def _decision(busy: RandomEdits) -> dict[str, Any]:
     status = busy.random.choice(("approved", "rejected"))
-    return {"status": status, "approval-date": busy.edits.now().isoformat(), "approved-by": busy.pick("users")}
+    return {"status": status, "approval-date": busy.edits.moment().isoformat(), "approved-by": busy.pick("users")}
 
 
 def _payment(busy: RandomEdits) -> dict[str, Any]:
@@ -198,6 +211,8 @@ KINDS: dict[str, tuple[int, Kind]] = {
     "late_change": (4, partial(_change_invoice, late=True)),
     "void": (2, _void),
     "delete": (2, _delete_invoice),
+    "delete_any": (0, _delete_any),
+    "touch": (0, _touch),
     "pay": (4, partial(_pay, bump=True)),
     "silent_pay": (4, partial(_pay, bump=False)),
     "silent_payment_change": (2, partial(_change_child, table="payments", values=_payment)),

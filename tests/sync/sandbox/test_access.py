@@ -155,9 +155,9 @@ async def test_faults_are_off_by_default(reader: Any) -> None:
 @pytest.mark.parametrize(
     ("script", "status", "kind"),
     [
-        (Faults(too_many_every=3), 429, "application/json"),
-        (Faults(unavailable_every=3), 503, "text/plain"),
-        (Faults(html_error_every=3), 500, "text/html"),
+        (Faults.of("too_many_calls every=3"), 429, "application/json"),
+        (Faults.of("unavailable every=3"), 503, "text/plain"),
+        (Faults.of("html_error every=3"), 500, "text/html"),
     ],
 )
 async def test_every_third_call_meets_its_fault(open_reader: Any, script: Faults, status: int, kind: str) -> None:
@@ -171,7 +171,7 @@ async def test_every_third_call_meets_its_fault(open_reader: Any, script: Faults
 
 async def test_tokens_can_be_made_to_expire_early(open_reader: Any) -> None:
     """A token refused after two calls is replaced by a new one that works."""
-    reader = await open_reader(faults=Faults(expire_tokens_after=2))
+    reader = await open_reader(faults=Faults.of("expired_token uses=2"))
     statuses = [(await reader.get("currencies")).status_code for _ in range(4)]
     assert statuses == [200, 200, 401, 401]
     token = (await reader.http.post("/oauth2/token", data=FORM)).json()["access_token"]
@@ -181,7 +181,7 @@ async def test_tokens_can_be_made_to_expire_early(open_reader: Any) -> None:
 
 async def test_answers_can_be_slow(open_reader: Any) -> None:
     """The delay holds each answer back, long enough for a client's time-out."""
-    reader = await open_reader(faults=Faults(delay_seconds=0.05))
+    reader = await open_reader(faults=Faults.of("slow seconds=0.05"))
     began = time.monotonic()
     await reader.get("currencies")
     assert time.monotonic() - began >= 0.05
