@@ -16,7 +16,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+from pydantic import SecretStr
 
+from semantic_layer.encryption import open_read_only
 from semantic_layer.errors import ExecutionError, MirrorMissingError, TimeLimitError
 
 POINTER = "current.json"
@@ -44,12 +46,12 @@ class Rows:
 class Snapshot:
     """One published version of the mirror. Thread-safe: each statement runs on a cursor of its own."""
 
-    def __init__(self, file: Path, time_limit: float) -> None:
+    def __init__(self, file: Path, time_limit: float, key: SecretStr | None = None) -> None:
         self.file = file
         self._time_limit = time_limit
         self._running: dict[duckdb.DuckDBPyConnection, int] = {}
         try:
-            self._connection = duckdb.connect(str(file), read_only=True, config=CONFIG)
+            self._database = open_read_only(file, key, CONFIG)
         except duckdb.Error as error:
             raise MirrorMissingError(f"The mirror {file.name} cannot be opened: {_first_line(error)}") from error
         self.tables = frozenset(name for (name,) in self.run("SELECT table_name FROM duckdb_tables()").rows)
@@ -78,7 +80,7 @@ class Snapshot:
 
         Raises TimeLimitError when it was interrupted, ExecutionError when the engine refused it.
         """
-        cursor = self._connection.cursor()
+        cursor = self._database.cursor()
         expired = threading.Event()
 
         def stop() -> None:
@@ -114,18 +116,22 @@ class Snapshot:
 class Mirror:
     """Where the published versions live: a folder with a pointer, the pointer itself, or one file."""
 
-    def __init__(self, path: Path | str, time_limit: float = 30.0) -> None:
+    def __init__(self, path: Path | str, time_limit: float = 30.0, key: SecretStr | None = None) -> None:
         self.path = Path(path)
         self._time_limit = time_limit
+        self._key = key
         self._lock = threading.Lock()
         self._current: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        """The newest published version; opened once per version. Raises MirrorMissingError when there is none."""
+        """The newest published version; opened once per version. Raises MirrorMissingError when there is none.
+
+        Raises MirrorKeyError when the encryption key does not open it.
+        """
         file = self._file()
         with self._lock:
             if self._current is None or self._current.file != file:
-                self._current = Snapshot(file, self._time_limit)
+                self._current = Snapshot(file, self._time_limit, self._key)
             return self._current
 
     def _file(self) -> Path:

@@ -11,6 +11,7 @@ SemanticLayerError
 ├── GuardError                 the author of hand-written SQL
 └── ExecutionError             the engine
     ├── MirrorMissingError         run a sync first
+    ├── MirrorKeyError             whoever sets the encryption key
     └── TimeLimitError             ask for less
 """
 
@@ -90,6 +91,10 @@ class ExecutionError(SemanticLayerError):
 
 class MirrorMissingError(ExecutionError):
     """There is no published mirror where one was expected."""
+
+
+class MirrorKeyError(ExecutionError):
+    """The encryption key at hand does not open the mirror."""
 
 
 class TimeLimitError(ExecutionError):

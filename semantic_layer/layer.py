@@ -11,6 +11,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from semantic_layer.assembly import assemble, compared, history_caveat
 from semantic_layer.compiler import compile_left_out, compile_query, compile_total
 from semantic_layer.database import Mirror, Snapshot
@@ -47,13 +49,19 @@ class SemanticLayer:
 
     @classmethod
     def load(
-        cls, mirror: Path | str, reporting_currency: str = "USD", fiscal_year_start: int = 1, time_limit: float = 30.0
+        cls,
+        mirror: Path | str,
+        reporting_currency: str = "USD",
+        fiscal_year_start: int = 1,
+        time_limit: float = 30.0,
+        encryption_key: SecretStr | None = None,
     ) -> SemanticLayer:
         """The shipped model over the mirror at a path (folder, pointer or file).
 
-        Raises DefinitionError when the model is wrong and MirrorMissingError when there is no mirror.
+        Raises DefinitionError when the model is wrong, MirrorMissingError when there is no mirror, and MirrorKeyError
+        when the encryption key does not open it.
         """
-        layer = cls(shipped_model(), Mirror(mirror, time_limit), reporting_currency, fiscal_year_start)
+        layer = cls(shipped_model(), Mirror(mirror, time_limit, encryption_key), reporting_currency, fiscal_year_start)
         layer.mirror.snapshot()
         return layer
 
