@@ -209,7 +209,7 @@ def _sync(settings: Settings, today: dt.date | None, preset: str, seed: int, *, 
         refuse_to_replace_real_data(settings.mirror_folder, company.source.name, settings.encryption_key)
         why = "as asked" if demo_company else "because TENOR_COUPA_URL is not set"
         err.print(f"Reading the sandbox company ({preset}, seed {seed}, today {company.today}), {why}.", soft_wrap=True)
-        with demo.sandbox_settings(settings, company) as reading, TerminalProgress(err) as progress:
+        with demo.sandbox_settings(settings, company, feeds=True) as reading, TerminalProgress(err) as progress:
             fixed = clock_for(company.today, settings.zone)
             return asyncio.run(sync_once(reading, company.source, fixed, progress))
     base_url, _, _ = settings.credentials()

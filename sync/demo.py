@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources as package_files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -61,12 +62,15 @@ def company_of(source: str) -> Company | None:
 
 
 @contextlib.contextmanager
-def sandbox_settings(settings: Settings, company: Company) -> Iterator[Settings]:
+def sandbox_settings(settings: Settings, company: Company, *, feeds: bool = False) -> Iterator[Settings]:
     """Runs the sandbox for the length of the block; gives settings that read it at full speed, its whole history.
 
-    Raises SandboxError when it does not start.
+    With `feeds`, the settings name a folder of feed files that fit the company, and no other feeds: those of a real
+    company would not. Raises SandboxError when it does not start.
     """
-    with _child(company, settings.company_time_zone) as address:
+    with _child(company, settings.company_time_zone) as address, tempfile.TemporaryDirectory() as folder:
+        if feeds:
+            _write_feeds(Path(folder), company, settings.company_time_zone)
         yield settings.model_copy(
             update={
                 "coupa_url": address,
@@ -75,8 +79,17 @@ def sandbox_settings(settings: Settings, company: Company) -> Iterator[Settings]
                 "requests_per_second": 0.0,
                 "concurrency": len(RESOURCES),
                 "lookback_months": 0,
+                "feeds": Path(folder) if feeds else None,
+                "fetch": "",
             },
         )
+
+
+def _write_feeds(folder: Path, company: Company, time_zone: str) -> None:
+    """The files of the company's treasury, banks and ledger."""
+    from sync.sandbox.feeds import write_feeds  # noqa: PLC0415 - slow to load, and only a sync of the demo needs it
+
+    write_feeds(folder, company.preset, company.seed, company.today, time_zone)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from sync.errors import (
     SourceChangedError,
     SyncError,
 )
-from sync.feeds.at_sync import load_feeds
+from sync.feeds.at_sync import load_feeds, told
 from sync.mirror import Mirror
 from sync.publish import new_manifest, publish, refuse_to_replace_real_data
 from sync.reading import read_resource
@@ -55,12 +55,11 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
                 on_trouble=progress.trouble,
             )
             outcomes = await read_all(client, mirror, run, RESOURCES)
-        feeds = load_feeds(mirror, settings, run.now)
+        feeds = told(load_feeds(mirror, settings, run.now))
         progress.publishing()
         manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
         path = publish(mirror, settings.mirror_folder, manifest, settings.keep_versions)
-        told = tuple(str(done) for done in feeds)
-        return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started, told)
+        return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started, feeds)
 
 
 async def read_all(

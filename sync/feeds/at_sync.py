@@ -44,3 +44,14 @@ def _fetch_one(mirror: Mirror, settings: Settings, name: str, now: dt.datetime, 
         return [load(mirror, feed_named(address.feed), file, now, today) for file in files]
     except (FeedError, RetriableSyncError) as error:
         return [FeedLoad(address.feed, address.name, "", now, problem=str(error))]
+
+
+def told(loads: tuple[FeedLoad, ...]) -> tuple[str, ...]:
+    """What happened, in few sentences: one per feed, and one per file of which something was set aside or refused."""
+    sentences = []
+    for name in dict.fromkeys(done.feed for done in loads if done.problem is None):
+        group = [done for done in loads if done.feed == name and done.problem is None]
+        new, changed = sum(done.new for done in group), sum(done.changed for done in group)
+        files = f"{len(group)} file{'s' if len(group) > 1 else ''}"
+        sentences.append(f"feed {name}: {files}, {new:,} rows new, {changed:,} corrected")
+    return (*sentences, *(str(done) for done in loads if done.problem is not None or done.faults))
