@@ -34,8 +34,10 @@ from sync.sandbox.errors import (
     UnauthorisedError,
 )
 from sync.sandbox.faults import TOKEN_PATH, Fault, FaultLine, Faults, Trouble
+from sync.sandbox.market import market_routes
 from sync.sandbox.query import parse_query
 from sync.sandbox.throttle import LeakyBucket
+from sync.sandbox.zone import day_of
 
 _XML = (
     '<?xml version="1.0" encoding="UTF-8"?><errors><error>This sandbox answers JSON only. '
@@ -74,6 +76,7 @@ def create_app(
     async def home(_: Request) -> Response:
         return JSONResponse({"sandbox": "coupa look-alike", "resources": sorted(desk.company.resources)})
 
+    frame = desk.company.parts.frame
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
         routes=[
@@ -81,6 +84,7 @@ def create_app(
             Route("/oauth2/token", token, methods=["POST"]),
             Route("/api/{path:path}", api, methods=methods),
             *control_routes(desk),
+            *market_routes(frame.seed, day_of(frame.last_day)),
         ],
         middleware=[Middleware(_Dated, desk=desk)],
     )
