@@ -1,14 +1,14 @@
 """The private work file: every batch is staged, merged by key, and bookmarked in one transaction.
 
 Merging is idempotent and does not depend on order: a row is replaced by a version that is not older, its children with
-it. Full reloads also remove what is gone. Nothing is half done after a crash: either the batch and its bookmark are in
-the file, or neither.
+it, and the replaced versions become history. Full reloads also remove what is gone. Nothing is half done after a crash:
+either the batch and its bookmark are in the file, or neither.
 """
 
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from importlib import resources as package_files
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final, Self
 import duckdb
 from pydantic import SecretStr
 
-from sync import schema, state
+from sync import history, schema, state
 from sync.encryption import attach_new, open_database, quoted, spool
 from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
 from sync.pages import decode_record
@@ -41,6 +41,21 @@ class RunRecord:
     read: int
     changed: int
     pages: int
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How a batch is merged: its rows are known from `known_at`, the start of the run.
+
+    `whole` says that the batch is all there is of a resource: rows that are not in it are removed. `latest` says that
+    it was asked for by id just now, so that it stands whatever its times say; `gone` are ids that were asked for and
+    that Coupa no longer has.
+    """
+
+    known_at: dt.datetime
+    whole: bool = False
+    latest: bool = False
+    gone: Collection[int] = ()
 
 
 class Mirror:
@@ -107,18 +122,19 @@ class Mirror:
         with self._transaction():
             state.save(self._connection, bookmark)
 
-    def merge(self, batch: Batch, bookmark: Bookmark, run_id: str, at: dt.datetime, *, whole: bool = False) -> int:
+    def merge(self, batch: Batch, bookmark: Bookmark | None, run_id: str, at: dt.datetime, how: Merging) -> int:
         """Merges a batch and writes the bookmark, in one transaction; returns how many records changed.
 
-        `whole` says that the batch is all there is of a resource: rows that are not in it are removed.
+        Without a bookmark, the one that is there stays: what was read lies beside the window in progress.
         """
         with self._transaction():
-            changed = self._merge_rows(batch, whole=whole)
+            changed = self._merge_rows(batch, how)
             self._keep_rejected(batch, run_id, at)
-            state.save(self._connection, bookmark)
+            if bookmark is not None:
+                state.save(self._connection, bookmark)
         return changed
 
-    def retry_rejected(self, resource: Resource, bookmark: Bookmark, run_id: str, at: dt.datetime) -> int:
+    def retry_rejected(self, resource: Resource, run_id: str, at: dt.datetime) -> int:
         """Types the records set aside again, as a newer program may know better; returns how many came good."""
         batch = Batch(resource)
         for bad in self.rejected():
@@ -127,7 +143,7 @@ class Mirror:
         batch.rejected.clear()  # they are set aside already
         if not batch.lines:
             return 0
-        self.merge(batch, bookmark, run_id, at)
+        self.merge(batch, None, run_id, at, Merging(at))
         return len(batch.lines[resource.table.name])
 
     def finish(self, bookmark: Bookmark, run: RunRecord) -> Bookmark:
@@ -141,6 +157,24 @@ class Mirror:
                 [run.run_id, run.started_at, run.finished_at, run.resource, run.read, run.changed, run.pages],
             )
         return ended
+
+    def complete(self, at: dt.datetime) -> None:
+        """Notes the end of a complete sync. From the end of the first one on, the mirror knows what it knew."""
+        with self._transaction():
+            self._connection.execute("UPDATE sync_source SET known_since = ? WHERE known_since IS NULL", [at])
+
+    def known_since(self) -> dt.datetime | None:
+        """Since when history is complete; None before the end of the first complete sync."""
+        found = self.query("SELECT known_since FROM sync_source")
+        moment = found[0][0] if found else None
+        return moment if isinstance(moment, dt.datetime) else None
+
+    def forget_before(self, moment: dt.datetime) -> int:
+        """Forgets the versions that were replaced before a moment, and with them all knowledge before it."""
+        with self._transaction():
+            forgotten = history.prune(self._connection, schema.COUPA_TABLES, moment)
+            self._connection.execute("UPDATE sync_source SET known_since = ? WHERE known_since < ?", [moment, moment])
+        return forgotten
 
     def rejected(self) -> tuple[Rejected, ...]:
         """The records that are set aside, in order."""
@@ -156,7 +190,7 @@ class Mirror:
         with self._transaction():
             yield self._connection
 
-    def query(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
+    def query(self, sql: str, parameters: list[object] | dict[str, object] | None = None) -> list[tuple[object, ...]]:
         """Rows of a read-only question, for reconciliation and tests."""
         with self._busy:
             return self._connection.execute(sql, parameters or []).fetchall()
@@ -211,7 +245,10 @@ class Mirror:
         """A work file belongs to one Coupa: two would mix their ids."""
         held = self._connection.execute("SELECT source FROM sync_source").fetchone()
         if held is None:
-            self._connection.execute("INSERT INTO sync_source VALUES (?, ?)", [source, schema.SCHEMA_VERSION])
+            self._connection.execute(
+                "INSERT INTO sync_source BY NAME SELECT ? AS source, ? AS schema_version",
+                [source, schema.SCHEMA_VERSION],
+            )
         elif held[0] != source:
             raise SourceChangedError(
                 f"{path} mirrors {held[0]}, not {source}; name another folder with --mirror, or move {path.parent} "
@@ -229,84 +266,92 @@ class Mirror:
                 [str(path)],
             )
 
-    def _merge_rows(self, batch: Batch, *, whole: bool) -> int:
-        """Stages and merges the batch's own rows, then its children's."""
-        resource = batch.resource
-        self._stage(resource.table, batch)
-        name, stage = resource.table.name, _stage_name(resource.table)
-        if resource.table.has("updated_at"):
-            self._connection.execute(
-                f'DELETE FROM {stage} s USING "{name}" t WHERE t.id = s.id AND t.updated_at > s.updated_at',  # noqa: S608
+    def _merge_rows(self, batch: Batch, how: Merging) -> int:
+        """Stages and merges the batch's own rows, then its children's; returns how many records changed."""
+        connection, resource, table = self._connection, batch.resource, batch.resource.table
+        self._stage(table, batch, newest=not how.latest)
+        stage = _stage_name(table)
+        if table.has("updated_at") and not how.latest:
+            connection.execute(
+                f'DELETE FROM {stage} s USING "{table.name}" t WHERE t.id = s.id AND t.updated_at > s.updated_at',  # noqa: S608
             )
-        changed = self._connection.execute(
-            f'SELECT count(*) FROM {stage} s LEFT JOIN "{name}" t ON t.id = s.id '  # noqa: S608
-            "WHERE t.id IS NULL OR t.raw IS DISTINCT FROM s.raw",
-        ).fetchone()
-        removed = self._remove_absent(batch, stage) if whole else 0
-        self._connection.execute(f'DELETE FROM "{name}" t USING {stage} s WHERE t.id = s.id')  # noqa: S608
-        self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * EXCLUDE (_seq) FROM {stage}')  # noqa: S608
+        removed = self._remove_absent(batch, stage, how.known_at) if how.whole else 0
+        known = history.overlap(connection, table, stage)
+        changed = history.put(connection, table, stage, how.known_at)
         for child in resource.children:
-            self._merge_children(child, batch, stage)
-        self._connection.execute(
+            self._merge_children(child, batch, stage, how.known_at, known=known)
+        if how.gone:
+            removed += self._remove(resource, how.gone, how.known_at)
+        connection.execute(
             f"DELETE FROM rejected_records r USING {stage} s WHERE r.resource = ? AND r.record_id = s.id",  # noqa: S608
             [resource.name],
         )
-        self._connection.execute(f"DROP TABLE {stage}")
-        return (changed[0] if changed else 0) + removed
+        connection.execute(f"DROP TABLE {stage}")
+        return changed + removed
 
-    def _merge_children(self, child: Child, batch: Batch, parents: str) -> None:
-        """Replaces the children of the staged parents by those that came with them."""
+    def _merge_children(self, child: Child, batch: Batch, parents: str, at: dt.datetime, *, known: bool) -> None:
+        """Replaces the children of the staged parents, some of which are `known` already, by those that came now."""
         self._stage(child.table, batch, only=f"_seq IN (SELECT p._seq FROM {parents} p)")  # noqa: S608
         name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table)
-        if child.parent_type is None:
-            self._connection.execute(f'DELETE FROM "{name}" t USING {parents} p WHERE t.{key} = p.id')  # noqa: S608
-        else:
-            self._connection.execute(
-                f'DELETE FROM "{name}" t USING {parents} p WHERE t.{key} = p.id AND t.approvable_type = ? '  # noqa: S608
-                "AND NOT coalesce(t.updated_at > p.updated_at, false) "
-                f"AND NOT EXISTS (SELECT 1 FROM {stage} c WHERE c.id = t.id)",
-                [child.parent_type],
+        theirs = f"EXISTS (SELECT 1 FROM {parents} p WHERE p.id = t.{key})"  # noqa: S608
+        if child.parent_type is not None:
+            theirs = (
+                f"t.approvable_type = '{child.parent_type}' AND EXISTS (SELECT 1 FROM {parents} p "  # noqa: S608
+                f"WHERE p.id = t.{key} AND NOT coalesce(t.updated_at > p.updated_at, false))"
             )
             self._connection.execute(
                 f'DELETE FROM {stage} c USING "{name}" t WHERE t.id = c.id AND t.updated_at > c.updated_at',  # noqa: S608
             )
-        self._connection.execute(f'DELETE FROM "{name}" t USING {stage} c WHERE t.id = c.id')  # noqa: S608
-        self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * EXCLUDE (_seq) FROM {stage}')  # noqa: S608
+        if known:
+            history.remove(self._connection, child.table, theirs, at, unless_in=stage)
+        history.put(self._connection, child.table, stage, at)
         self._connection.execute(f"DROP TABLE {stage}")
 
-    def _remove_absent(self, batch: Batch, stage: str) -> int:
+    def _remove_absent(self, batch: Batch, stage: str, at: dt.datetime) -> int:
         """Removes rows that a full reload no longer has; records set aside keep their last good row."""
-        name = batch.resource.table.name
-        count = self._connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608
+        table = batch.resource.table
+        count = self._connection.execute(f'SELECT count(*) FROM "{table.name}"').fetchone()  # noqa: S608
         if batch.read == 0 and count and count[0]:
             raise EmptyReloadError(
                 f"Coupa answers no {batch.resource.name!r} at all, though the mirror holds {count[0]}; they are kept. "
                 f"Check that the client still has the scope {batch.resource.scope!r}.",
             )
         kept = [rejected.record_id for rejected in batch.rejected if rejected.record_id is not None]
-        gone = self._connection.execute(
-            f'DELETE FROM "{name}" t WHERE NOT EXISTS (SELECT 1 FROM {stage} s WHERE s.id = t.id) '  # noqa: S608
-            "AND NOT list_contains(CAST(? AS BIGINT[]), t.id)",
-            [kept],
-        ).fetchone()
-        return gone[0] if gone else 0
+        condition = f"t.id NOT IN ({_numbers(kept)})" if kept else "true"
+        return history.remove(self._connection, table, condition, at, unless_in=stage)
 
-    def _stage(self, table: schema.Table, batch: Batch, *, key: str = "id", only: str = "true") -> None:
-        """A temporary table with the batch's rows of one table that satisfy `only`, the newest version of each key."""
+    def _remove(self, resource: Resource, ids: Collection[int], at: dt.datetime) -> int:
+        """Removes records that Coupa no longer has, with their children."""
+        for child in resource.children:
+            own = f" AND t.approvable_type = '{child.parent_type}'" if child.parent_type else ""
+            history.remove(self._connection, child.table, f"t.{child.table.parent_key} IN ({_numbers(ids)}){own}", at)
+        self._connection.execute(
+            f"DELETE FROM rejected_records WHERE resource = ? AND record_id IN ({_numbers(ids)})",  # noqa: S608
+            [resource.name],
+        )
+        return history.remove(self._connection, resource.table, f"t.id IN ({_numbers(ids)})", at)
+
+    def _stage(
+        self, table: schema.Table, batch: Batch, *, key: str = "id", only: str = "true", newest: bool = True
+    ) -> None:
+        """A temporary table with the batch's rows of one table that satisfy `only`, one version of each key.
+
+        It is the newest by `updated_at`, or, unless `newest`, the one that was read last.
+        """
         stage = _stage_name(table)
         types = {column.name: _read_as(column) for column in table.columns}
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in {**types, "_seq": "BIGINT"}.items())
-        newest = "updated_at DESC NULLS LAST, _seq DESC" if table.has("updated_at") else "_seq DESC"
+        order = "updated_at DESC NULLS LAST, _seq DESC" if newest and table.has("updated_at") else "_seq DESC"
         with spool(self._spool, self._key) as rows:
             lines = batch.lines.get(table.name, ())
-            rows.file.write("\n".join(lines))
+            rows.file.write("\n".join(line if isinstance(line, str) else line.decode() for line in lines))
             rows.file.flush()
             selected = ", ".join(f'{_typed(column)} AS "{column.name}"' for column in table.columns)
             self._connection.execute(
                 f"CREATE TEMP TABLE {stage} AS SELECT {selected}, _seq FROM "  # noqa: S608
                 f"read_json({quoted(rows.path)}, columns = {{{columns}}}, format = 'newline_delimited', "
                 f"maximum_object_size = {max(_LINE_BYTES, 4 * max(map(len, lines), default=0))}) WHERE {only} "
-                f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1 ORDER BY {key}",
+                f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1 ORDER BY {key}",
             )
 
     def _keep_rejected(self, batch: Batch, run_id: str, at: dt.datetime) -> None:
@@ -338,6 +383,11 @@ def _typed(column: schema.Column) -> str:
         return cast
     scale = column.type.removesuffix(")").rpartition(",")[2]
     return f"coalesce(CAST(TRY_CAST({name} AS DECIMAL(18,{scale})) AS {column.type}), {cast})"
+
+
+def _numbers(ids: Collection[int]) -> str:
+    """Ids as SQL, for a condition `IN (...)`; there must be some."""
+    return ", ".join(str(int(number)) for number in ids)
 
 
 def _stage_name(table: schema.Table) -> str:

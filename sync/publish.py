@@ -9,7 +9,7 @@ import datetime as dt
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,11 @@ SANDBOX_SOURCE: Final = "sandbox:"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a published version says of itself; times aware, `data_as_of` is exclusive."""
+    """What a published version says of itself; times aware, `data_as_of` is exclusive.
+
+    `known_since` is since when history is complete. `reconciled_at` is when it was last compared with Coupa (and with
+    the ledger, if that was given), `drift` how many totals differed then, and `drift_summary` which, in a sentence.
+    """
 
     mirror_version: str
     published_at: dt.datetime
@@ -36,6 +40,10 @@ class Manifest:
     company_time_zone: str
     source: str
     schema_version: int = schema.SCHEMA_VERSION
+    known_since: dt.datetime | None = None
+    reconciled_at: dt.datetime | None = None
+    drift: int | None = None
+    drift_summary: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ def publish(mirror: Mirror, folder: Path, manifest: Manifest, keep: int) -> Path
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     final = folder / f"{_PREFIX}{manifest.mirror_version}.duckdb"
     unfinished = final.with_suffix(".partial")
+    manifest = replace(manifest, known_since=mirror.known_since())
     mirror.copy_to(unfinished)
     _write_manifest(unfinished, manifest, mirror.key)
     _to_disk(unfinished)
@@ -106,19 +115,19 @@ def open_published(folder: Path, key: SecretStr | None = None) -> duckdb.DuckDBP
 def read_manifest(folder: Path, key: SecretStr | None = None) -> Manifest:
     """The manifest of the current version; raises MirrorUnreadableError or EncryptionError."""
     with open_published(folder, key) as connection:
-        row = connection.execute(
-            "SELECT mirror_version, published_at, data_as_of, company_time_zone, source, schema_version "
-            "FROM mirror_manifest",
-        ).fetchone()
+        answer = connection.execute("SELECT * FROM mirror_manifest")
+        names = [column[0] for column in answer.description or ()]
+        row = answer.fetchone()
     if row is None:
         raise MirrorUnreadableError(f"The mirror in {folder} has no manifest; publish again with: tenor-sync once")
-    return Manifest(*row)
+    return Manifest(**dict(zip(names, row, strict=True)))
 
 
 def _write_manifest(path: Path, manifest: Manifest, key: SecretStr | None) -> None:
     with open_database(path, key) as connection:
         connection.execute("DELETE FROM mirror_manifest")
-        connection.execute("INSERT INTO mirror_manifest VALUES (?, ?, ?, ?, ?, ?)", list(asdict(manifest).values()))
+        values = ", ".join(f"${name} AS {name}" for name in asdict(manifest))
+        connection.execute(f"INSERT INTO mirror_manifest BY NAME SELECT {values}", asdict(manifest))
         connection.execute("CHECKPOINT")
 
 

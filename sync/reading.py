@@ -4,7 +4,7 @@ import asyncio
 
 from sync.client import CoupaClient
 from sync.errors import SettingsError
-from sync.mirror import Mirror, RunRecord
+from sync.mirror import Merging, Mirror, RunRecord
 from sync.pagination import Window
 from sync.resources import Reading, Resource
 from sync.rows import Batch
@@ -20,9 +20,9 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
             f"The mirror already holds {resource.name!r} up to {bookmark.updated_through.isoformat()}, later than the "
             f"clock of this run ({run.now.isoformat()}); leave out --today, or name another folder with --mirror.",
         )
-    await asyncio.to_thread(mirror.retry_rejected, resource, bookmark, run.run_id, run.now)
+    await asyncio.to_thread(mirror.retry_rejected, resource, run.run_id, run.now)
     if bookmark.updated_through is None and run.depth.look_back_start is not None and resource.still_open:
-        await _read_still_open(client, mirror, run, resource, bookmark)
+        await _read_still_open(client, mirror, run, resource)
     totals = ResourceOutcome(resource.name, 0, 0, 0, 0, 0)
     while True:
         bookmark = begin(bookmark, resource, run.depth, run.now)
@@ -32,9 +32,7 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
             return totals
 
 
-async def _read_still_open(
-    client: CoupaClient, mirror: Mirror, run: Run, resource: Resource, bookmark: Bookmark
-) -> None:
+async def _read_still_open(client: CoupaClient, mirror: Mirror, run: Run, resource: Resource) -> None:
     """Before the first window: what is older than the look-back period and still open, such as old unpaid invoices.
 
     A balance needs them. They are few, so a run that is stopped here reads them again.
@@ -44,7 +42,7 @@ async def _read_still_open(
     async for page in client.pages(resource, still_open):
         bad = batch.add_page(page.records, page.last_id)
         run.progress.page(resource.name, len(page.records), bad)
-    await asyncio.to_thread(mirror.merge, batch, bookmark, run.run_id, run.clock())
+    await asyncio.to_thread(mirror.merge, batch, None, run.run_id, run.clock(), Merging(run.now))
 
 
 async def _read_window(
@@ -53,12 +51,13 @@ async def _read_window(
     """Reads one window batch by batch; returns the finished bookmark and the counts so far."""
     started, changed, read, rejected, pages = run.clock(), 0, 0, 0, 0
     whole = resource.reading is Reading.FULL_RELOAD
+    how = Merging(run.now, whole=whole)
     batch = Batch(resource)
 
     async def merge() -> None:
         nonlocal bookmark, changed, read, rejected, pages, batch
         bookmark = bookmark.advanced(batch.last_id or bookmark.last_id or 0, run.clock())
-        changed += await asyncio.to_thread(mirror.merge, batch, bookmark, run.run_id, run.clock(), whole=whole)
+        changed += await asyncio.to_thread(mirror.merge, batch, bookmark, run.run_id, run.clock(), how)
         read, rejected, pages = read + batch.read, rejected + len(batch.rejected), pages + batch.pages
         batch = Batch(resource)
 

@@ -4,6 +4,9 @@
 itself writes the column. A DATE column read from an aware time takes the date part in the time's own offset, which is
 how Coupa writes local dates. Changes of the layout are numbered in MIGRATIONS; a file newer than this program is
 refused.
+
+Every table of Coupa's records has two more columns than are listed here, and a sister: `known_from`, when the mirror
+first held this version of the row, and `T_past`, the versions that it no longer holds, with `known_to`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from typing import Final
 MONEY: Final = "DECIMAL(32,4)"
 RATE: Final = "DECIMAL(30,9)"
 PERCENT: Final = "DECIMAL(9,4)"
+KNOWN_FROM: Final = "known_from"
+KNOWN_TO: Final = "known_to"
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the mirror. `parent_key` is the column by which a child's rows are replaced with their parent."""
+    """One table of the mirror. `parent_key` is the column by which a child's rows are replaced with their parent.
+
+    A change in one of the columns `not_compared` alone makes no new version.
+    """
 
     name: str
     columns: tuple[Column, ...]
     parent_key: str | None = None
+    not_compared: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
         """Whether the table has a column of that name."""
@@ -40,10 +49,32 @@ class Table:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns whose change makes a new version of a row."""
+        return tuple(name for name in self.names if name not in self.not_compared)
+
+    @property
+    def past(self) -> str:
+        """The name of the table with the versions that are no longer held."""
+        return f"{self.name}_past"
+
     def ddl(self) -> str:
         """The statement that creates the table."""
-        columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
-        return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({columns})'
+        return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({self._listed})'
+
+    def history_ddl(self) -> tuple[str, ...]:
+        """The statements that give the table its history; rows that are there already count as known from ever."""
+        epoch = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
+        known = f"{self._listed}, {KNOWN_FROM} TIMESTAMPTZ, {KNOWN_TO} TIMESTAMPTZ"
+        return (
+            f'ALTER TABLE "{self.name}" ADD COLUMN IF NOT EXISTS {KNOWN_FROM} TIMESTAMPTZ DEFAULT {epoch}',
+            f'CREATE TABLE IF NOT EXISTS "{self.past}" ({known})',
+        )
+
+    @property
+    def _listed(self) -> str:
+        return ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
 
 
 def _columns(*lines: str) -> tuple[Column, ...]:
@@ -315,6 +346,7 @@ APPROVALS: Final = Table(
         _RAW,
     ),
     parent_key="approvable_id",
+    not_compared=frozenset({"raw"}),  # they arrive in invoices and by themselves, and are not written alike there
 )
 
 COUPA_PAY_PAYMENTS: Final = Table(
@@ -395,6 +427,10 @@ OWN_TABLES: Final = (
             "company_time_zone TEXT -",
             "source TEXT -",
             "schema_version INTEGER -",
+            "known_since TIMESTAMPTZ -",
+            "reconciled_at TIMESTAMPTZ -",
+            "drift INTEGER -",
+            "drift_summary TEXT -",
         ),
     ),
     Table(
@@ -407,6 +443,9 @@ OWN_TABLES: Final = (
             "row_count BIGINT -",
             "window_from TIMESTAMPTZ -",
             "window_to TIMESTAMPTZ -",
+            "known_since TIMESTAMPTZ -",
+            "reread_at TIMESTAMPTZ -",
+            "swept_at TIMESTAMPTZ -",
         ),
     ),
     Table(
@@ -423,7 +462,56 @@ OWN_TABLES: Final = (
     ),
     REJECTED_RECORDS,
     Table("countries", _columns("code TEXT -", "name TEXT -", "region TEXT -")),
-    Table("sync_source", _columns("source TEXT -", "schema_version INTEGER -")),
+    Table("sync_source", _columns("source TEXT -", "schema_version INTEGER -", "known_since TIMESTAMPTZ -")),
+    Table(
+        "reconciliations",
+        _columns(
+            "checked_at TIMESTAMPTZ -", "against TEXT -", "totals INTEGER -", "differing INTEGER -", "summary TEXT -"
+        ),
+    ),
+    Table(
+        "reconciliation_totals",
+        _columns(
+            "checked_at TIMESTAMPTZ -",
+            "against TEXT -",
+            "name TEXT -",
+            "status TEXT -",
+            "month TEXT -",
+            "currency_code TEXT -",
+            "their_count BIGINT -",
+            "mirror_count BIGINT -",
+            "their_money MONEY -",
+            "mirror_money MONEY -",
+        ),
+    ),
+    Table(
+        "seen_fields",
+        _columns(
+            "resource TEXT -", "path TEXT -", "kind TEXT -", "first_seen TIMESTAMPTZ -", "last_seen TIMESTAMPTZ -"
+        ),
+    ),
+    Table(
+        "schema_changes",
+        _columns("resource TEXT -", "path TEXT -", "change TEXT -", "detail TEXT -", "noticed_at TIMESTAMPTZ -"),
+    ),
+    Table("payables_snapshot_days", _columns("snapshot_date DATE -", "taken_at TIMESTAMPTZ -", "documents BIGINT -")),
+    Table(
+        "payables_snapshots",
+        _columns(
+            "invoice_id BIGINT -",
+            "first_date DATE -",
+            "end_date DATE -",
+            "status TEXT -",
+            "supplier_id BIGINT -",
+            "account_type_name TEXT -",
+            "currency_code TEXT -",
+            "invoice_date DATE -",
+            "net_due_date DATE -",
+            "discount_due_date DATE -",
+            "total_with_taxes MONEY -",
+            "paid_amount MONEY -",
+        ),
+    ),
 )
 
 _LOADED: Final = (
@@ -538,9 +626,23 @@ FEED_TABLES: Final = (
     ),
 )
 
+
+def _added(tables: tuple[Table, ...]) -> tuple[str, ...]:
+    """What gives tables of an older layout the columns that were added since, and makes those that were not there."""
+    return tuple(table.ddl() for table in tables) + tuple(
+        f'ALTER TABLE "{table.name}" ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}'
+        for table in tables
+        for column in table.columns
+    )
+
+
 # One entry per version of the layout; entry 0 makes version 1. Append only.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),
     tuple(table.ddl() for table in FEED_TABLES),
+    (
+        *_added(OWN_TABLES),
+        *(statement for table in COUPA_TABLES for statement in table.history_ddl()),
+    ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)

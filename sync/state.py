@@ -5,7 +5,7 @@ before `updated_through` is in the mirror.
 """
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import duckdb
 
@@ -15,7 +15,11 @@ from sync.resources import Reading, Resource
 
 @dataclass(frozen=True)
 class Bookmark:
-    """How far a resource has been read; all times aware."""
+    """How far a resource has been read; all times aware.
+
+    `known_since` is the end of its first window: from then on its history is complete. `reread_at` and `swept_at` are
+    when its open records were last read again, and when its ids were last compared.
+    """
 
     resource: str
     last_id: int | None = None
@@ -24,6 +28,9 @@ class Bookmark:
     row_count: int = 0
     window_from: dt.datetime | None = None
     window_to: dt.datetime | None = None
+    known_since: dt.datetime | None = None
+    reread_at: dt.datetime | None = None
+    swept_at: dt.datetime | None = None
 
     @property
     def in_progress(self) -> bool:
@@ -37,7 +44,13 @@ class Bookmark:
     def finished(self, at: dt.datetime) -> "Bookmark":
         """The bookmark after the last page of its window."""
         return replace(
-            self, last_id=None, updated_through=self.window_to, synced_at=at, window_from=None, window_to=None
+            self,
+            last_id=None,
+            updated_through=self.window_to,
+            synced_at=at,
+            window_from=None,
+            window_to=None,
+            known_since=self.known_since or at,
         )
 
 
@@ -47,6 +60,9 @@ class Depth:
 
     look_back_start: dt.datetime | None
     overlap: dt.timedelta
+
+
+_COLUMNS = tuple(column.name for column in fields(Bookmark))
 
 
 def begin(bookmark: Bookmark, resource: Resource, depth: Depth, now: dt.datetime) -> Bookmark:
@@ -80,24 +96,12 @@ def window(bookmark: Bookmark, resource: Resource) -> Window:
 
 def load(connection: duckdb.DuckDBPyConnection) -> dict[str, Bookmark]:
     """All bookmarks by resource name."""
-    rows = connection.execute(
-        "SELECT resource, last_id, updated_through, synced_at, row_count, window_from, window_to FROM sync_bookmarks",
-    ).fetchall()
+    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM sync_bookmarks").fetchall()  # noqa: S608
     return {row[0]: Bookmark(*row) for row in rows}
 
 
 def save(connection: duckdb.DuckDBPyConnection, bookmark: Bookmark) -> None:
     """Writes a bookmark, in the caller's transaction."""
     connection.execute("DELETE FROM sync_bookmarks WHERE resource = ?", [bookmark.resource])
-    connection.execute(
-        "INSERT INTO sync_bookmarks VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            bookmark.resource,
-            bookmark.last_id,
-            bookmark.updated_through,
-            bookmark.synced_at,
-            bookmark.row_count,
-            bookmark.window_from,
-            bookmark.window_to,
-        ],
-    )
+    values = ", ".join(f"${name} AS {name}" for name in _COLUMNS)
+    connection.execute(f"INSERT INTO sync_bookmarks BY NAME SELECT {values}", asdict(bookmark))

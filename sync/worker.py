@@ -57,6 +57,7 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
             outcomes = await read_all(client, mirror, run, RESOURCES)
         feeds = told(load_feeds(mirror, settings, run.now))
         progress.publishing()
+        mirror.complete(clock())
         manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
         path = publish(mirror, settings.mirror_folder, manifest, settings.keep_versions)
         return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started, feeds)

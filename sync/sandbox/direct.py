@@ -106,10 +106,14 @@ def _write_table(connection: duckdb.DuckDBPyConnection, company: Company, layout
     rows = f"FROM {draft.source()} LIMIT {len(table)}"
     if table.live is not None:
         rows = f"FROM (SELECT * {rows}) WHERE {draft.add('alive', table.live)}"
+    selected.append("$known::TIMESTAMPTZ AS known_from")
     statement = f'CREATE TABLE "{layout.name}" AS SELECT {", ".join(selected)} {rows}'
     connection.register("drawn", draft.arrays)
-    connection.execute(statement, draft.texts | draft.vocabularies)
+    connection.execute(statement, draft.texts | draft.vocabularies | {"known": _end_of(company)})
     connection.unregister("drawn")
+    connection.execute(
+        f'CREATE TABLE "{layout.name}_past" AS FROM "{layout.name}" SELECT *, NULL::TIMESTAMPTZ AS known_to LIMIT 0'
+    )
 
 
 def _load(company: Company, layout: MirrorTable, column: MirrorColumn, key: str, draft: _Draft) -> str:
@@ -215,11 +219,16 @@ def _write_countries(connection: duckdb.DuckDBPyConnection) -> None:
     connection.executemany("INSERT INTO countries VALUES (?, ?, ?)", rows)
 
 
+def _end_of(company: Company) -> dt.datetime:
+    """The end of the company's data as an instant."""
+    frame = company.parts.frame
+    return dt.datetime.fromtimestamp(int(frame.zone.utc(np.array([frame.end_second], dtype=np.int64))[0]), tz=dt.UTC)
+
+
 def _write_bookkeeping(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
     """The manifest, bookmarks and runs that a sync leaves behind, all dated at the end of the data."""
     frame = company.parts.frame
-    end = int(frame.zone.utc(np.array([frame.end_second], dtype=np.int64))[0])
-    moment = dt.datetime.fromtimestamp(end, tz=dt.UTC)
+    moment = _end_of(company)
     values: Mapping[str, object] = {
         "version": f"direct-{frame.preset.name}-{frame.seed}-{frame.today.isoformat()}",
         "moment": moment,
@@ -230,7 +239,8 @@ def _write_bookkeeping(connection: duckdb.DuckDBPyConnection, company: Company) 
         "CREATE TABLE mirror_manifest AS SELECT $version::VARCHAR AS mirror_version,"
         " $moment::TIMESTAMPTZ AS published_at, $moment::TIMESTAMPTZ AS data_as_of,"
         f" $zone::VARCHAR AS company_time_zone, $source::VARCHAR AS source,"
-        f" {SCHEMA_VERSION}::INTEGER AS schema_version",
+        f" {SCHEMA_VERSION}::INTEGER AS schema_version, $moment::TIMESTAMPTZ AS known_since,"
+        " NULL::TIMESTAMPTZ AS reconciled_at, NULL::INTEGER AS drift, NULL::VARCHAR AS drift_summary",
         values,
     )
     connection.execute(

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sync import encryption
 from sync.encryption import attach_new, is_encrypted, open_database, spool
 from sync.errors import EncryptionError, MirrorUnreadableError
-from sync.mirror import Mirror
+from sync.mirror import Merging, Mirror
 from sync.pages import decode_record
 from sync.publish import new_manifest, open_published, publish, read_manifest
 from sync.resources import RESOURCES
@@ -173,7 +173,7 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
     batch = Batch(suppliers)
     batch.add(decode_record(json.dumps({"id": 1, "name": MARK, "updated-at": "2026-11-01T00:00:00Z"})))
     with Mirror.open(tmp_path / "work" / "work.duckdb", "https://acme.example", KEY) as opened:
-        opened.merge(batch, Bookmark("suppliers"), "r1", NOW)
+        opened.merge(batch, Bookmark("suppliers"), "r1", NOW, Merging(NOW))
         yield opened
 
 

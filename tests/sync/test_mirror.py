@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sync import schema
 from sync.errors import EmptyReloadError, MirrorUnreadableError, SourceChangedError
-from sync.mirror import Mirror
+from sync.mirror import Merging, Mirror
 from sync.pages import split_records
 from sync.resources import BY_NAME, Resource
 from sync.rows import Batch
@@ -32,7 +32,7 @@ def batch_of(resource: Resource, records: list[Any]) -> Batch:
 
 def merge(mirror: Mirror, resource: Resource, records: list[Any], now: dt.datetime, *, whole: bool = False) -> int:
     """Merges records; returns how many changed."""
-    return mirror.merge(batch_of(resource, records), Bookmark(resource.name), "run-1", now, whole=whole)
+    return mirror.merge(batch_of(resource, records), Bookmark(resource.name), "run-1", now, Merging(now, whole=whole))
 
 
 def content(mirror: Mirror) -> dict[str, list[tuple[object, ...]]]:
@@ -212,7 +212,7 @@ def test_records_set_aside_are_typed_again(mirror: Mirror, kit: Any) -> None:
     )
     merge(mirror, INVOICES, [kit.invoice(8, paid="?")], kit.now)
 
-    assert mirror.retry_rejected(INVOICES, Bookmark("invoices"), "run-2", kit.now) == 1
+    assert mirror.retry_rejected(INVOICES, "run-2", kit.now) == 1
 
     assert mirror.query("SELECT id FROM invoices") == [(7,)]
     assert [found.record_id for found in mirror.rejected()] == [8]
@@ -234,7 +234,7 @@ def test_a_failing_batch_leaves_rows_and_bookmark_as_they_were(mirror: Mirror, k
     broken.lines["invoice_lines"] = ["{not json"]
 
     with pytest.raises(duckdb.Error):
-        mirror.merge(broken, Bookmark("invoices", last_id=8), "run-1", kit.now)
+        mirror.merge(broken, Bookmark("invoices", last_id=8), "run-1", kit.now, Merging(kit.now))
 
     assert (content(mirror), mirror.bookmarks()) == before
     assert merge(mirror, INVOICES, [kit.invoice(8)], kit.now) == 1
