@@ -29,6 +29,7 @@ CONFIG: dict[str, Any] = {
     "python_enable_replacements": False,
     "allow_persistent_secrets": False,
     "memory_limit": "2GB",
+    "max_temp_directory_size": "4GB",
     "threads": 2,
     "lock_configuration": True,
 }
@@ -48,14 +49,24 @@ class Snapshot:
 
     def __init__(self, file: Path, time_limit: float, key: SecretStr | None = None) -> None:
         self.file = file
+        self.key = key
         self._time_limit = time_limit
         self._running: dict[duckdb.DuckDBPyConnection, int] = {}
         try:
             self._database = open_read_only(file, key, CONFIG)
         except duckdb.Error as error:
             raise MirrorMissingError(f"The mirror {file.name} cannot be opened: {_first_line(error)}") from error
-        self.tables = frozenset(name for (name,) in self.run("SELECT table_name FROM duckdb_tables()").rows)
+        self.columns = self._read_columns()
+        self.tables = frozenset(self.columns)
         self._read_manifest()
+
+    def _read_columns(self) -> dict[str, frozenset[str]]:
+        """The columns of each table."""
+        rows = self.run(
+            "SELECT table_name, LIST(column_name) FROM duckdb_columns() WHERE NOT internal"
+            " AND database_name = CURRENT_DATABASE() GROUP BY ALL"
+        ).rows
+        return {table: frozenset(names) for table, names in rows}
 
     def _read_manifest(self) -> None:
         if "mirror_manifest" not in self.tables:

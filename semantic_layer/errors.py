@@ -6,13 +6,15 @@ SemanticLayerError
 │   ├── UnknownNameError           no such metric, dimension or value
 │   ├── IllegalGroupingError       the grouping would count money twice
 │   ├── MixedCurrencyError         a sum over several currencies without a rate policy
-│   └── NoDataError                the mirror does not reach that far
+│   ├── NoDataError                the mirror does not reach that far
+│   └── NotPermittedError          the asker may not see that field
 ├── CompilationError           us: a legal query that we failed to turn into SQL
 ├── GuardError                 the author of hand-written SQL
 └── ExecutionError             the engine
     ├── MirrorMissingError         run a sync first
     ├── MirrorKeyError             whoever sets the encryption key
-    └── TimeLimitError             ask for less
+    ├── TimeLimitError             ask for less
+    └── TooLargeError              ask for less: the engine expects too many rows
 """
 
 from __future__ import annotations
@@ -77,6 +79,17 @@ class NoDataError(QueryError):
     reason = "NO_SNAPSHOT"
 
 
+class NotPermittedError(QueryError):
+    """The asker may not see a field, or the figure cannot be limited to the rows they may see."""
+
+    reason = "NOT_PERMITTED"
+
+    @classmethod
+    def of(cls, field: str) -> NotPermittedError:
+        """The error for a hidden field."""
+        return cls(f"You may not see, filter or sort by {field.replace('_', ' ')}. Ask the owner of the policy.")
+
+
 class CompilationError(SemanticLayerError):
     """A legal query that the compiler could not handle: our fault."""
 
@@ -99,3 +112,7 @@ class MirrorKeyError(ExecutionError):
 
 class TimeLimitError(ExecutionError):
     """A statement ran past its time limit and was interrupted."""
+
+
+class TooLargeError(ExecutionError):
+    """A statement that the engine expects to make too many rows; it was not run."""

@@ -1,99 +1,206 @@
-"""SQL that may run: one statement, a query, on published tables only, with known functions only.
+"""SQL that may run: one statement, a query, on published relations only, made of known constructs and functions only.
 
 A list of table names is no guard on DuckDB: `query('…')`, `query_table('…')` and `read_csv(…)` hide behind tables
-without a name. So every table must be a plain identifier that resolves, by scope, to a CTE of the statement or to a
-published table; functions come from a list; and what runs is the text rendered from the tree that was checked.
+without a name, and a quoted file name is a table. So everything is refused that is not known: each node of the tree is
+of a class that stands in vocabulary.py, each function is on its list (whether the parser has a class for it or not),
+each table is a plain identifier that resolves, by scope, to a WITH query or to a published relation; and what runs is
+the text rendered from the tree that was checked.
+
+`guard` checks what our compiler wrote. `guard_foreign` checks what anybody else wrote: it adds caps on size and depth
+(before parsing: a parser can be made to work for ever), quotes every identifier, drops comments, replaces the clock by
+a date, and checks the rendered text once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from datetime import date
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, TokenError
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from semantic_layer.errors import GuardError, did_you_mean
+from semantic_layer.vocabulary import FUNCTIONS, NODES, TABLE_ARGUMENTS, TYPES
 
-FORBIDDEN = (
-    exp.Command,
-    exp.Into,
-    exp.Parameter,
-    exp.Placeholder,
-    exp.Insert,
-    exp.Update,
-    exp.Delete,
-    exp.Create,
-    exp.Drop,
-    exp.Set,
-)
-# Functions that sqlglot does not type, by name; everything it types is judged by class.
-PLAIN_FUNCTIONS = frozenset({"last_day", "strftime", "epoch", "contains", "quantile_cont", "list_aggregate"})
-FORBIDDEN_FUNCTIONS = (exp.ReadCSV, exp.GenerateSeries, exp.Unnest, exp.Explode)
 MAX_CTES = 80
-MAX_DEPTH = 400
+MAX_CHARACTERS = 20_000
+MAX_TOKENS = 4_000
+MAX_DEPTH = 40
+MAX_JOINS = 12
+"""More joins in a row without a condition make the parser's work double with each."""
+MAX_FOREIGN_CTES = 20
+MAX_SETS = 20
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_UNARY = frozenset({TokenType.NOT, TokenType.DASH, TokenType.TILDE, TokenType.PLUS})
+_CHAINED = frozenset({TokenType.DCOLON, TokenType.R_BRACKET})
 
 
 def guard(sql: str, tables: Collection[str]) -> str:
-    """The statement re-rendered from its checked tree. Raises GuardError naming the construct and the rule."""
+    """The compiled statement, rendered from its checked tree. Raises GuardError naming the construct and the rule."""
     return _guarded(sql, frozenset(tables))
 
 
 @lru_cache(maxsize=1024)
 def _guarded(sql: str, tables: frozenset[str]) -> str:
-    tree = _one_statement(sql)
-    _only_reads(tree)
-    _only_known_tables(tree, tables)
-    _only_known_functions(tree)
-    return tree.sql("duckdb", pretty=True)
+    tree = _one_query(sql)
+    _check(tree, tables, MAX_CTES)
+    return tree.sql("duckdb", pretty=True, copy=False)
 
 
-def _one_statement(sql: str) -> exp.Expr:
+def guard_foreign(sql: str, views: Collection[str], today: date) -> str:
+    """SQL from outside, as it may run on the published views; the clock in it stands still at `today`.
+
+    Raises GuardError naming the construct, the rule and the way out.
+    """
+    known = frozenset(view.lower() for view in views)
+    _within_size(sql)
+    tree = _one_query(sql)
+    _check(tree, known, MAX_FOREIGN_CTES)
+    if sum(1 for _ in tree.find_all(exp.SetOperation)) > MAX_SETS:
+        raise GuardError(f"At most {MAX_SETS} UNION, EXCEPT or INTERSECT may stand in one statement.")
+    still = tree.transform(_stop_clock, today, copy=False)
+    try:
+        text = still.sql("duckdb", pretty=True, identify=True, comments=False)
+    except (SqlglotError, RecursionError, ValueError) as error:
+        raise GuardError("This statement cannot be written as DuckDB SQL.") from error
+    _check(_one_query(text), known, MAX_FOREIGN_CTES)
+    return text
+
+
+def _within_size(sql: str) -> None:
+    """Refuse what is too large or too deep to parse in bounded time."""
+    if len(sql) > MAX_CHARACTERS:
+        raise GuardError(f"This statement has {len(sql):,} characters; at most {MAX_CHARACTERS:,} may run.")
+    tokens = _tokens(sql)
+    if len(tokens) > MAX_TOKENS:
+        raise GuardError(f"This statement has {len(tokens):,} words; at most {MAX_TOKENS:,} may run.")
+    if _depth(tokens) > MAX_DEPTH:
+        raise GuardError(f"This statement is nested too deeply; at most {MAX_DEPTH} levels may run.")
+    joins = sum(1 for token in tokens if token.token_type == TokenType.JOIN)
+    if joins > MAX_JOINS:
+        raise GuardError(f"This statement has {joins} joins; at most {MAX_JOINS} may run.")
+
+
+def _tokens(sql: str) -> list[Token]:
+    try:
+        return sqlglot.tokenize(sql, read="duckdb")
+    except (TokenError, ValueError) as error:
+        raise GuardError("This is not SQL that DuckDB would understand.") from error
+
+
+def _depth(tokens: list[Token]) -> int:
+    """How deep the brackets go, counting a run of signs or casts as levels too."""
+    level = deepest = run = 0
+    for token in tokens:
+        kind = token.token_type
+        level += (kind in _OPENING) - (kind in _CLOSING)
+        run = run + 1 if kind in _UNARY or kind in _CHAINED else (run if kind in _OPENING else max(run - 1, 0))
+        deepest = max(deepest, level + run)
+    return deepest
+
+
+def _one_query(sql: str) -> exp.Query:
     try:
         statements = [s for s in sqlglot.parse(sql, dialect="duckdb") if s is not None]
-    except (ParseError, TokenError, RecursionError) as error:
+    except (ParseError, TokenError, RecursionError, ValueError) as error:
         raise GuardError("This is not SQL that DuckDB would understand.") from error
     if len(statements) != 1:
         raise GuardError(f"Exactly one statement may run; this text holds {len(statements)}.")
-    return statements[0]
-
-
-def _only_reads(tree: exp.Expr) -> None:
+    tree = statements[0]
     if not isinstance(tree, exp.Query):
         raise GuardError(f"Only a SELECT may run, not {tree.key.upper()}.")
-    for depth, node in enumerate(tree.walk()):
-        if isinstance(node, FORBIDDEN):
-            raise GuardError(f"{node.key.upper()} may not stand inside a query.")
-        if depth > MAX_DEPTH * 100:
-            raise GuardError("This statement is too large to check.")
-    with_ = list(tree.find_all(exp.With))
-    if any(node.args.get("recursive") for node in with_):
-        raise GuardError("A recursive WITH may not run: nothing bounds it.")
-    if sum(len(node.expressions) for node in with_) > MAX_CTES:
-        raise GuardError(f"At most {MAX_CTES} WITH queries may stand in one statement.")
+    return tree
 
 
-def _only_known_tables(tree: exp.Expr, tables: Collection[str]) -> None:
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier):
-            raise GuardError(f"{table.sql('duckdb')} is not a table: only published tables may be read, by their name.")
-        if table.args.get("db") or table.args.get("catalog"):
-            raise GuardError(f"{table.sql('duckdb')}: tables are named without a schema.")
-    known = {name.lower() for name in tables}
-    for scope in traverse_scope(tree):
-        for name, (_, found) in scope.selected_sources.items():
-            if isinstance(found, exp.Table) and found.name.lower() not in known:
-                near = did_you_mean(found.name, known)
-                hint = f" Did you mean {', '.join(near)}?" if near else ""
-                raise GuardError(f"There is no published table {found.name!r} ({name}).{hint}")
+def _check(tree: exp.Query, tables: frozenset[str], ctes: int) -> None:
+    known = frozenset(name.lower() for name in tables)
+    count = 0
+    for node in tree.walk():
+        name = type(node).__name__
+        if name not in NODES and name not in FUNCTIONS:
+            raise _refused(node)
+        if isinstance(node, exp.Table):
+            _require_known(node, known)
+        elif isinstance(node, exp.With):
+            count += len(node.expressions)
+            if node.args.get("recursive"):
+                raise GuardError("A recursive WITH may not run: nothing bounds it.")
+        elif isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
+            _require_function(node)
+        elif isinstance(node, exp.DataType) and (node.this not in TYPES or (node.expressions and not _plain(node))):
+            raise GuardError(f"{node.sql('duckdb')} is not a type that may be used here.")
+        elif isinstance(node, exp.Column) and (node.args.get("db") or node.args.get("catalog")):
+            raise GuardError(f"{node.sql('duckdb')}: a column is named by its table and its name, no more.")
+    if count > ctes:
+        raise GuardError(f"At most {ctes} WITH queries may stand in one statement.")
 
 
-def _only_known_functions(tree: exp.Expr) -> None:
-    for function in tree.find_all(exp.Func):
-        if isinstance(function, exp.Anonymous | exp.AnonymousAggFunc):
-            if str(function.name).lower() not in PLAIN_FUNCTIONS:
-                raise GuardError(f"The function {function.name!r} may not be used; ask for it to be added to the list.")
-        elif isinstance(function, FORBIDDEN_FUNCTIONS):
-            raise GuardError(f"The function {function.sql_name().lower()!r} may not be used.")
+def _plain(node: exp.DataType) -> bool:
+    """Whether the type's parameters are numbers, as in DECIMAL(18, 2)."""
+    return all(isinstance(parameter, exp.DataTypeParam) for parameter in node.expressions)
+
+
+def _refused(node: exp.Expr) -> GuardError:
+    """The error for a construct that is not on the list."""
+    if isinstance(node, exp.Func):
+        return _unknown_function(node.sql_name())
+    return GuardError(f"{node.key.upper()} may not stand in a query here; write it with plain SELECTs.")
+
+
+def _require_function(node: exp.Anonymous | exp.AnonymousAggFunc) -> None:
+    name = node.name if isinstance(node.this, str | exp.Identifier) else ""
+    if not name or name.lower() not in FUNCTIONS:
+        raise _unknown_function(name)
+
+
+def _unknown_function(name: str) -> GuardError:
+    near = did_you_mean(name, (n for n in FUNCTIONS if n.islower()))
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    return GuardError(f"The function {name.lower()!r} may not be used here.{hint}")
+
+
+def _require_known(table: exp.Table, known: frozenset[str]) -> None:
+    """Refuse a table that is not a plain name, or that names neither a WITH query in scope nor a published relation."""
+    shown = table.sql("duckdb")
+    if not isinstance(table.this, exp.Identifier):
+        raise GuardError(f"{shown} is not a table: only published tables may be read, by their name.")
+    if table.args.get("db") or table.args.get("catalog"):
+        raise GuardError(f"{shown}: tables are named without a schema.")
+    if odd := {key for key, value in table.args.items() if value} - TABLE_ARGUMENTS:
+        raise GuardError(f"{shown}: a table is read by its name alone, without {', '.join(sorted(odd))}.")
+    name = table.name.lower()
+    if name not in known and name not in set(_with_queries_in_scope(table)):
+        near = did_you_mean(name, known)
+        hint = f" Did you mean {', '.join(near)}?" if near else f" There are: {', '.join(sorted(known)[:12])}."
+        raise GuardError(f"There is no published table {table.name!r}.{hint}")
+
+
+def _with_queries_in_scope(table: exp.Table) -> Iterator[str]:
+    """The names of the WITH queries that a table may mean: those of enclosing queries, each only after it is defined.
+
+    A WITH query is not in scope in itself: there its name still means the table of that name.
+    """
+    below: exp.Expr = table
+    inside: exp.Expr | None = None
+    node = table.parent
+    while node is not None:
+        if isinstance(node, exp.With):
+            inside = below
+        if isinstance(node, exp.Query) and (with_ := node.args.get("with_")) is not None:
+            for cte in with_.expressions:
+                if below is with_ and cte is inside:
+                    break
+                yield cte.alias.lower()
+        below, node = node, node.parent
+
+
+def _stop_clock(node: exp.Expr, today: date) -> exp.Expr:
+    """The day on which the question is asked, in place of the engine's clock."""
+    if isinstance(node, exp.CurrentDate):
+        return exp.cast(exp.Literal.string(today.isoformat()), exp.DType.DATE)
+    return node

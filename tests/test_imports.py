@@ -44,6 +44,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "parts": 5, "records": 5, "validation": 5, "assembly": 5,
         "compiler": 6,
         "layer": 7,
+        "viewer": 3, "provenance": 5, "exploration": 6,
         "__init__": 8,
     },
     "copilot": {
