@@ -14,6 +14,7 @@ TOKEN_SECONDS = 86_399
 
 SCOPES: dict[str, str] = {
     "account_types": "core.accounting.read",
+    "accounts": "core.accounting.read",
     "approvals": "core.approval.read",
     "commodities": "core.common.read",
     "contracts": "core.contract.read",
@@ -21,9 +22,13 @@ SCOPES: dict[str, str] = {
     "currencies": "core.common.read",
     "exchange_rates": "core.common.read",
     "invoices": "core.invoice.read",
+    "payables/allocations": "core.payables.allocations.read",
+    "payables/invoices": "core.payables.invoice.read",
     "payment_terms": "core.common.read",
+    "purchase_order_lines": "core.purchase_order.read",
     "purchase_orders": "core.purchase_order.read",
     "receiving_transactions": "core.inventory.receiving.read",
+    "supplier_risk_aware_feed": "core.supplier.risk_aware.read",
     "suppliers": "core.supplier.read",
     "users": "core.user.read",
 }

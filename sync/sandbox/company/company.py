@@ -4,14 +4,17 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from sync.sandbox.company.document_tables import document_tables, ledger_accounts
+from sync.sandbox.company.nested_tables import nested_tables
 from sync.sandbox.company.order_tables import order_tables, pay_tables
 from sync.sandbox.company.parts import Parts, build_parts
+from sync.sandbox.company.payables_tables import payables_tables
 from sync.sandbox.company.presets import frame
 from sync.sandbox.company.reference_tables import reference_tables
 from sync.sandbox.tables import Table
 
 RESOURCES = (
     "account_types",
+    "accounts",
     "approvals",
     "commodities",
     "contracts",
@@ -19,9 +22,13 @@ RESOURCES = (
     "currencies",
     "exchange_rates",
     "invoices",
+    "payables/allocations",
+    "payables/invoices",
     "payment_terms",
+    "purchase_order_lines",
     "purchase_orders",
     "receiving_transactions",
+    "supplier_risk_aware_feed",
     "suppliers",
     "users",
 )
@@ -51,4 +58,6 @@ def build_company(preset: str, seed: int, today: dt.date, time_zone: str = "Amer
     order_tables(parts, tables)
     document_tables(parts, tables)
     pay_tables(parts, tables)
+    nested_tables(parts, tables)
+    payables_tables(parts, tables)
     return Company(parts, tables)

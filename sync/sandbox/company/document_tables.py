@@ -67,8 +67,10 @@ LINE_SHAPE: Shape = {
         )
     ),
     "account": ACCOUNT_SHAPE,
+    "account-allocations": None,
     "commodity": COMMODITY_SHAPE,
     "currency": CURRENCY_SHAPE,
+    "custom-fields": None,
 }
 _DAY_END = DAY - 1
 _POST_SECOND = 18 * 3600 + 2 * 60

@@ -79,7 +79,8 @@ class Progress:
     """Where each document stands, one entry per document; moments are local seconds, days are day numbers.
 
     recognised is the day the document entered open AP (only meaningful for status approved). requester and creator
-    are users. received_known is False where Coupa has no date-received.
+    are users. received_known is False where Coupa has no date-received. held documents failed a tolerance or waited
+    for a receipt, from held_from until held_to, which may lie after the end of the data.
     """
 
     received: IntArray
@@ -89,6 +90,9 @@ class Progress:
     status: IntArray
     recognised: IntArray
     disputed: BoolArray
+    held: BoolArray
+    held_from: IntArray
+    held_to: IntArray
     requester: IntArray
     creator: IntArray
 
@@ -106,8 +110,8 @@ def run_stages(
     steps = _steps(random, book, people, documents)
     hold = (random.random(count) < 0.075) & (steps.levels > 0)
     dispute = (random.random(count) < 0.025) & (steps.levels > 0)
-    released = clock.work(first + np.where(hold, _lognormal(random, 5.0, 1.1, count, 70.0), 0.0))
-    released = clock.work(released + np.where(dispute, _lognormal(random, 16.0, 0.8, count, 140.0), 0.0))
+    unheld = clock.work(first + np.where(hold, _lognormal(random, 5.0, 1.1, count, 70.0), 0.0))
+    released = clock.work(unheld + np.where(dispute, _lognormal(random, 16.0, 0.8, count, 140.0), 0.0))
     decided = _decisions(random, clock, people, released, steps)
     fate = _fates(random, documents)
     steps_end = np.where(steps.levels > 0, decided[np.arange(count), np.maximum(steps.levels - 1, 0)], created)
@@ -123,6 +127,9 @@ def run_stages(
         status=status,
         recognised=np.floor(entered).astype(np.int64),
         disputed=dispute,
+        held=hold & (first < end),
+        held_from=clock.seconds(first),
+        held_to=clock.seconds(unheld),
         requester=people.requesters[documents.entity, documents.supplier % people.requesters.shape[1]],
         creator=np.where(documents.key % 3 == 0, people.clerks[documents.key % len(people.clerks)], people.integration),
     )

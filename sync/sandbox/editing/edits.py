@@ -35,6 +35,7 @@ Values = Mapping[str, Any]
 Moment = dt.datetime | str
 OWNER_KEYS: dict[str, dict[str, str | None]] = {
     "approvals": {"approvable-id": None, "approvable-type": "InvoiceHeader"},
+    "failed_tolerances": {"failable-id": None, "failable-type": "InvoiceHeader"},
     "payments": {"payable-id": None, "payable-type": "InvoiceHeader"},
     "purchase_order_lines": {"order-header-id": None},
     "payment_details": {"payment-id": None},

@@ -48,6 +48,7 @@ def pocket(company: Company, invoices: int = 6) -> Company:
     chosen.add(headers, rows.tolist())
     _add_orders(company, chosen, rows)
     _add_coupa_pay(company, chosen)
+    _add_linked(chosen, company.tables["supplier_risk_aware_feed"], "supplier")
     chosen.add(company.tables["exchange_rates"], range(_RATES))
     return chosen.company()
 
@@ -141,11 +142,14 @@ def _add_orders(company: Company, chosen: _Chosen, invoice_rows: IntArray) -> No
         return
     wanted = {int(str(text)) for text in numbers.render(children_of(link, invoice_rows)) if text is not None}
     chosen.add(orders, np.flatnonzero(np.isin(orders.ids, list(wanted))).tolist())
-    receipts = company.tables["receiving_transactions"]
-    received = receipts.attributes["order-line"]
-    if isinstance(received, ToOne):
-        kept = chosen.rows(company.tables["purchase_order_lines"])
-        chosen.add(receipts, np.flatnonzero(np.isin(received.index, kept)).tolist())
+    _add_linked(chosen, company.tables["receiving_transactions"], "order-line")
+
+
+def _add_linked(chosen: _Chosen, table: Table, attribute: str) -> None:
+    """The records of a table whose link leads to a record that was chosen before."""
+    link = table.attributes[attribute]
+    if isinstance(link, ToOne):
+        chosen.add(table, np.flatnonzero(np.isin(link.index, chosen.rows(link.table))).tolist())
 
 
 def _add_coupa_pay(company: Company, chosen: _Chosen) -> None:

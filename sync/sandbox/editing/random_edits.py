@@ -198,6 +198,28 @@ def _receipt(busy: RandomEdits) -> dict[str, Any]:
     return {"total": busy.amount()}
 
 
+def _address(busy: RandomEdits) -> dict[str, Any]:
+    return {"city": f"Town {busy.random.randrange(1000)}", "active": busy.random.random() < 0.5}
+
+
+def _tolerance(busy: RandomEdits) -> None:
+    """An invoice fails a tolerance, or one that it failed is resolved; its updated-at stays."""
+    failed, invoice = busy.pick("failed_tolerances"), busy.pick("invoices")
+    if failed is not None and busy.random.random() < 0.5:
+        busy.edits.change("failed_tolerances", failed, {"resolved": True, "resolution-strategy": "override"})
+    elif invoice is not None:
+        values = {"code": "total_amount", "breach-amount": busy.amount(), "resolved": False}
+        busy.edits.create("failed_tolerances", values, parent=invoice, bump_parent=False)
+
+
+def _payable(busy: RandomEdits) -> dict[str, Any]:
+    return {"status": busy.random.choice(("pending", "partially_paid", "paid")), "remaining-amount": busy.amount()}
+
+
+def _score(busy: RandomEdits) -> dict[str, Any]:
+    return {"number-field-01": f"{busy.random.randrange(1, 100)}.0000"}
+
+
 def _pay_status(busy: RandomEdits) -> dict[str, Any]:
     return {"status": busy.random.choice(("payment_initiated", "completed_successfully", "cancelled"))}
 
@@ -218,12 +240,16 @@ KINDS: dict[str, tuple[int, Kind]] = {
     "silent_payment_change": (2, partial(_change_child, table="payments", values=_payment)),
     "silent_payment_delete": (1, partial(_drop_child, table="payments", bump=False)),
     "silent_approval": (4, partial(_change_child, table="approvals", values=_decision)),
+    "silent_remit_to": (3, partial(_change_child, table="remit_to_addresses", values=_address)),
+    "silent_tolerance": (2, _tolerance),
     "line_delete": (1, partial(_drop_child, table="invoice_lines", bump=True)),
     "supplier": (3, partial(_change, table="suppliers", values=_name)),
     "rate": (1, partial(_change, table="exchange_rates", values=_rate)),
     "term": (1, partial(_change, table="payment_terms", values=_term)),
     "order": (2, partial(_change, table="purchase_orders", values=_order)),
     "receipt": (1, partial(_change, table="receiving_transactions", values=_receipt)),
+    "payable": (2, partial(_change, table="payables/invoices", values=_payable)),
+    "risk_score": (1, partial(_change, table="supplier_risk_aware_feed", values=_score)),
     "coupa_pay": (2, partial(_change, table="coupa_pay/payments", values=_pay_status)),
 }
 """Kind of edit -> its usual weight and what it does. `silent_` kinds leave the parent's updated-at as it is."""

@@ -313,6 +313,80 @@ def test_orders_receipts_and_invoices_meet(company: Company, invoices: Records) 
     assert sum(received[key] > 0 and not invoiced[key] for key in goods) > 5  # received, not invoiced
 
 
+def test_payables_stand_behind_approved_invoices(company: Company, invoices: Records) -> None:
+    """One for each, open for what the invoice owes, in the invoice's currency and that of its entity."""
+    payables = {int(record["document-id"]): record for record in records_of(company, "payables/invoices")}
+    assert set(payables) == {record["id"] for record in invoices if record["status"] == "approved"}
+    for invoice in invoices:
+        if invoice["status"] == "approved":
+            payable = payables[invoice["id"]]
+            assert Decimal(payable["payable-amount"]) == Decimal(invoice["total-with-taxes"])
+            assert Decimal(payable["remaining-amount"]) == Decimal(invoice["amount-due"])
+            paid = sum(Decimal(payment["amount-paid"]) for payment in invoice["payments"])
+            assert Decimal(payable["paid-amount"]) == paid
+            assert payable["status"] == ("paid" if invoice["paid"] else "partially_paid" if paid else "pending")
+            assert payable["updated-at"] >= payable["created-at"]
+            if payable["currency"] == payable["accounting-currency"]:
+                assert payable["accounting-amount"] == payable["payable-amount"]
+    names = {
+        detail["payable-id"]
+        for record in records_of(company, "coupa_pay/payments")
+        for detail in record["payment-details"]
+    }
+    assert names <= {payable["id"] for payable in payables.values()}
+
+
+def test_allocations_net_credit_notes(company: Company) -> None:
+    """Each leads from a negative payable to a positive one, and stands in both."""
+    payables = {record["id"]: record for record in records_of(company, "payables/invoices")}
+    allocations = records_of(company, "payables/allocations")
+    assert len(allocations) > 10
+    for allocation in allocations:
+        given, taken = payables[allocation["payable-from-id"]], payables[allocation["payable-to-id"]]
+        assert Decimal(given["payable-amount"]) == -Decimal(allocation["payable-from-amount"])
+        assert Decimal(taken["payable-amount"]) > 0
+        assert allocation["id"] in [item["id"] for item in given["sent-allocations"]]
+        assert allocation["id"] in [item["id"] for item in taken["received-allocations"]]
+
+
+def test_holds_leave_a_failed_tolerance(invoices: Records) -> None:
+    """Every invoice on hold has one that is open; resolved ones were resolved after they were found."""
+    held = ("ap_hold", "on_hold", "booking_hold", "pending_receipt")
+    waiting = [invoice for invoice in invoices if invoice["status"] in held]
+    assert waiting
+    for invoice in waiting:
+        assert [item["resolved"] for item in invoice["failed-tolerances"]] == [False]
+    resolved = [item for invoice in invoices for item in invoice["failed-tolerances"] if item["resolved"]]
+    assert len(resolved) > 20
+    assert all(item["updated-at"] > item["created-at"] for item in resolved)
+    assert all(item["failable-id"] == invoice["id"] for invoice in invoices for item in invoice["failed-tolerances"])
+
+
+def test_charges_and_allocations_add_up(invoices: Records) -> None:
+    """Charges to the header's shipping amount; the parts of a split line to its total and to 100 percent."""
+    split = 0
+    for invoice in invoices:
+        assert sum(Decimal(item["total"]) for item in invoice["invoice-charges"]) == Decimal(invoice["shipping-amount"])
+        for line in invoice["invoice-lines"]:
+            if line["account-allocations"]:
+                split += 1
+                assert sum(Decimal(item["amount"]) for item in line["account-allocations"]) == Decimal(line["total"])
+                assert sum(Decimal(item["pct"]) for item in line["account-allocations"]) == 100
+                assert line["account-allocations"][0]["account"] == line["account"]
+    assert split > 100
+
+
+def test_most_suppliers_have_scores_and_all_an_address(company: Company, suppliers: dict[int, dict[str, Any]]) -> None:
+    """Health within 0 and 100, the worse the likelier a default; one or two addresses each."""
+    feed = records_of(company, "supplier_risk_aware_feed")
+    assert 0.7 < len(feed) / len(suppliers) < 0.95
+    assert all(0 < Decimal(record["number-field-01"]) <= 100 for record in feed)
+    ranked = sorted(feed, key=lambda record: Decimal(record["number-field-01"]))
+    worst, best = ranked[:20], ranked[-20:]
+    assert min(Decimal(r["number-field-02"]) for r in worst) > max(Decimal(r["number-field-02"]) for r in best)
+    assert {len(supplier["remit-to-addresses"]) for supplier in suppliers.values()} == {1, 2}
+
+
 def test_rates_run_both_ways_on_every_weekday(company: Company) -> None:
     """Each currency to and from US dollars, no gap above three days, reciprocal within rounding."""
     rates = records_of(company, "exchange_rates")

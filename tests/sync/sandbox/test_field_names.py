@@ -1,4 +1,8 @@
-"""Every key of every record, at every level, is a field name that Coupa publishes."""
+"""Every key of every record, at every level, is a field name that Coupa publishes.
+
+RemitToAddress and InvoiceLineAllocation have no definition in the Swagger files: their names are those of Coupa's pages
+and of clients that read them.
+"""
 
 import json
 from pathlib import Path
@@ -16,6 +20,7 @@ PUBLISHED: dict[str, dict[str, str | None]] = json.loads(
 )["definitions"]
 DEFINITIONS = {
     "account_types": "AccountType",
+    "accounts": "Account",
     "approvals": "Approval",
     "commodities": "Commodity",
     "contracts": "Contract",
@@ -23,9 +28,13 @@ DEFINITIONS = {
     "currencies": "Currency",
     "exchange_rates": "ExchangeRate",
     "invoices": "InvoiceHeader",
+    "payables/allocations": "Payables-Allocation",
+    "payables/invoices": "Payables-Invoice",
     "payment_terms": "PaymentTerm",
+    "purchase_order_lines": "OrderLine",
     "purchase_orders": "OrderHeader",
     "receiving_transactions": "InventoryTransaction",
+    "supplier_risk_aware_feed": "SupplierRiskAwareFeed",
     "suppliers": "Supplier",
     "users": "User",
 }

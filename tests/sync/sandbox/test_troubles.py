@@ -309,7 +309,12 @@ async def test_the_company_is_edited_before_the_answer(calling: Calling, edits: 
     if fault is Fault.HARD_DELETES:
         assert {edit.verb for edit in edits.log} == {"delete"}
     if fault is Fault.CHILD_EDITS:
-        assert {edit.table for edit in edits.log} <= {"payments", "approvals", "remit_to_addresses"}
+        assert {edit.table for edit in edits.log} <= {
+            "payments",
+            "approvals",
+            "remit_to_addresses",
+            "failed_tolerances",
+        }
         assert {r["updated-at"] for r in served}.isdisjoint({"2026-11-22T00:00:00-05:00"})
 
 
