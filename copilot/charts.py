@@ -6,6 +6,7 @@
     time                               line
     time and groups                    one line per group, at most eight
     projection                         fan: band and median
+    why                                waterfall from the figure before to the figure now
 
 Positions of points are floats because a screen has pixels; amounts stay in the hover text, formatted from the exact
 cell.
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from copilot.answer import Cell, Headline, Table, TableColumn
@@ -30,6 +33,8 @@ COLOURS = ("#2f7fd1", "#d9662b", "#1f9a75", "#b5639f", "#8a7a1f", "#7a6fd0", "#c
 INK, GRID, BAND = "#7d7f85", "rgba(125,127,133,0.25)", "rgba(47,127,209,0.22)"
 MAXIMUM_LINES = 8
 MAXIMUM_BARS = 25
+_VISIBLE = Decimal("0.005")
+"""A step that is smaller than half a cent or half a hundredth of a day is no step."""
 Row = tuple[Cell, ...]
 Chart = dict[str, Any]
 
@@ -65,6 +70,42 @@ def fan_chart(table: Table, headline: Headline) -> Chart:
         _line(dates, middle, "Median", unit, COLOURS[0]),
     ]
     return {"data": traces, "layout": _layout(headline, unit, legend=True, dates=True)}
+
+
+def waterfall_chart(headline: Headline, steps: Sequence[tuple[str, Decimal]], difference: Decimal) -> Chart:
+    """From the figure before to the figure now in steps; what the steps miss of the difference is one more."""
+    before = figures.decimal_of(headline.previous) or Decimal(0)
+    rest = difference - sum((size for _, size in steps), Decimal(0))
+    moves = [*steps, *([("All others", rest)] if abs(rest) > _VISIBLE else [])]
+    starts = list(accumulate((size for _, size in moves), initial=before))
+    labels = [headline.baseline or "Before", *(clean(name, 24) for name, _ in moves), key_words(headline.period)]
+    values = [before, *(size for _, size in moves), before + difference]
+    bases = [Decimal(0), *starts[:-1], Decimal(0)]
+    colours = [INK, *(COLOURS[2] if size > 0 else COLOURS[1] for _, size in moves), COLOURS[0]]
+    texts = [figures.headline(v, headline.unit) for v in (values[0], values[-1])]
+    changes = [figures.change(size, headline.unit) for _, size in moves]
+    bars = {
+        "type": "bar",
+        "x": list(range(len(values))),
+        "y": [float(value) for value in values],
+        "base": [float(base) for base in bases],
+        "text": [texts[0], *changes, texts[1]],
+        "textposition": "auto",
+        "hovertext": [
+            f"{_escaped(label)}: {text}" for label, text in zip(labels, [texts[0], *changes, texts[1]], strict=True)
+        ],
+        "hoverinfo": "text",
+        "marker": {"color": colours},
+        "showlegend": False,
+    }
+    layout = _layout(headline, headline.unit, legend=False, dates=False)
+    ticks = {
+        "tickmode": "array",
+        "tickvals": list(range(len(labels))),
+        "ticktext": [_escaped(label) for label in labels],
+    }
+    layout["xaxis"] = _axis() | ticks | {"showgrid": False}
+    return {"data": [bars], "layout": layout}
 
 
 def _lines(

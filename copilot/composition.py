@@ -82,7 +82,7 @@ def compose_metric(
     facts = replace(facts, headline=headline_of(facts, result.total, unit_of(result, facts.metric)))
     prose = narrate(facts)
     stray = unsupported(prose.text, support_for(facts, prose))
-    checks = (*_checks(result.checks), _grounded([piece.words for piece in stray]))
+    checks = (*_checks(result.checks), grounded([piece.words for piece in stray]))
     return Answer(
         status="answered",
         question=turn.question,
@@ -117,7 +117,7 @@ def compose_projection(
     lead = _projected_headline(outcome, unit, turn.fiscal_year_start)
     table = driver_table(outcome)
     prose, stray = _projection_prose(outcome, lead, table)
-    checks = (*_checks(outcome.checks), _grounded([piece.words for piece in stray]))
+    checks = (*_checks(outcome.checks), grounded([piece.words for piece in stray]))
     base = model.metrics.get("dpo_purchases")
     return Answer(
         status="answered",
@@ -247,7 +247,8 @@ def _checks(checks: Sequence[Check]) -> tuple[CheckResult, ...]:
     return tuple(CheckResult(name=c.name, passed=c.passed, detail=c.detail) for c in checks)
 
 
-def _grounded(stray: Sequence[str]) -> CheckResult:
+def grounded(stray: Sequence[str]) -> CheckResult:
+    """Whether every number and direction word of the text has a cell behind it."""
     detail = "every number and direction in the text comes from a cell of this answer"
     if stray:
         detail = f"the text was withheld: {len(stray)} of its words have no cell behind them"

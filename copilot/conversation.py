@@ -18,7 +18,7 @@ from rapidfuzz import fuzz
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
 from copilot.planning.pass_figures import COUNT_OF
-from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, Plan, Refuse
+from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, Plan, Refuse, WhyPlan
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.time_phrases import TimeReading
@@ -29,7 +29,7 @@ from semantic_layer.query import Filter, MetricQuery
 DEPTH = 20
 """How many answers can be gone back over."""
 
-_FIGURES = (MetricPlan, ForecastPlan)
+_FIGURES = (MetricPlan, ForecastPlan, WhyPlan)
 _LONGEST_EDIT = 200
 _BACK = re.compile(
     r"^((no )?(go |take me )?back|undo|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
@@ -61,11 +61,11 @@ class ThreadState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plans: tuple[MetricPlan | ForecastPlan, ...] = ()
+    plans: tuple[MetricPlan | ForecastPlan | WhyPlan, ...] = ()
     pending: Clarify | None = None
 
     @property
-    def last(self) -> MetricPlan | ForecastPlan | None:
+    def last(self) -> MetricPlan | ForecastPlan | WhyPlan | None:
         """The plan that a follow-up edits."""
         return self.plans[-1] if self.plans else None
 
@@ -225,7 +225,7 @@ def _simple_edit(old: Slots, text: str) -> Slots | None:
     return None
 
 
-def _slots_of(plan: MetricPlan | ForecastPlan) -> Slots:
+def _slots_of(plan: MetricPlan | ForecastPlan | WhyPlan) -> Slots:
     """A plan as the slots it came from."""
     if isinstance(plan, ForecastPlan):
         reading = TimeReading(plan.target, 0)
@@ -241,8 +241,10 @@ def _slots_of(plan: MetricPlan | ForecastPlan) -> Slots:
         time_role=query.time_role,
         limit=query.limit,
         currency=query.currency,
-        target=plan.target,
+        target=plan.target if isinstance(plan, MetricPlan) else None,
     )
+    if isinstance(plan, WhyPlan):
+        found.signals |= {"why", "level"} if plan.against == "whole" else {"why"}
     if query.order:
         found.descending = query.order[0].descending
         found.signals |= {"top"} if query.limit else {"top", "list"}
@@ -361,7 +363,9 @@ def _same_side(one: Filter, other: Filter) -> bool:
     return one.field == other.field and (one.op in denies) == (other.op in denies)
 
 
-def _decided(last: MetricPlan | ForecastPlan, slots: Slots, question: str, planner: Planner, clock: Clock) -> Plan:
+def _decided(
+    last: MetricPlan | ForecastPlan | WhyPlan, slots: Slots, question: str, planner: Planner, clock: Clock
+) -> Plan:
     """The plan of the changed slots, with what changed said in one sentence."""
     plan = planner.plan_of(question, slots, clock)
     if isinstance(plan, MetricPlan) and isinstance(last, MetricPlan):

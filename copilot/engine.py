@@ -28,15 +28,18 @@ from copilot.composition import (
     refusal_of,
 )
 from copilot.conversation import ThreadState, converse
+from copilot.drivers import take_apart
 from copilot.evidence import EvidencePack
+from copilot.explanations import compose_explanation
 from copilot.forecasting.record_reading import closing_balances, read_ledger
-from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse
+from copilot.layer_opening import open_layer
+from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse, WhyPlan
 from copilot.planning.planner import Planner, planner_for
 from copilot.settings import Settings
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
-from copilot.state.store import StateStore
+from copilot.state.store import StateStore, open_store
 from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 
 STALE_AFTER_DAYS = 3
@@ -72,9 +75,9 @@ class Engine:
         `today` fixes the clock; without it the company's calendar date is used. Raises MirrorMissingError or
         StateStoreError.
         """
-        layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
+        layer = open_layer(settings)
         zone = settings.time_zone()
-        return cls(layer, StateStore.open(settings.state_url), settings, lambda: today or datetime.now(zone).date())
+        return cls(layer, open_store(settings), settings, lambda: today or datetime.now(zone).date())
 
     def close(self) -> None:
         """Give the state store back."""
@@ -142,6 +145,8 @@ class Engine:
                     answer = compose_metric(turn, plan, self.layer.query(plan.query), model, legal)
                 case ForecastPlan():
                     answer = self._projection(turn, plan)
+                case WhyPlan():
+                    answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
                     answer = compose_definition(turn, plan, model, self.layer.legal_dimensions(plan.metric))
                 case Clarify():

@@ -77,8 +77,13 @@ def _label(column: Column, model: SemanticModel) -> str:
         return column.label
     if column.name in model.metrics:
         return model.metrics[column.name].label
-    found = _TRAILING.fullmatch(column.name)
-    return f"{found[1].replace('_', ' ').capitalize()} of {found[2]} days" if found else column.label
+    return trailing_label(column.name) or column.label
+
+
+def trailing_label(name: str) -> str | None:
+    """The label of a part that trails so many days ("purchases_90d"), or None for any other name."""
+    found = _TRAILING.fullmatch(name)
+    return f"{found[1].replace('_', ' ').capitalize()} of {found[2]} days" if found else None
 
 
 def _shares(plan: MetricPlan, result: ResultSet, model: SemanticModel) -> list[Decimal] | None:

@@ -31,6 +31,9 @@ TEMPLATES = {
     "against target": "That is {size} {direction} the target of {previous}",
     "on target": "That meets the target of {previous}",
     "from day": " on {baseline}",
+    "from whole": " for the company as a whole",
+    "contribution": "By {dimension}, the {direction} contribution is {name} ({change})",
+    "contribution next": ", then {name} ({change})",
     "driver": "; the {direction} driver is {name} ({change})",
     "mover": "; {name} moved {direction} ({change})",
     "in progress": "; {bucket} is still in progress (data to {until}) and is not part of the comparison",
@@ -98,11 +101,11 @@ def narrate_projection(label: str, lead: Headline, why: Prose) -> Prose:
     return joined((first, why))
 
 
-def narrate_drivers(drivers: Sequence[tuple[str, Cell]], unit: str, lead: Headline) -> Prose:
-    """The second sentence of a forecast: from the actual figure to the projected one, and what moves it most."""
+def narrate_drivers(drivers: Sequence[tuple[str, Cell]], unit: str, lead: Headline, *, join: str = "from day") -> Prose:
+    """The second sentence of a forecast or a cause: from the figure before to the one now, and what moves it most."""
     if lead.delta is None:
         return Prose()
-    change = _change(lead, "from day")
+    change = _change(lead, join)
     sized = [(abs(number), name, value) for name, value in drivers if (number := figures.decimal_of(value))]
     if not sized:
         return _sentence(change)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from copilot.planning.doubts import DOUBTS
 from copilot.planning.gate import refusal
-from copilot.planning.plan import Choice, Clarify, Clock, DefinePlan, ForecastPlan, Intent, MetricPlan, Plan, Refuse
+from copilot.planning.plan import (
+    Choice,
+    Clarify,
+    Clock,
+    DefinePlan,
+    ForecastPlan,
+    Intent,
+    MetricPlan,
+    Plan,
+    Refuse,
+    WhyPlan,
+)
 from copilot.planning.query_building import build_query
 from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.time_phrases import TimeReading
-from semantic_layer.periods import GRAINS, Period, bucket, shift
+from semantic_layer.periods import GRAINS, Grain, Period, bucket, shift
 from semantic_layer.query import MetricQuery
 
+_LONGEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 PROJECTED = "dpo_purchases"
 """The only figure that can be projected so far."""
 
@@ -21,6 +33,8 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         plan = doubt(question, slots, lexicon)
         if plan is not None:
             return plan
+    if "why" in slots.signals:
+        return why_plan(slots, lexicon, clock)
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):
         return DefinePlan(metric=slots.metrics[0], coverage=slots.coverage)
     if "forecast" in slots.signals or _in_future(slots.period, clock):
@@ -43,6 +57,47 @@ def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Cl
         notes=tuple(dict.fromkeys((*slots.notes, *notes))),
         coverage=slots.coverage,
     )
+
+
+def why_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
+    """One figure taken apart: against the bucket before, a named baseline, or, of a group, against the whole."""
+    if len(slots.metrics) != 1:
+        labels = [lexicon.layer.model.metrics[name].label for name in slots.metrics]
+        return Clarify(
+            reason="AMBIGUOUS_METRIC",
+            question="Which of these should I take apart?",
+            choices=tuple(Choice(label=label, question=f"Why did {label} change?") for label in labels),
+            coverage=slots.coverage,
+        )
+    names = [name for name in slots.group_by if name not in GRAINS]
+    of_group = "level" in slots.signals and bool(slots.filters) and slots.compare is None
+    if not of_group and slots.compare is None:
+        slots.period = slots.period or _last_closed(slots.compare_grain or "month", lexicon, clock)
+        slots.compare_grain = slots.compare_grain or _grain_spanned(slots.period.period)
+    slots.group_by, slots.limit, slots.having = [], None, []
+    slots.signals -= {"top", "list", "share", "trend", "why"}
+    built = build_query(slots, lexicon, clock)
+    if built is None or (built[0].compare is None and not of_group):
+        return _ask_baseline(slots, lexicon)
+    query, notes = built
+    return WhyPlan(
+        query=query,
+        against="whole" if of_group else "before",
+        by=next((name for name in names if name not in {f.field for f in slots.filters}), ""),
+        claimed=slots.claimed,
+        notes=tuple(dict.fromkeys((*slots.notes, *notes))),
+        coverage=slots.coverage,
+    )
+
+
+def _last_closed(grain: Grain, lexicon: Lexicon, clock: Clock) -> TimeReading:
+    fiscal = lexicon.fiscal_year_start
+    return TimeReading(shift(bucket(clock.today, grain, fiscal), grain, -1, fiscal), 0)
+
+
+def _grain_spanned(period: Period) -> Grain:
+    """The grain whose buckets are about as long: what a period is compared with when nothing else is said."""
+    return next((grain for grain, days in _LONGEST.items() if period.days <= days), "year")
 
 
 def intent_of(query: MetricQuery, *, has_target: bool = False) -> Intent:

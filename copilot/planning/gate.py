@@ -86,13 +86,6 @@ _RULES = (
         "Projected DPO next quarter",
     ),
     _rule(
-        r"^(and |but |so |ok |okay )*(why|what drove|what drives|what is behind|what's behind|whats behind|what caused|what causes|explain why|root cause|how come|reasons?\b)",
-        "OUT_OF_SCOPE",
-        "I cannot explain causes yet; I can show the figure by group or over time, so that you see where it moved.",
-        "DPO trend last 12 months",
-        "DPO by region",
-    ),
-    _rule(
         r"\b(translate|joke|poem|recipe|football|stock price|performance review|cover letter|horoscope)\b",
         "OUT_OF_SCOPE",
         "That is outside payables and working capital.",

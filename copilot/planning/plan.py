@@ -82,6 +82,23 @@ class DefinePlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class WhyPlan(_Frozen):
+    """Take a change or a difference apart.
+
+    `query` has one metric, no grouping and, against the time before, a comparison; against the whole, a filter that the
+    whole lacks. `by` is the dimension of the groups, or empty: the first that is legal and tells groups apart.
+    """
+
+    kind: Literal["why"] = "why"
+    query: MetricQuery
+    against: Literal["before", "whole"] = "before"
+    by: str = ""
+    claimed: Literal["up", "down"] | None = None
+    """Which way the asker says it went; the answer says so when it did not."""
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class Clarify(_Frozen):
     """Ask one question back, with choices."""
 
@@ -102,7 +119,7 @@ class Refuse(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
-Plan = Annotated[MetricPlan | ForecastPlan | DefinePlan | Clarify | Refuse, Field(discriminator="kind")]
+Plan = Annotated[MetricPlan | ForecastPlan | DefinePlan | WhyPlan | Clarify | Refuse, Field(discriminator="kind")]
 
 
 class Clock(_Frozen):

@@ -14,6 +14,7 @@ from copilot.planning.decision import decide
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import tokens
 from copilot.planning.pass_bounds import read_bounds
+from copilot.planning.pass_causes import read_causes
 from copilot.planning.pass_comparisons import read_comparisons
 from copilot.planning.pass_conditions import read_conditions
 from copilot.planning.pass_figures import read_figures, read_implied_figures
@@ -27,6 +28,7 @@ from copilot.planning.tagging import spell, tag
 from copilot.planning.vocabulary import Layer, Vocabulary
 
 PASSES: tuple[Callable[[Sheet], None], ...] = (
+    read_causes,
     read_figures,
     read_comparisons,
     read_bounds,

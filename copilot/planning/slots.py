@@ -15,7 +15,7 @@ from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain
 from semantic_layer.query import Comparison, Filter, Having
 
-Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list"]
+Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Slots:
     """Groupings within each of which the limit holds ("in each region")."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
+    claimed: Literal["up", "down"] | None = None
+    """Which way the asker says the figure went."""
     currency: str | None = None
     target: Decimal | None = None
     signals: set[Signal] = field(default_factory=set)
