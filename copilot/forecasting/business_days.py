@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
@@ -29,7 +28,8 @@ def is_weekend(day: Ints) -> NDArray[np.bool_]:
     return weekend
 
 
-def closed_matrix(countries: Iterable[str], first: int, last: int) -> NDArray[np.bool_]:
+@lru_cache(maxsize=64)
+def closed_matrix(countries: tuple[str, ...], first: int, last: int) -> NDArray[np.bool_]:
     """`[entity, day]`: public holidays of each country from ordinal `first` to `last`, both included.
 
     An empty code stands for an unknown country: no holidays.
@@ -42,7 +42,9 @@ def closed_matrix(countries: Iterable[str], first: int, last: int) -> NDArray[np
             inside = [day - first for day in closed_days(country, *years) if first <= day <= last]
             row[inside] = True
         rows.append(row)
-    return np.stack(rows) if rows else np.zeros((0, last - first + 1), dtype=np.bool_)
+    matrix = np.stack(rows) if rows else np.zeros((0, last - first + 1), dtype=np.bool_)
+    matrix.flags.writeable = False  # it is shared
+    return matrix
 
 
 def country_by_entity(entity: Ints, country: Ints, countries: tuple[str, ...], entities: int) -> tuple[str, ...]:

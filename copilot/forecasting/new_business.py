@@ -63,7 +63,7 @@ def learn(ledger: Ledger, timing: PaymentTiming, as_of: date, days: int, generat
     source = np.arange(first, today + 1)
     pool = np.flatnonzero(known.recognised_day >= first)
     season = learn_season(known.recognised_day, today)
-    rate = _deseasonalised_rate(known.recognised_day, source, season)
+    rate = deseasonalised_rate(known.recognised_day, source, season)
     level = np.divide(rate[-1], rate, out=np.ones_like(rate), where=rate > 0) / season.factor(source)
     unpaid, steady_days = _unpaid_curves(known, timing, pool, first, len(source), days, generator)
     bought = _bought_curves(known, pool, first, len(source))
@@ -72,18 +72,18 @@ def learn(ledger: Ledger, timing: PaymentTiming, as_of: date, days: int, generat
     return NewBusiness(
         unpaid=unpaid,
         bought=bought,
-        choices=_choices(source),
+        choices=choices(source),
         level=level,
         season=season,
-        weekly_volatility=_weekly_volatility(known.recognised_day, source, season),
-        level_error=_level_error(known.recognised_day, today, len(pool)),
+        weekly_volatility=weekly_volatility(known.recognised_day, source, season),
+        level_error=level_error(known.recognised_day, today, len(pool)),
         documents=len(pool),
         steady_days=steady_days,
         steady_lag=float((gross * lag).sum() / gross.sum()) if gross.sum() > 0 else 0.0,
     )
 
 
-def _deseasonalised_rate(recognised_day: Ints, source: Ints, season: Season) -> Floats:
+def deseasonalised_rate(recognised_day: Ints, source: Ints, season: Season) -> Floats:
     """Documents per day around each source day (the LEVEL_DAYS up to the middle of their stretch), season taken out."""
     first, last = int(source[0]), int(source[-1])
     count = np.bincount(recognised_day[recognised_day >= first] - first, minlength=len(source)) / season.factor(source)
@@ -96,7 +96,8 @@ def _deseasonalised_rate(recognised_day: Ints, source: Ints, season: Season) -> 
     return rate
 
 
-def _choices(source: Ints) -> tuple[tuple[Ints, Floats], ...]:
+def choices(source: Ints) -> tuple[tuple[Ints, Floats], ...]:
+    """For each weekday: the source days (as indices) and the chance of each, recent ones more often."""
     day = weekday(source)
     recency = 0.5 ** ((source[-1] - source) / HALF_LIFE_DAYS)
     same = [np.flatnonzero(day == which) for which in range(7)]
@@ -163,7 +164,7 @@ def _bought_curves(ledger: Ledger, pool: Ints, first: int, sources: int) -> Floa
     return np.cumsum(amount.reshape(sources, TRAILING_DAYS), axis=1, dtype=np.float64)
 
 
-def _level_error(recognised_day: Ints, today: int, pool: int) -> float:
+def level_error(recognised_day: Ints, today: int, pool: int) -> float:
     """How uncertain the level is (relative sd): the count of LEVEL_DAYS is but a sample.
 
     The part that comes from the pool is left out here: the walk redraws the pool itself.
@@ -172,7 +173,7 @@ def _level_error(recognised_day: Ints, today: int, pool: int) -> float:
     return float(np.sqrt(max(0.0, 1.0 / max(recent, 1) - 1.0 / max(pool, 1))))
 
 
-def _weekly_volatility(recognised_day: Ints, source: Ints, season: Season) -> float:
+def weekly_volatility(recognised_day: Ints, source: Ints, season: Season) -> float:
     """Standard deviation of a week's number of documents around its level, as a share, beyond what chance explains."""
     weeks = len(source) // 7
     if weeks < 8:

@@ -39,6 +39,7 @@ DELAY_LIMITS = (0.3, 3.0)
 
 SLIP_LIMITS = (0.03, 0.25)
 """Share of a week's payments that may move to the next week or come from it, as a standard deviation."""
+LEVEL_SPELLS = 30_000
 RUN_SHRINKAGE = 15.0
 """Payments' worth of the company's run calendar in that of each buying entity."""
 
@@ -67,6 +68,17 @@ class Cells:
     supplier: Ints
     anchor: Ints
     entry: Ints
+
+    def picked(self, rows: Ints) -> Cells:
+        """The same for some documents."""
+        return Cells(
+            self.kind[rows],
+            self.terms[rows],
+            self.buying_entity[rows],
+            self.supplier[rows],
+            self.anchor[rows],
+            self.entry[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +126,10 @@ class PaymentTiming:
         rate = self.rates[rows[:, None], step_of(day - anchor[:, None])]
         if entity is None:
             factor = self.weekdays[weekday(day)]
-        elif not closed or not any(self.countries):
+        elif not closed or not any(self.countries) or not len(rows):
             factor = self.entity_weekdays[entity[:, None], weekday(day)]
         else:
-            first = int(first_day.min(initial=1))
-            last = int(first_day.max(initial=1)) + days - 1
+            first, last = int(first_day.min()), int(first_day.max()) + days - 1
             factor = self.calendar(first, last)[entity[:, None], day - first]
         return np.cumprod(1.0 - np.minimum(rate * factor, 1.0), axis=1, dtype=np.float64)
 
@@ -188,6 +199,17 @@ class _Spells:
     settled: NDArray[np.bool_]
     today: int
 
+    def sample(self, every: int) -> _Spells:
+        """One spell in `every`."""
+        return _Spells(
+            self.document[::every],
+            self.first[::every],
+            self.last[::every],
+            self.share[::every],
+            self.settled[::every],
+            self.today,
+        )
+
     def weight(self, row: Ints, day: Ints) -> Floats:
         """Share times recency. It depends on the day alone, so events and exposure of a day fade alike."""
         return self.share[row] * 0.5 ** ((self.today - day) / HALF_LIFE_DAYS)
@@ -206,6 +228,7 @@ def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> Payment
     by_entity, company = _run_calendar(spells, cells, len(ledger.buying_entities))
     runs = _Runs.over(by_entity, countries, spells)
     rates, row_of = _shrunk_rates(spells, cells, runs)
+    rates = _levelled(rates, row_of, spells, cells, runs)
     spread = _weekly_spread(spells, cells, runs, rates[0])
     return PaymentTiming(
         rates=rates,
@@ -348,6 +371,28 @@ def _shrunk_rates(spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, d
                 row_of[key] = len(rates)
                 rates.append((happened[index] + SHRINKAGE * prior) / (at_risk[index] + SHRINKAGE))
     return np.stack(rates), row_of
+
+
+def _levelled(rates: Floats, row_of: dict[CellKey, int], spells: _Spells, cells: Cells, runs: _Runs) -> Floats:
+    """Rates lifted per step until the events they predict are those that happened.
+
+    A hazard cannot exceed 1: on a run day near the anchor, rate times factor often would, and what is cut off there
+    would be missing from the prediction. Read from LEVEL_SPELLS spells, spread evenly.
+    """
+    every = max(1, len(spells.document) // LEVEL_SPELLS)
+    some = spells.sample(every)
+    finder = PaymentTiming(rates, row_of, np.ones(7), 0.0, 0, 0, np.ones((1, 7)))
+    row_at = finder.cells(cells.picked(some.document))
+    entity = cells.buying_entity[some.document]
+    row, step, day = _events(some, cells)
+    happened = _tally(step, some.weight(row, day), STEPS)
+    for _ in range(4):
+        predicted = np.zeros(STEPS)
+        for row, step, day in _exposure(some, cells):
+            hazard = np.minimum(rates[row_at[row], step] * runs.at(entity[row], day), 1.0)
+            predicted += _tally(step, some.weight(row, day) * hazard, STEPS)
+        rates = rates * np.clip((happened + 1.0) / (predicted + 1.0), 0.5, 2.0)
+    return rates
 
 
 def _summed(values: Floats, member: Ints, groups: int) -> Floats:

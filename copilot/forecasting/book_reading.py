@@ -1,0 +1,52 @@
+"""What an outflow forecast reads from the semantic layer: documents and payments, as the metrics see them."""
+
+from __future__ import annotations
+
+from copilot.forecasting.book import Book, Columns, book_of
+from copilot.forecasting.record_reading import WITHOUT_INTERCOMPANY, Rows
+from semantic_layer.query import Filter, RecordQuery
+from semantic_layer.results import RecordSet
+
+DOCUMENT_COLUMNS = (
+    "invoice_id",
+    "invoice_number",
+    "supplier",
+    "category",
+    "supplier_country",
+    "buying_entity",
+    "entity_country_code",
+    "currency",
+    "status",
+    "population",
+    "is_credit_note",
+    "invoice_date",
+    "received_date",
+    "recognised_date",
+    "due_date",
+    "discount_end_date",
+    "discount_rate",
+    "gross_reporting",
+    "open_reporting",
+    "last_payment_date",
+)
+PAYMENT_COLUMNS = ("invoice_id", "payment_date", "amount_reporting")
+
+
+def read_book(layer: Rows, filters: tuple[Filter, ...] = ()) -> Book:
+    """The book of the documents that match `filters`, without intercompany unless they speak of it.
+
+    Raises what the layer raises, and ValueError when it cut rows off.
+    """
+    if not any(item.field == WITHOUT_INTERCOMPANY.field for item in filters):
+        filters = (*filters, WITHOUT_INTERCOMPANY)
+    documents = layer.records(RecordQuery(entity="invoice", columns=DOCUMENT_COLUMNS, filters=filters))
+    payments = layer.records(RecordQuery(entity="payment", columns=PAYMENT_COLUMNS, filters=filters))
+    return book_of(columns_of(documents), columns_of(payments))
+
+
+def columns_of(records: RecordSet) -> Columns:
+    """Rows turned into columns by name. Raises ValueError when rows were cut off."""
+    if records.truncated:
+        raise ValueError("A forecast needs every row, but the record set was cut off; raise its limit.")
+    values = zip(*records.rows, strict=True) if records.rows else ((),) * len(records.columns)
+    return dict(zip(records.columns, values, strict=True))

@@ -1,0 +1,164 @@
+"""One forecast and what came of it, scores over many, and the widening that past trials ask for.
+
+A trial holds QUANTILES of the forecast. All measures are over amounts: WAPE = sum|forecast - actual| / sum|actual|,
+bias = sum(forecast - actual) / sum|actual|, pinball = mean over the quantiles of max(q (a - f), (q - 1)(a - f)), MASE =
+mean|error| / mean|error of "last month, same week"| on the same trials, coverage = share of actuals inside a band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Literal
+
+import numpy as np
+
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+MEDIAN = QUANTILES.index(0.5)
+BANDS = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
+"""Nominal coverage in percent -> the places of its two ends in QUANTILES."""
+SHRINKAGE = 8.0
+"""Trials' worth of trust in the simulated band before past trials may change it."""
+ENOUGH = 5
+STRETCH_LIMITS = (0.5, 3.0)
+
+Part = Literal["all", "open book", "new business"]
+Span = Literal["sum", "week"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was forecast on `origin` for `horizon` weeks ahead, and what came.
+
+    `span` "sum" is all that falls in the weeks 1 to `horizon`, "week" what falls in that week alone. `point` is the
+    forecast that errors are measured on. `known_on` is the first day on which the truth is known.
+    """
+
+    method: str
+    part: Part
+    span: Span
+    origin: date
+    horizon: int
+    point: float
+    quantiles: tuple[float, ...]
+    actual: float
+
+    @property
+    def known_on(self) -> date:
+        """The last day of the horizon."""
+        return self.origin + timedelta(weeks=self.horizon)
+
+    @property
+    def stretch(self) -> float:
+        """By how much the 80 % band would have to be stretched around the median to reach just the truth."""
+        middle = self.quantiles[MEDIAN]
+        end = self.quantiles[BANDS[80][1 if self.actual > middle else 0]]
+        return abs(self.actual - middle) / max(abs(end - middle), 1e-9)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How the trials of one method, part, span and horizon did; shares of the actual amounts, MASE a ratio."""
+
+    method: str
+    part: Part
+    span: Span
+    horizon: int
+    trials: int
+    wape: float
+    bias: float
+    mase: float | None
+    pinball: float
+    coverage: Mapping[int, float]
+    width_80: float
+
+
+def pinball(quantiles: Sequence[float], actual: float) -> float:
+    """Mean loss over QUANTILES, in the unit of the amounts."""
+    loss = [max(q * (actual - f), (q - 1) * (actual - f)) for q, f in zip(QUANTILES, quantiles, strict=True)]
+    return float(np.mean(loss))
+
+
+def score(trials: Sequence[Trial], naive: Sequence[Trial] = ()) -> Score:
+    """One score over trials of one method, part, span and horizon; `naive` are the same trials of last month."""
+    first = trials[0]
+    actual = np.array([trial.actual for trial in trials])
+    error = np.array([trial.point for trial in trials]) - actual
+    size = max(float(np.abs(actual).sum()), 1e-9)
+    coverage = {
+        level: float(np.mean([t.quantiles[low] <= t.actual <= t.quantiles[high] for t in trials]))
+        for level, (low, high) in BANDS.items()
+    }
+    naive_error = float(np.mean([abs(t.point - t.actual) for t in naive])) if naive else 0.0
+    low, high = BANDS[80]
+    return Score(
+        method=first.method,
+        part=first.part,
+        span=first.span,
+        horizon=first.horizon,
+        trials=len(trials),
+        wape=float(np.abs(error).sum()) / size,
+        bias=float(error.sum()) / size,
+        mase=float(np.abs(error).mean()) / naive_error if naive_error > 0 else None,
+        pinball=float(np.mean([pinball(t.quantiles, t.actual) for t in trials])) / (size / len(trials)),
+        coverage=coverage,
+        width_80=float(np.mean([t.quantiles[high] - t.quantiles[low] for t in trials])) / (size / len(trials)),
+    )
+
+
+def scores(trials: Iterable[Trial]) -> tuple[Score, ...]:
+    """One score per method, part, span and horizon."""
+    groups: dict[tuple[str, Part, Span, int], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.method, trial.part, trial.span, trial.horizon), []).append(trial)
+    return tuple(
+        score(group, groups.get(("last month, same week", *key[1:]), ())) for key, group in sorted(groups.items())
+    )
+
+
+def widening(past: Sequence[Trial]) -> float:
+    """The factor on a band that would have covered 80 % of these trials, shrunk to 1 and kept within STRETCH_LIMITS.
+
+    Split conformal: the ceil(0.8 (n + 1))-th of the n stretches. It may narrow as well as widen. Trials must lie in the
+    past of the forecast it is used for.
+    """
+    if len(past) < ENOUGH:
+        return 1.0
+    ordered = sorted(trial.stretch for trial in past)
+    rank = min(len(ordered), int(np.ceil(0.8 * (len(ordered) + 1))))
+    found = (len(ordered) * ordered[rank - 1] + SHRINKAGE) / (len(ordered) + SHRINKAGE)
+    return float(np.clip(found, *STRETCH_LIMITS))
+
+
+def widened(trial: Trial, factor: float) -> Trial:
+    """The trial with its quantiles stretched around the median."""
+    middle = trial.quantiles[MEDIAN]
+    return replace(trial, quantiles=tuple(middle + (value - middle) * factor for value in trial.quantiles))
+
+
+def calibrated(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Each trial widened by what was known on its origin: earlier trials like it whose truth had come by then."""
+    found = []
+    for trial in trials:
+        past = [t for t in trials if like(t, trial) and t.known_on <= trial.origin]
+        found.append(widened(trial, widening(past)))
+    return tuple(found)
+
+
+def like(one: Trial, other: Trial) -> bool:
+    """Same method, part, span and horizon."""
+    return (one.method, one.part, one.span, one.horizon) == (other.method, other.part, other.span, other.horizon)
+
+
+def banded(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Trials of a method that gives a point only, with bands from its own relative errors known on each origin."""
+    found = []
+    for trial in trials:
+        ratio = [t.actual / t.point for t in trials if like(t, trial) and t.known_on <= trial.origin and t.point > 0]
+        if len(ratio) >= ENOUGH:
+            stretch = np.quantile(ratio, QUANTILES)
+            found.append(replace(trial, quantiles=tuple((trial.point * stretch).tolist())))
+        else:
+            found.append(trial)
+    return tuple(found)
