@@ -16,7 +16,7 @@ from sync.errors import FeedError, MirrorUnreadableError, SettingsError
 from sync.feeds.at_sync import fetch_feed
 from sync.feeds.declarations import FEEDS
 from sync.feeds.drafts import Notation, Reading
-from sync.feeds.fetching import ADDRESSES
+from sync.feeds.fetching import ADDRESSES, addresses_of
 from sync.feeds.loading import FeedFile, FeedLoad, feed_named, load, withdraw
 from sync.mirror import Mirror
 from sync.publish import SANDBOX_SOURCE, open_published, read_manifest
@@ -92,6 +92,7 @@ def feed_commands(guard: Guard[...], out: Console) -> typer.Typer:
     ) -> None:
         """Fetch a feed from its public addresses over https, then publish."""
         settings = load_settings(mirror=mirror, market_url=address)
+        addresses_of(name)  # a name that is not there is an error here, and only told in a sync
         first = _day(since)
         _change(out, settings, today, lambda work, now, _day: fetch_feed(work, settings, name, now, first))
 
@@ -105,7 +106,8 @@ def feed_commands(guard: Guard[...], out: Console) -> typer.Typer:
     ) -> None:
         """Show the feeds: formats, rows, last load, and what was set aside."""
         settings = load_settings(mirror=mirror)
-        with open_published(settings.mirror_folder) as published:
+        with open_published(settings.mirror_folder, settings.encryption_key) as published:
+            _check_tables(published)
             if loads:
                 _show_loads(out, published)
             elif name is None:
@@ -146,7 +148,7 @@ def _change(
     source = _source(settings)
     with only_writer(settings.work_folder, now), open_mirror(settings, source) as mirror:
         loads = work(mirror, now, now.astimezone(settings.zone).date())
-        idle = loads is not None and all(done.known and not done.new and done.problem is None for done in loads)
+        idle = loads is not None and not any(done.new or done.changed or done.is_entered for done in loads)
         published = None if idle else publish_again(settings, mirror, source, clock)
     show_loads(out, loads or ())
     if idle:
@@ -164,7 +166,7 @@ def _source(settings: Settings) -> Source:
     if settings.coupa_url is not None:
         return Source(settings.coupa_url.rstrip("/"))
     try:
-        name = read_manifest(settings.mirror_folder).source
+        name = read_manifest(settings.mirror_folder, settings.encryption_key).source
     except MirrorUnreadableError:
         raise FeedError("There is no mirror to load a feed into; run tenor-sync once first.") from None
     return Source(name, demo.WORK_FILE) if name.startswith(SANDBOX_SOURCE) else Source(name)
@@ -183,6 +185,13 @@ def show_loads(out: Console, loads: Sequence[FeedLoad]) -> None:
         if done.strangers:
             names = ", ".join(done.strangers)
             out.print(f"  entities that no invoice names: {names}", markup=False, soft_wrap=True, style="yellow")
+
+
+def _check_tables(published: duckdb.DuckDBPyConnection) -> None:
+    """Raises FeedError for a mirror of a version that had no feeds."""
+    found = _one(published, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'feed_loads'")
+    if not found[0]:
+        raise FeedError("This mirror was published before there were feeds; run tenor-sync once, and look again.")
 
 
 def _show_feeds(out: Console, published: duckdb.DuckDBPyConnection) -> None:

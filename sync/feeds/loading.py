@@ -60,6 +60,11 @@ class FeedLoad:
     unused: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
 
+    @property
+    def is_entered(self) -> bool:
+        """Whether the register got a new entry: it does for new content, also when that is refused."""
+        return bool(self.load_id) and not self.known
+
     def __str__(self) -> str:
         if self.problem is not None:
             return f"feed {self.feed}: {self.source_file} was refused: {self.problem}"
