@@ -19,6 +19,7 @@ token or a secret.
       - RequestRefusedError         Coupa refuses the query (400, 422, other 4xx)
       - PageOrderError              pages do not follow each other by id
       - EmptyReloadError            a list that had entries is suddenly empty
+      - TooManyGoneError            more records vanished at once than the settings allow
     + IncompleteSyncError           some resources could not be read; what was read is kept, nothing was published
   x RetriableSyncError              try again later; the client did so already before it gave up
     + UnreachableError              no connection, unknown host, or no answer in time
@@ -95,6 +96,10 @@ class PageOrderError(ResourceError):
 
 class EmptyReloadError(ResourceError):
     """A list that had entries is suddenly empty; the mirror keeps what it has."""
+
+
+class TooManyGoneError(ResourceError):
+    """More records vanished at once than the settings allow; the mirror keeps what it has."""
 
 
 class IncompleteSyncError(FatalSyncError):

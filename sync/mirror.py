@@ -35,7 +35,7 @@ class RunRecord:
 
     run_id: str
     resource: str
-    table: str
+    table: schema.Table
     started_at: dt.datetime
     finished_at: dt.datetime
     read: int
@@ -149,14 +149,18 @@ class Mirror:
     def finish(self, bookmark: Bookmark, run: RunRecord) -> Bookmark:
         """Ends a window: counts the rows, writes the bookmark and the run, in one transaction."""
         with self._transaction():
-            counted = self._connection.execute(f'SELECT count(*) FROM "{run.table}"').fetchone()  # noqa: S608
-            ended = replace(bookmark, row_count=counted[0] if counted else 0)
+            ended = replace(bookmark, row_count=self.count(run.table))
             state.save(self._connection, ended)
             self._connection.execute(
                 "INSERT INTO sync_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [run.run_id, run.started_at, run.finished_at, run.resource, run.read, run.changed, run.pages],
             )
         return ended
+
+    def count(self, table: schema.Table) -> int:
+        """How many rows a table has now."""
+        counted = self.query(f'SELECT count(*) FROM "{table.name}"')[0][0]  # noqa: S608
+        return counted if isinstance(counted, int) else 0
 
     def complete(self, at: dt.datetime) -> None:
         """Notes the end of a complete sync. From the end of the first one on, the mirror knows what it knew."""

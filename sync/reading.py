@@ -1,6 +1,7 @@
-"""One resource: the window that an earlier run left unfinished, then the newest, batch by batch."""
+"""One resource: the window that an earlier run left unfinished, then the newest, batch by batch, then its upkeep."""
 
 import asyncio
+from dataclasses import replace
 
 from sync.client import CoupaClient
 from sync.errors import SettingsError
@@ -10,6 +11,7 @@ from sync.resources import Reading, Resource
 from sync.rows import Batch
 from sync.run import ResourceOutcome, Run
 from sync.state import Bookmark, begin, window
+from sync.upkeep import keep_whole, read_changed_children
 
 
 async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource: Resource) -> ResourceOutcome:
@@ -28,8 +30,12 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
         bookmark = begin(bookmark, resource, run.depth, run.now)
         bookmark, totals = await _read_window(client, mirror, run, resource, bookmark, totals)
         if bookmark.updated_through is None or bookmark.updated_through >= run.now:
-            run.progress.finished(totals)
-            return totals
+            break
+    _, again = await keep_whole(client, mirror, run, resource, bookmark)
+    rows = await asyncio.to_thread(mirror.count, resource.table)
+    totals = replace(totals, read=totals.read + again.read, changed=totals.changed + again.changed, rows=rows)
+    run.progress.finished(totals)
+    return totals
 
 
 async def _read_still_open(client: CoupaClient, mirror: Mirror, run: Run, resource: Resource) -> None:
@@ -67,7 +73,10 @@ async def _read_window(
         if batch.read >= run.settings.batch_records and not whole:
             await merge()
     await merge()
-    record = RunRecord(run.run_id, resource.name, resource.table.name, started, run.clock(), read, changed, pages)
+    if bookmark.updated_through is not None and bookmark.window_from is not None:
+        again = await read_changed_children(client, mirror, run, resource, bookmark.window_from)
+        read, changed = read + again.read, changed + again.changed
+    record = RunRecord(run.run_id, resource.name, resource.table, started, run.clock(), read, changed, pages)
     ended = await asyncio.to_thread(mirror.finish, bookmark.finished(run.clock()), record)
     return ended, ResourceOutcome(
         resource.name,

@@ -25,11 +25,13 @@ class Child:
 
     `parent_type` is set where the child's rows also arrive through a resource of their own (approvals): then a row is
     only replaced or removed by a version that is not older, and only rows of that parent type are touched.
+    `has_own_times`: the child has an `updated-at` of its own, and may change without its parent's.
     """
 
     attribute: str
     table: schema.Table
     parent_type: str | None = None
+    has_own_times: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Resource:
     """One list of Coupa's API and where it goes.
 
     `looks_back` limits the first reading to what changed in the look-back period, and to what `still_open` selects of
-    the time before; `money` and `status` are the columns whose sums and
-    groups a reconciliation compares.
+    the time before; `open_rows` is that selection as SQL, for reading open documents again. `money` and `status` are
+    the columns whose sums and groups a reconciliation compares.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Resource:
     reading: Reading = Reading.INCREMENTAL
     looks_back: bool = False
     still_open: Mapping[str, str] = field(default_factory=dict)
+    open_rows: str = ""
     money: str | None = None
     status: str | None = None
 
@@ -78,12 +81,13 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         record=records.Invoice,
         table=schema.INVOICES,
         children=(
-            Child("invoice_lines", schema.INVOICE_LINES),
-            Child("payments", schema.INVOICE_PAYMENTS),
+            Child("invoice_lines", schema.INVOICE_LINES, has_own_times=True),
+            Child("payments", schema.INVOICE_PAYMENTS, has_own_times=True),
             Child("approvals", schema.APPROVALS, parent_type="InvoiceHeader"),
         ),
         looks_back=True,
         still_open={"paid": "false", "status[in]": OPEN_STATUSES},
+        open_rows="paid IS NOT TRUE AND status IN ('" + OPEN_STATUSES.replace(",", "', '") + "')",
         money="total_with_taxes",
         status="status",
     ),

@@ -44,6 +44,13 @@ class Settings(BaseSettings):
     company_time_zone: str = Field("America/New_York", description="Time zone in which the company keeps its dates")
     lookback_months: Annotated[int, Field(ge=0, le=240)] = Field(24, description="Months of history; 0: all there is")
     overlap_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 31)] = Field(10, description="Minutes read again each run")
+    reread_minutes: Annotated[int, Field(ge=0)] = Field(60, description="Minutes between readings of all open invoices")
+    sweep_hours: Annotated[int, Field(ge=0)] = Field(24, description="Hours between sweeps of all ids")
+    sweep_loss: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="Largest share of a resource's records that one sweep may remove"
+    )
+    history_days: Annotated[int, Field(ge=0)] = Field(0, description="Days that replaced versions are kept; 0: all")
+    snapshot_days: Annotated[int, Field(ge=0)] = Field(0, description="Days that payables snapshots are kept; 0: all")
     page_size: Annotated[int, Field(ge=1, le=50)] = Field(50, description="Records asked for per request")
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = Field(2_000, description="Records per transaction")
     requests_per_second: Annotated[float, Field(ge=0, le=25)] = Field(20, description="Rate limit; 0: none")

@@ -87,12 +87,19 @@ def _selected(record: Any, query: dict[str, str]) -> bool:
         return False
     if identifier is None and query.get("id[gt]", "0") != "0":
         return False
+    if "id[in]" in query and str(identifier) not in query["id[in]"].split(","):
+        return False
+    for name, since in query.items():
+        if name.endswith("[updated-at][gt_or_eq]"):
+            times = [item.get("updated-at") for item in record.get(name.split("[")[0], [])]
+            if not any(time and dt.datetime.fromisoformat(time) >= dt.datetime.fromisoformat(since) for time in times):
+                return False
     updated = record.get("updated-at") if isinstance(record, dict) else None
     if updated is None:
         return True
     moment = dt.datetime.fromisoformat(updated)
-    since, before = query.get("updated-at[gt_or_eq]"), query.get("updated-at[lt]")
-    return (since is None or moment >= dt.datetime.fromisoformat(since)) and (
+    start, before = query.get("updated-at[gt_or_eq]"), query.get("updated-at[lt]")
+    return (start is None or moment >= dt.datetime.fromisoformat(start)) and (
         before is None or moment < dt.datetime.fromisoformat(before)
     )
 
@@ -205,9 +212,11 @@ def stub() -> StubCoupa:
 
 
 @contextlib.asynccontextmanager
-async def client_of(stub: StubCoupa, **options: Any) -> AsyncIterator[CoupaClient]:
-    """A client of the stub, without a socket."""
-    auth = ClientCredentials("http://stub", "me", SecretStr(SECRET), "scope", now=time.monotonic)
+async def client_of(
+    stub: Any, client_id: str = "me", secret: str = SECRET, scope: str = "scope", **options: Any
+) -> AsyncIterator[CoupaClient]:
+    """A client of the stub, or of another application, without a socket."""
+    auth = ClientCredentials("http://stub", client_id, SecretStr(secret), scope, now=time.monotonic)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=stub),
         base_url="http://stub",

@@ -50,7 +50,7 @@ async def test_the_second_run_reads_only_what_changed(kit: Any, stub: Any, mirro
     records[2] = kit.invoice(3, **{"updated-at": (later + dt.timedelta(seconds=1)).isoformat(), "status": "voided"})
     records.append(kit.invoice(6, **{"updated-at": (kit.now - dt.timedelta(minutes=5)).isoformat()}))
 
-    (outcome,) = await read(kit, stub, mirror, kit.make_run(later), "invoices")
+    (outcome,) = await read(kit, stub, mirror, kit.make_run(later, reread_minutes=600), "invoices")
 
     assert (outcome.read, outcome.changed, outcome.rows) == (2, 2, 6)
     assert mirror.query("SELECT invoice_id FROM invoice_payments ORDER BY 1") == [(1,), (3,), (4,), (5,), (6,)]
