@@ -4,6 +4,7 @@
 
     CopilotError                   message: one plain sentence with the way out
     ├── StateStoreError                the operator: the state store cannot be opened, or belongs to a newer version
+    │   └── StateKeyError                  the encryption key at hand does not open it, or it cannot be encrypted
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
     ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
@@ -19,6 +20,10 @@ class CopilotError(Exception):
 
 class StateStoreError(CopilotError):
     """The state store cannot be opened, or was written by a newer version."""
+
+
+class StateKeyError(StateStoreError):
+    """The encryption key at hand does not open the state store, or nothing can be encrypted."""
 
 
 class EvidenceMissingError(CopilotError):

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = "TENOR_"
+SHORTEST_KEY = 32
 
 
 class Settings(BaseSettings):
@@ -37,6 +38,17 @@ class Settings(BaseSettings):
     state_url: str = Field(
         default="sqlite:///.tenor/state.db",
         description="Where threads and evidence live: an SQLAlchemy URL, SQLite or PostgreSQL.",
+    )
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Opens an encrypted mirror and encrypts state and chat history: 32 characters or more.",
+    )
+    new_encryption_key: SecretStr | None = Field(
+        default=None, description="The key that `tenor rotate-key` writes with; set for that command only."
+    )
+    state_encrypted_by_server: bool = Field(
+        default=False,
+        description="Says that a PostgreSQL server of `TENOR_STATE_URL` encrypts its disk; needed there with a key.",
     )
     reporting_currency: str = Field(
         default="USD",
@@ -63,6 +75,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
         return name
+
+    @field_validator("encryption_key", "new_encryption_key")
+    @classmethod
+    def _long_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"must have {SHORTEST_KEY} characters or more; make one with: openssl rand -base64 32")
+        return key
 
     @field_validator("state_url")
     @classmethod

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from copilot.errors import StateStoreError
-from copilot.settings import masked_url
+from copilot.errors import StateKeyError, StateStoreError
+from copilot.settings import Settings, masked_url
+from copilot.state.encryption import driver, open_file
 from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
@@ -44,14 +46,17 @@ class StateStore:
         self.turns = TurnRepository(engine, clock)
 
     @classmethod
-    def open(cls, url: str, clock: UtcClock = utc_now) -> Self:
-        """The store at `url`, created and migrated as needed.
+    def open(
+        cls, url: str, clock: UtcClock = utc_now, *, key: SecretStr | None = None, encrypted_by_server: bool = False
+    ) -> Self:
+        """The store at `url`, created and migrated as needed; an SQLite file is encrypted when there is a key.
 
-        Raises StateStoreError if the database cannot be reached or belongs to a newer Tenor.
+        Raises StateStoreError if the database cannot be reached or belongs to a newer Tenor, StateKeyError if it and
+        the key do not belong together. With a key, another server than SQLite must be said to encrypt by itself.
         """
         shown = masked_url(url)
         try:
-            engine = _engine(url)
+            engine = _engine(url, key, encrypted_by_server=encrypted_by_server)
         except (NoSuchModuleError, ImportError) as error:
             raise StateStoreError(
                 f"No driver for the state store {shown}: install the one for its database, "
@@ -91,14 +96,35 @@ class StateStore:
         return f"StateStore({self._engine.url.render_as_string(hide_password=True)!r})"
 
 
-def _engine(url: str) -> Engine:
+def open_store(settings: Settings) -> StateStore:
+    """The store that the settings name; raises as `StateStore.open`."""
+    return StateStore.open(
+        settings.state_url, key=settings.encryption_key, encrypted_by_server=settings.state_encrypted_by_server
+    )
+
+
+def file_of(url: str) -> Path | None:
+    """The SQLite file of a state URL; None for a server or a store in memory."""
+    parsed = make_url(url)
+    on_disk = parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:"
+    return Path(parsed.database) if on_disk and parsed.database else None
+
+
+def _engine(url: str, key: SecretStr | None, *, encrypted_by_server: bool) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
+        if key is not None and not encrypted_by_server:
+            raise StateKeyError(
+                f"TENOR_ENCRYPTION_KEY is set, but it cannot encrypt the database server of {masked_url(url)}. Say "
+                "with TENOR_STATE_ENCRYPTED_BY_SERVER=true that the server encrypts its disk, or use an SQLite file."
+            )
         return create_engine(parsed, pool_pre_ping=True)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        Path(parsed.database).touch(mode=0o600)  # it holds figures: the owner alone reads it
-    engine = create_engine(parsed)
+    file = file_of(url)
+    if file is None:
+        engine = create_engine(parsed)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, module=driver(key), creator=lambda: open_file(file, key))
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

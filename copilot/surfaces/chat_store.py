@@ -33,6 +33,9 @@ from chainlit.element import Element, ElementDict
 from chainlit.step import StepDict
 from chainlit.types import Feedback, PageInfo, PaginatedResponse, Pagination, ThreadDict, ThreadFilter
 from chainlit.user import PersistedUser, User
+from pydantic import SecretStr
+
+from copilot.state.encryption import driver, open_file
 
 SCHEMA_VERSION = 1
 MAXIMUM_PAGE = 100
@@ -99,11 +102,15 @@ def _queued(method: Method) -> Method:
 class ChatStore(BaseDataLayer):
     """Threads, messages, cards and charts of the chat page, in one SQLite file that only this process writes."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the file; raises sqlite3.Error if it cannot be opened or belongs to a newer program."""
+    def __init__(self, path: Path, key: SecretStr | None = None) -> None:
+        """Opens or makes the file, encrypted when there is a key.
+
+        Raises sqlite3.Error if it cannot be opened or belongs to a newer program, StateKeyError if it and the key do
+        not belong together.
+        """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chat-store")
         try:
-            self._connection = self._worker.submit(_open, path).result()
+            self._connection = self._worker.submit(_open, path, key).result()
         except BaseException:
             self._worker.shutdown()
             raise
@@ -344,14 +351,13 @@ def canonical_id(text: str) -> str:
         raise ValueError("An id of a conversation must be a UUID.") from None
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
+def _open(path: Path, key: SecretStr | None) -> sqlite3.Connection:
+    connection = open_file(path, key)
+    connection.row_factory = driver(key).Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA busy_timeout = 5000")
-    path.chmod(0o600)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

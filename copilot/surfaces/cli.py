@@ -24,13 +24,14 @@ from copilot.answer import Answer
 from copilot.composition import Turn, compose_definition
 from copilot.errors import CopilotError
 from copilot.evidence import compare, load
+from copilot.layer_opening import open_layer
 from copilot.planning.plan import Clock, DefinePlan
 from copilot.rendering.terminal import render
 from copilot.settings import Settings
-from copilot.state.store import StateStore
+from copilot.state.store import open_store
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
 from copilot.surfaces.eval_command import evaluate_bank
-from semantic_layer import SemanticLayer
+from copilot.surfaces.key_command import rotate_key
 from semantic_layer.errors import MirrorMissingError, did_you_mean
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
@@ -164,7 +165,7 @@ def replay(
 
     with plain_errors():
         settings = settings_of(mirror)
-        with StateStore.open(settings.state_url) as store:
+        with open_store(settings) as store:
             pack = load(store, evidence_id)
         engine = Engine.open(settings, today=pack.today)
         try:
@@ -205,7 +206,7 @@ def backtest(
 
     with plain_errors():
         settings = settings_of(mirror)
-        layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
+        layer = open_layer(settings)
         found = look_back(layer)
         if csv_file is not None:
             _write_csv(csv_file, [asdict(trial) for trial in found.trials])
@@ -214,6 +215,7 @@ def backtest(
 
 
 app.command(name="eval")(evaluate_bank)
+app.command(name="rotate-key")(rotate_key)
 
 
 def main() -> None:

@@ -33,13 +33,13 @@ def evaluate_bank(
     from copilot.evaluation.report import as_json as scores_of  # noqa: PLC0415
     from copilot.evaluation.report import lines, page  # noqa: PLC0415
     from copilot.evaluation.scoring import Verdict, evaluate  # noqa: PLC0415
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
     from copilot.planning.plan import Clock  # noqa: PLC0415
     from copilot.planning.planner import planner_for  # noqa: PLC0415
-    from semantic_layer import SemanticLayer  # noqa: PLC0415
 
     with plain_errors():
         settings = settings_of(mirror)
-        layer = SemanticLayer.load(settings.mirror, settings.reporting_currency, settings.fiscal_year_start)
+        layer = open_layer(settings)
         day = day_of(today) or datetime.now(UTC).astimezone(settings.time_zone()).date()
         clock = Clock(today=day, data_date=layer.data_date)
         turns = evaluate(load_bank(bank), planner_for(layer, settings), layer.model, clock, vary=vary)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response
+from pydantic import SecretStr
 
 from copilot.answer import Answer
 from copilot.errors import PageError
@@ -43,10 +44,11 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def create_app(engine: Asker, state_folder: Path) -> FastAPI:
+def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None) -> FastAPI:
     """The page over an engine; chat history, session key and page files live in `state_folder`.
 
-    Raises a PageError if the page's files are missing or this process already has a page over another folder.
+    With a key the history is encrypted. Raises a PageError if the page's files are missing or this process already has
+    a page over another folder.
     """
     state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _start_chainlit_from(prepare(state_folder.resolve()), session_secret(state_folder))
@@ -57,7 +59,7 @@ def create_app(engine: Asker, state_folder: Path) -> FastAPI:
     from copilot.surfaces.chat_app import ChatSurface  # noqa: PLC0415
     from copilot.surfaces.chat_store import ChatStore  # noqa: PLC0415
 
-    store = ChatStore(state_folder / "chat.db")
+    store = ChatStore(state_folder / "chat.db", key)
     surface = ChatSurface(engine, store)
     surface.register()
 
@@ -137,7 +139,7 @@ def serve(
     with listen(host, port) as listener:
         engine = Engine.open(settings, today=today)
         try:
-            app = create_app(engine, state_folder_of(settings.state_url))
+            app = create_app(engine, state_folder_of(settings.state_url), settings.encryption_key)
             if announce is not None:
                 shown = f"[{host}]" if ":" in host else host
                 announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")

@@ -14,10 +14,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
+
+@pytest.fixture(params=[None, "it's a key of forty characters; not more"], ids=["plain", "encrypted"])
+def key(request: pytest.FixtureRequest) -> SecretStr | None:
+    """Without and with encryption: the history behaves the same."""
+    return None if request.param is None else SecretStr(request.param)
 
 
 @pytest.fixture
-async def store(tmp_path: Path, quiet_chainlit: None) -> AsyncIterator[Any]:
+async def store(tmp_path: Path, quiet_chainlit: None, key: SecretStr | None) -> AsyncIterator[Any]:
     """An empty history. Chainlit's queue-until-first-message is satisfied by a session that has spoken."""
     from chainlit.context import ChainlitContext, context_var
     from chainlit.session import HTTPSession
@@ -25,7 +32,7 @@ async def store(tmp_path: Path, quiet_chainlit: None) -> AsyncIterator[Any]:
     from copilot.surfaces.chat_store import ChatStore
 
     context_var.set(ChainlitContext(HTTPSession(id=new_id(), client_type="webapp")))
-    opened = ChatStore(tmp_path / "chat.db")
+    opened = ChatStore(tmp_path / "chat.db", key)
     yield opened
     await opened.close()
 
@@ -93,10 +100,12 @@ async def test_id_from_the_browser_must_be_a_uuid(store: Any, bad: str) -> None:
     assert await store.get_thread_author(bad) == ""
 
 
-async def test_step_id_is_checked_by_the_table_itself(store: Any) -> None:
+async def test_step_id_is_checked_by_the_table_itself(store: Any, key: SecretStr | None) -> None:
     """Even a path that forgets to check cannot store an id that is not a UUID."""
+    from copilot.state.encryption import driver
+
     thread = await thread_of(store, "local", "q")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(driver(key).IntegrityError):
         await store.create_step(message(thread, "q") | {"id": "x'; DROP TABLE steps"})
 
 
@@ -169,12 +178,12 @@ async def test_deleting_a_thread_leaves_nothing(store: Any) -> None:
     assert await store.answer("abc", "local") is None
 
 
-async def test_history_outlives_the_process(tmp_path: Path, store: Any) -> None:
+async def test_history_outlives_the_process(tmp_path: Path, store: Any, key: SecretStr | None) -> None:
     """A second store on the same file reads what the first wrote."""
     from copilot.surfaces.chat_store import ChatStore
 
     thread = await thread_of(store, "local", "What's our DPO?")
-    again = ChatStore(tmp_path / "chat.db")
+    again = ChatStore(tmp_path / "chat.db", key)
     found = await again.get_thread(thread)
     await again.close()
     assert found is not None
