@@ -17,14 +17,18 @@ from semantic_layer.assembly import assemble, compared, history_caveat
 from semantic_layer.compiler import compile_left_out, compile_query, compile_total
 from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.errors import NoDataError
+from semantic_layer.exploration import Exploration, Limits, Source, explore
 from semantic_layer.guard import guard
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
+from semantic_layer.permission import hidden_fields, permitted, permitted_records, policy_filters, require_visible
 from semantic_layer.query import MetricQuery, RecordQuery
 from semantic_layer.records import compile_records, compile_values
 from semantic_layer.resolver import Calendar, ResolvedQuery, legal_dimensions, resolve
+from semantic_layer.result_cache import ResultCache
 from semantic_layer.results import RecordSet, ResultSet
 from semantic_layer.validation import validate
+from semantic_layer.viewer import EVERYBODY, Viewer
 
 
 @lru_cache(maxsize=1)
@@ -39,12 +43,19 @@ class SemanticLayer:
     """Vetted metrics over one published mirror. Thread-safe; all calls block."""
 
     def __init__(
-        self, model: SemanticModel, mirror: Mirror, reporting_currency: str = "USD", fiscal_year_start: int = 1
+        self,
+        model: SemanticModel,
+        mirror: Mirror,
+        reporting_currency: str = "USD",
+        fiscal_year_start: int = 1,
+        viewer: Viewer = EVERYBODY,
     ) -> None:
         self.model = model
         self.mirror = mirror
         self.reporting_currency = reporting_currency
         self.fiscal_year_start = fiscal_year_start
+        self.viewer = viewer
+        self.cache = ResultCache()
         self._values: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
 
     @classmethod
@@ -65,6 +76,16 @@ class SemanticLayer:
         layer.mirror.snapshot()
         return layer
 
+    def seen_by(self, viewer: Viewer) -> SemanticLayer:
+        """The layer as somebody may see it: every figure, list, value and view under their policy.
+
+        Raises UnknownNameError when the policy names a dimension that does not exist.
+        """
+        viewer.check(self.model)
+        seen = SemanticLayer(self.model, self.mirror, self.reporting_currency, self.fiscal_year_start, viewer)
+        seen.cache = self.cache
+        return seen
+
     @property
     def data_date(self) -> date:
         """The last complete day in the mirror."""
@@ -82,21 +103,35 @@ class SemanticLayer:
 
     def legal_dimensions(self, metric: str) -> frozenset[str]:
         """The dimensions by which a metric may be grouped or filtered."""
-        return legal_dimensions(self.model, self.model.metrics[metric])
+        return legal_dimensions(self.model, self.model.metrics[metric]) - self._hidden(self.mirror.snapshot())
 
     def values(self, dimension: str) -> tuple[tuple[str, int], ...]:
-        """The values of a dimension with the number of documents behind each, most frequent first."""
+        """The values of a dimension with the number of documents behind each, most frequent first.
+
+        None for a dimension that the viewer may not see.
+        """
         snapshot = self.mirror.snapshot()
+        if dimension in self._hidden(snapshot):
+            return ()
         key = (str(snapshot.version), dimension)
         if key not in self._values:
-            sql = compile_values(dimension, self.model, self._calendar(snapshot), self.reporting_currency)
+            rows_seen = policy_filters(self.model, self.viewer)
+            sql = compile_values(dimension, self.model, self._calendar(snapshot), self.reporting_currency, rows_seen)
             rows = snapshot.run(guard(sql, snapshot.tables)).rows
             self._values[key] = tuple((str(value), int(count)) for value, count in rows)
         return self._values[key]
 
     def query(self, query: MetricQuery) -> ResultSet:
-        """Answer a query. Raises QueryError (with reason and choices) or ExecutionError."""
+        """Answer a query. Raises QueryError (with reason and choices) or ExecutionError.
+
+        A query asked before, on the same version of the mirror and with the same permissions, is not run again.
+        """
         snapshot = self.mirror.snapshot()
+        asked = (query.identity(), str(query.period), str(query.compare), self.reporting_currency)
+        key = (*asked, self.fiscal_year_start, str(snapshot.file), snapshot.version, self.viewer.identity())
+        return self.cache.get(key, lambda: self._answer(query, snapshot))
+
+    def _answer(self, query: MetricQuery, snapshot: Snapshot) -> ResultSet:
         resolved = self._resolve(query, snapshot)
         result = self._run(resolved, snapshot)
         if query.compare is None:
@@ -114,11 +149,25 @@ class SemanticLayer:
     def records(self, query: RecordQuery) -> RecordSet:
         """Rows of one entity, as the metrics see them."""
         snapshot = self.mirror.snapshot()
+        hidden = self._hidden(snapshot)
+        query = permitted_records(query, self.model, self.viewer, hidden, snapshot.columns)
         sql = guard(
             compile_records(query, self.model, self._calendar(snapshot), self.reporting_currency), snapshot.tables
         )
         rows = snapshot.run(sql, cap=2_000_000)
         return RecordSet(rows.columns, rows.rows, rows.truncated, sql)
+
+    def explore(self, sql: str, today: date, limits: Limits | None = None) -> Exploration:
+        """Run somebody's own SELECT on the views that the viewer may see: guarded, estimated, in its own process.
+
+        What comes back is exploratory, never a certified figure. Raises GuardError or ExecutionError.
+        """
+        snapshot = self.mirror.snapshot()
+        mirror = Source(snapshot.file, snapshot.columns, snapshot.data_date, snapshot.key)
+        return explore(sql, self.model, self.reporting_currency, self.viewer, mirror, today, limits)
+
+    def _hidden(self, snapshot: Snapshot) -> frozenset[str]:
+        return hidden_fields(self.model, self.viewer, snapshot.columns)
 
     def interrupt(self, worker: int) -> None:
         """Stop what a worker thread (its ident) is running."""
@@ -128,7 +177,10 @@ class SemanticLayer:
         return Calendar(snapshot.data_date, self.fiscal_year_start)
 
     def _resolve(self, query: MetricQuery, snapshot: Snapshot) -> ResolvedQuery:
+        hidden = self._hidden(snapshot)
+        require_visible(query, hidden)
         resolved = resolve(query, self.model, self._calendar(snapshot), self.reporting_currency)
+        resolved = permitted(resolved, self.model, self.viewer, hidden)
         first = snapshot.first_date
         if first is not None and resolved.period.end < first:
             raise NoDataError(

@@ -62,17 +62,23 @@ def compile_records(query: RecordQuery, model: SemanticModel, calendar: Calendar
     return with_entities(body, model, bindings)
 
 
-def compile_values(dimension: str, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> str:
-    """The values of a dimension with the number of documents behind each."""
+def compile_values(
+    dimension: str,
+    model: SemanticModel,
+    calendar: Calendar,
+    reporting_currency: str,
+    rows: tuple[ResolvedFilter, ...] = (),
+) -> str:
+    """The values of a dimension with the number of documents behind each, among the documents that `rows` allow."""
     found = model.dimensions.get(dimension)
     if found is None:
         raise UnknownNameError.of("dimension", dimension, model.dimensions)
     bindings = Bindings(reporting_currency, calendar.data_date, literal(calendar.data_date))
     value = on_entity(found.expr, found.entity, bindings)
-    body = (
-        f"SELECT {value} AS value, COUNT(*) AS documents {source(model, 'invoice', entities_of(value) - {'invoice'})}"
-    )
-    body += f" WHERE NOT {value} IS NULL GROUP BY ALL ORDER BY documents DESC, value"
+    conditions = [f"NOT {value} IS NULL", *(condition(row, bindings) for row in rows)]
+    body = f"SELECT {value} AS value, COUNT(*) AS documents "
+    body += source(model, "invoice", entities_of(value, *conditions) - {"invoice"})
+    body += f" WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY documents DESC, value"
     return with_entities(body, model, bindings)
 
 

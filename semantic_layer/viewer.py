@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from semantic_layer.errors import NotPermittedError, UnknownNameError
+from semantic_layer.errors import UnknownNameError
 from semantic_layer.model import SemanticModel
-from semantic_layer.query import Filter, MetricQuery, RecordQuery
+from semantic_layer.query import Filter
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,6 @@ class Viewer:
         for name in (*(f.field for f in self.rows), *sorted(self.hidden)):
             if name not in model.dimensions:
                 raise UnknownNameError.of(f"dimension (in the policy of {self.name})", name, model.dimensions)
-
-    def require(self, query: MetricQuery | RecordQuery) -> None:
-        """Raise NotPermittedError when the query touches a hidden field in any place."""
-        touched = [f.field for f in query.filters] + [order.field for order in query.order]
-        touched += query.group_by if isinstance(query, MetricQuery) else query.columns
-        for name in touched:
-            if name in self.hidden:
-                raise NotPermittedError.of(name)
 
 
 EVERYBODY = Viewer()
