@@ -157,7 +157,15 @@ def compose_definition(turn: Turn, plan: DefinePlan, model: SemanticModel, legal
         reading=f"Definition of {metric.label}",
         plan=plan.model_dump(mode="json"),
         table=Table(columns=columns, rows=rows, row_count=len(rows), truncated=False),
-        narrative=f"{metric.label}: {metric.definition.rstrip('.')}. It is computed as {formula}.",
+        narrative=" ".join(
+            text
+            for text in (
+                f"{metric.label}: {metric.definition.rstrip('.')}.",
+                f"It is computed as {formula}.",
+                _told_apart(metric, plan.other, model),
+            )
+            if text
+        ),
         trust=trust_of([metric], turn.clock.today, ()),
         lineage=(_metric_lineage(metric),),
         freshness=turn.freshness,
@@ -166,6 +174,19 @@ def compose_definition(turn: Turn, plan: DefinePlan, model: SemanticModel, legal
         thread=turn.thread,
         took_ms=0,
     )
+
+
+def _told_apart(metric: Metric, other: str | None, model: SemanticModel) -> str:
+    """How a second figure differs, from the vetted words of the model."""
+    if other is None:
+        return ""
+    if other in model.external_metrics:
+        outside = model.external_metrics[other]
+        return f"{outside.label} is another figure: it needs {outside.needs}."
+    second = model.metrics[other]
+    why = metric.not_the_same_as.get(other) or second.not_the_same_as.get(metric.name)
+    definition = f"{second.label}: {second.definition.rstrip('.')}."
+    return f"{definition} The difference: {why.rstrip('.')}." if why else definition
 
 
 def compose_clarify(turn: Turn, plan: Clarify) -> Answer:

@@ -35,6 +35,7 @@ from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
 from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse, WhyPlan
 from copilot.planning.planner import Planner, planner_for
+from copilot.previews import with_previews
 from copilot.settings import Settings
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
@@ -150,7 +151,8 @@ class Engine:
                 case DefinePlan():
                     answer = compose_definition(turn, plan, model, self.layer.legal_dimensions(plan.metric))
                 case Clarify():
-                    answer = compose_clarify(turn, plan)
+                    shown = with_previews(plan, self._planner, turn.clock, self.layer.query)
+                    answer = compose_clarify(turn, shown)
                 case Refuse():
                     answer = compose_refusal(turn, plan)
         except QueryError as error:

@@ -49,10 +49,11 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "__init__": 8,
     },
     "copilot": {
-        "__init__": 0, "errors": 0, "forecasting": 0, "settings": 0, "wording": 0,
+        "errors": -1,
+        "__init__": 0, "forecasting": 0, "settings": 0, "wording": 0,
         "language_model": 1, "layer_opening": 1, "simulations": 1, "state": 1,
         "planning": 2,
-        "answer": 3, "conversation": 3, "drivers": 3,
+        "answer": 3, "conversation": 3, "drivers": 3, "previews": 3,
         "evidence": 4, "narration": 4, "rendering": 4, "tabulation": 4,
         "charts": 5, "headlines": 5, "suggestions": 5,
         "composition": 6, "evaluation": 6,

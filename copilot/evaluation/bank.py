@@ -10,17 +10,17 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from copilot.errors import QuestionBankError
-from copilot.planning.plan import Clarify, DefinePlan, ForecastPlan, MetricPlan, Plan, ReasonCode
+from copilot.planning.plan import Clarify, DefinePlan, ForecastPlan, MetricPlan, Plan, ReasonCode, WhyPlan
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter
 
-Behaviour = Literal["answer", "ask", "refuse", "define", "forecast"]
+Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "why"]
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
 
 SLOTS = (
     "metrics", "by", "where", "having", "period", "compare",
-    "order", "limit", "per", "share", "currency", "target", "dated",
+    "order", "limit", "per", "share", "currency", "target", "dated", "other",
 )  # fmt: skip
 """The slots that are scored, in the order of reports."""
 
@@ -52,6 +52,7 @@ class Expected(BaseModel):
     currency: str = ""
     target: str = ""
     dated: str = ""
+    other: str = ""
 
     def slots(self) -> Slots:
         """The slots that are filled, each in canonical form."""
@@ -115,6 +116,8 @@ def behaviour_of(plan: Plan) -> Behaviour:
             return "forecast"
         case DefinePlan():
             return "define"
+        case WhyPlan():
+            return "why"
         case Clarify():
             return "ask"
         case _:
@@ -129,13 +132,15 @@ def slots_of(plan: Plan) -> Slots:
         case ForecastPlan():
             found = {"period": _period(plan.target), "where": tuple(sorted(_condition(f) for f in plan.filters))}
         case DefinePlan():
-            found = {"metrics": (plan.metric,)}
+            found = {"metrics": (plan.metric,), "other": plan.other or ""}
+        case WhyPlan():
+            found = _of_query(plan) | {"by": (plan.by,) if plan.by else ()}
         case _:
             found = {}
     return {name: value for name, value in found.items() if value}
 
 
-def _of_query(plan: MetricPlan) -> dict[str, Any]:
+def _of_query(plan: MetricPlan | WhyPlan) -> dict[str, Any]:
     query = plan.query
     return {
         "metrics": query.metrics,
@@ -149,7 +154,7 @@ def _of_query(plan: MetricPlan) -> dict[str, Any]:
         "per": vars(query).get("limit_per", ()),
         "share": query.share,
         "currency": query.currency or "",
-        "target": str(plan.target) if plan.target is not None else "",
+        "target": str(plan.target) if isinstance(plan, MetricPlan) and plan.target is not None else "",
         "dated": query.time_role or "",
     }
 

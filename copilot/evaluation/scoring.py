@@ -18,6 +18,9 @@ from copilot.planning.plan import Clarify, Clock, Plan, Refuse
 from copilot.planning.planner import Planner
 from semantic_layer.model import SemanticModel
 
+FIGURES = frozenset({"answer", "define", "forecast", "why"})
+"""What counts as an answer."""
+
 
 class Verdict(Enum):
     """How a turn went; the value is its points."""
@@ -121,8 +124,8 @@ def _verdict(expected: Expected, does: str, reason: str, differs: Sequence[str])
 
 def scores(turns: Sequence[Scored]) -> Scores:
     """The figures of some turns."""
-    should_answer = [t for t in turns if t.expected.does in {"answer", "define", "forecast"}]
-    answered = [t for t in turns if t.does in {"answer", "define", "forecast"}]
+    should_answer = [t for t in turns if t.expected.does in FIGURES]
+    answered = [t for t in turns if t.does in FIGURES]
     refusals = [t for t in turns if t.expected.does == "refuse"]
     asks = [t for t in turns if t.expected.does == "ask"]
     same = [t for t in answered if t.does == t.expected.does]

@@ -33,10 +33,10 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         plan = doubt(question, slots, lexicon)
         if plan is not None:
             return plan
-    if "why" in slots.signals:
+    if "why" in slots.signals and "define" not in slots.signals:
         return why_plan(slots, lexicon, clock)
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):
-        return DefinePlan(metric=slots.metrics[0], coverage=slots.coverage)
+        return DefinePlan(metric=slots.metrics[0], other=slots.other, coverage=slots.coverage)
     if "forecast" in slots.signals or _in_future(slots.period, clock):
         return _forecast(slots, lexicon, clock)
     return metric_plan(slots, lexicon, clock)

@@ -9,6 +9,9 @@ _OPENERS = (
     ("what", "explain"), ("what", "moved"), ("what", "made"), ("how", "come"), ("root", "cause"), ("reason", "for"), ("driver", "of"),
     ("explain",), ("why",), ("warum",), ("weshalb",), ("wieso",), ("pourquoi",),
 )  # fmt: skip
+LONGEST_PREAMBLE = 10
+"""Words that may stand before the question itself: "hey, can you please tell me …"."""
+
 _UP = frozenset(
     "up rise rose risen rising increase increased increasing grow grew grown growing jump jumped climb climbed spike spiked gestiegen augmente "
     "gain gained higher more longer".split()
@@ -41,7 +44,7 @@ def read_causes(sheet: Sheet) -> None:
 
 
 def _opener(sheet: Sheet) -> tuple[int, int] | None:
-    for at in range(min(len(sheet), 6)):
+    for at in range(min(len(sheet), LONGEST_PREAMBLE)):
         for words in _OPENERS:
             if all(sheet.word(at + i) == word for i, word in enumerate(words)):
                 return (at, len(words))

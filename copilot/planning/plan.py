@@ -51,6 +51,11 @@ class Choice(_Frozen):
     label: str
     question: str
 
+    @property
+    def told(self) -> str:
+        """The question, with what its label adds: the figure behind it, a date in words."""
+        return self.question if self.label in self.question else f"{self.question} ({self.label})"
+
 
 class MetricPlan(_Frozen):
     """Run one metric query; `target` is a goal that the asker compares with, in the metric's unit."""
@@ -79,6 +84,8 @@ class DefinePlan(_Frozen):
 
     kind: Literal["define"] = "define"
     metric: str
+    other: str | None = None
+    """A second figure, by name, that it is told apart from."""
     coverage: tuple[Covered, ...] = ()
 
 

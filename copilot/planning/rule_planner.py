@@ -17,6 +17,7 @@ from copilot.planning.pass_bounds import read_bounds
 from copilot.planning.pass_causes import read_causes
 from copilot.planning.pass_comparisons import read_comparisons
 from copilot.planning.pass_conditions import read_conditions
+from copilot.planning.pass_definitions import read_definitions
 from copilot.planning.pass_figures import read_figures, read_implied_figures
 from copilot.planning.pass_grouping import read_grouping
 from copilot.planning.pass_intents import read_intents, read_leftovers
@@ -30,6 +31,7 @@ from copilot.planning.vocabulary import Layer, Vocabulary
 PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_causes,
     read_figures,
+    read_definitions,
     read_comparisons,
     read_bounds,
     read_conditions,

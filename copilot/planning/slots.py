@@ -57,6 +57,8 @@ class Slots:
     """Groupings within each of which the limit holds ("in each region")."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
+    other: str | None = None
+    """A second figure that the first is told apart from, by name; it may be one that needs outside data."""
     claimed: Literal["up", "down"] | None = None
     """Which way the asker says the figure went."""
     currency: str | None = None

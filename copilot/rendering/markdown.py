@@ -36,7 +36,7 @@ def answer_markdown(answer: Answer) -> str:
         headline_line(answer.headline),
         to_chat_markdown(answer.narrative),
         table_markdown(answer.table),
-        _bullets((choice.question for choice in answer.choices), "You can ask:"),
+        _bullets((choice.told for choice in answer.choices), "You can ask:"),
         _bullets(answer.caveats, "Note:"),
         _small(answer),
         _bullets(answer.follow_ups, "Next:"),

@@ -37,7 +37,7 @@ def render(answer: Answer, *, sql: bool = False) -> RenderableType:
     if spark := sparkline(answer):
         parts += [Text(), spark]
     if answer.choices:
-        parts += [Text(), *(_line("  ?", choice.question) for choice in answer.choices)]
+        parts += [Text(), *(_line("  ?", choice.told) for choice in answer.choices)]
     parts += [Text(), *_footer(answer)]
     if sql:
         parts += [Text(), *(Padding(Text(statement), (0, 2)) for statement in answer.sql)]
