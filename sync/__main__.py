@@ -17,7 +17,7 @@ import duckdb
 import typer
 from rich.console import Console
 
-from sync import demo
+from sync import demo, key_rotation
 from sync.clock import clock_for
 from sync.console import TerminalProgress, show_report, show_status
 from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
@@ -152,6 +152,21 @@ def reconcile(*, mirror: MirrorOption = None) -> None:
         else:
             result = asyncio.run(reconcile_with(settings, published, manifest))
     show_differences(out, result)
+
+
+@app.command(name="rotate-key", epilog="Example: tenor-sync rotate-key")
+@plain_errors
+def rotate_key(*, mirror: MirrorOption = None) -> None:
+    """Write the mirror under a new key, or encrypt a plain one; for state and chat history: tenor rotate-key.
+
+    Reads the old key from TENOR_ENCRYPTION_KEY and the new one from TENOR_NEW_ENCRYPTION_KEY. Stop the worker first.
+    Can be run again after a stop.
+    """
+    done = key_rotation.rotate_key(load_settings(mirror=mirror), dt.datetime.now(dt.UTC))
+    for path in done:
+        out.print(f"{path} is written under the new key.", markup=False, soft_wrap=True)
+    rest = "Now set TENOR_ENCRYPTION_KEY to the new key and unset TENOR_NEW_ENCRYPTION_KEY."
+    out.print(f"{'' if done else 'Everything is under the new key already. '}{rest}", soft_wrap=True)
 
 
 @app.command(epilog="Example: tenor-sync sandbox --preset tiny --port 9400")

@@ -82,7 +82,7 @@ def publish(mirror: Mirror, folder: Path, manifest: Manifest, keep: int) -> Path
     manifest = replace(manifest, known_since=mirror.known_since())
     mirror.copy_to(unfinished)
     _write_manifest(unfinished, manifest, mirror.key)
-    _to_disk(unfinished)
+    to_disk(unfinished)
     unfinished.rename(final)
     _point_to(folder, final, manifest)
     _remove_old(folder, final, keep)
@@ -132,15 +132,21 @@ def _write_manifest(path: Path, manifest: Manifest, key: SecretStr | None) -> No
 
 
 def _point_to(folder: Path, final: Path, manifest: Manifest) -> None:
-    """Renames a new pointer into place: a reader sees the old one or the new one, never half of one."""
-    pointer = Pointer(
-        final.name, manifest.mirror_version, manifest.published_at.isoformat(), manifest.data_as_of.isoformat()
+    move_pointer(
+        folder,
+        Pointer(
+            final.name, manifest.mirror_version, manifest.published_at.isoformat(), manifest.data_as_of.isoformat()
+        ),
     )
+
+
+def move_pointer(folder: Path, pointer: Pointer) -> None:
+    """Renames a new pointer into place: a reader sees the old one or the new one, never half of one."""
     new = folder / f"{POINTER}.new"
     new.write_text(json.dumps(asdict(pointer)) + "\n", encoding="utf-8")
-    _to_disk(new)
+    to_disk(new)
     new.rename(folder / POINTER)
-    _to_disk(folder)
+    to_disk(folder)
 
 
 def _remove_old(folder: Path, current: Path, keep: int) -> None:
@@ -155,7 +161,7 @@ def _remove_old(folder: Path, current: Path, keep: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Waits until a file or folder has really been written."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -4,7 +4,7 @@ Only the sync ever reads Coupa's credentials: the copilot has no setting for the
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,6 +65,17 @@ class Settings(BaseSettings):
     encryption_key: SecretStr | None = Field(
         None, description="Encrypts the mirror at rest: 32 characters or more; unset: plain files"
     )
+    new_encryption_key: SecretStr | None = Field(None, description="The key that rotate-key writes with")
+    schedule: str | None = Field(None, description="When the worker syncs, as in a crontab; unset: every 15 minutes")
+    jitter_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(5.0, description="Longest random delay of a sync")
+    listen: str = Field("127.0.0.1:9410", description="Where the worker answers health, metrics, call-outs; off: no")
+    stale_after_minutes: Annotated[int, Field(ge=1)] = Field(120, description="Age of data at which health says stale")
+    callout_client_id: str = Field("coupa", description="Client id that Coupa gets a token for call-outs with")
+    callout_secret: SecretStr | None = Field(None, description="Secret of call-outs, 32 characters; unset: none taken")
+    callout_debounce_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        5.0, description="Wait after a call-out for more, before a sync"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of log lines")
 
     @field_validator("company_time_zone")
     @classmethod
@@ -76,11 +87,11 @@ class Settings(BaseSettings):
             raise ValueError(message) from error
         return name
 
-    @field_validator("encryption_key")
+    @field_validator("encryption_key", "new_encryption_key", "callout_secret")
     @classmethod
     def _key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
-            message = f"an encryption key has {SHORTEST_KEY} characters or more; make one with: openssl rand -base64 32"
+            message = f"it must have {SHORTEST_KEY} characters or more; make one with: openssl rand -base64 32"
             raise ValueError(message)
         return key
 
