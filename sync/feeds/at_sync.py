@@ -5,13 +5,17 @@ same.
 """
 
 import datetime as dt
+from typing import Final
 
 from sync.errors import FeedError, RetriableSyncError
+from sync.feeds.declarations import SUPPLIER_RISK
 from sync.feeds.fetching import DAYS_BACK, addresses_of, fetch
 from sync.feeds.folder import load_folder
-from sync.feeds.loading import FeedLoad, feed_named, load
+from sync.feeds.loading import FeedFile, FeedLoad, feed_named, load
 from sync.mirror import Mirror
 from sync.settings import Settings
+
+_RISK_TABLE: Final = "supplier_risk_feed"
 
 
 def load_feeds(mirror: Mirror, settings: Settings, now: dt.datetime) -> tuple[FeedLoad, ...]:
@@ -19,7 +23,19 @@ def load_feeds(mirror: Mirror, settings: Settings, now: dt.datetime) -> tuple[Fe
     today = now.astimezone(settings.zone).date()
     folder = load_folder(mirror, settings.feeds, now, today) if settings.feeds is not None else ()
     fetched = [done for name in settings.fetch.split() for done in fetch_feed(mirror, settings, name, now)]
-    return (*folder, *fetched)
+    return (*_coupas_own(mirror, now, today), *folder, *fetched)
+
+
+def _coupas_own(mirror: Mirror, now: dt.datetime, today: dt.date) -> tuple[FeedLoad, ...]:
+    """Scores that the company has loaded into Coupa, once they are mirrored: brought into the columns of the others."""
+    if not mirror.query("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [_RISK_TABLE]):
+        return ()
+    records = [str(raw) for (raw,) in mirror.query(f"SELECT raw FROM {_RISK_TABLE} WHERE raw IS NOT NULL ORDER BY id")]  # noqa: S608 - the name is ours
+    if not records:
+        return ()
+    file = FeedFile("Coupa supplier_risk_aware_feed", f"[{','.join(records)}]".encode(), format="coupa-risk-json")
+    done = load(mirror, SUPPLIER_RISK, file, now, today)
+    return () if done.known and not done.new else (done,)
 
 
 def fetch_feed(

@@ -5,6 +5,7 @@ Both libraries raise many kinds of errors on malformed input; whatever they rais
 
 import datetime as dt
 import io
+import logging
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from sync.errors import RefusedFileError
 from sync.feeds.currencies import decimals_of
 from sync.feeds.declarations import Feed
 from sync.feeds.drafts import Draft, Drafts, Fault, Reading
+
+logging.getLogger("mt940").propagate = False  # it logs the lines it cannot read: balances do not belong into a log
+logging.getLogger("mt940").addHandler(logging.NullHandler())
 
 _BAI2_TYPES: Final = {
     "010": "opening_booked",
@@ -115,6 +119,9 @@ def _imbalance(statement: Any) -> str | None:
 
 
 def _said(error: Exception) -> str:
-    """The library's own words on one line, without what it may quote of the file."""
+    """The library's own words on one line; where it quotes the file, the field only."""
+    field = next((part.id for part in error.args if isinstance(part, mt940.tags.Tag)), None)
+    if field is not None:
+        return f"its field :{field}: is malformed"
     words = str(error).splitlines()
     return (words[0][:120] if words else "") or type(error).__name__

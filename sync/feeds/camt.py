@@ -4,6 +4,7 @@ A statement whose booked entries do not lead from its opening to its closing bal
 three numbers is wrong, and nobody can tell which.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -23,6 +24,7 @@ _TYPES: Final = {
     "FWAV": "forward_available",
     "ITBD": "interim_booked",
 }
+_DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _SIGNS: Final = {"CRDT": 1, "DBIT": -1}
 
 
@@ -54,7 +56,8 @@ def parse_xml(text: str) -> tuple[Element, dict[Element, int]]:
     parser = DefusedXMLParser(target=builder, forbid_dtd=True)
     builder.line = lambda: int(parser.parser.CurrentLineNumber)
     try:
-        parser.feed(text.encode())
+        # the text is decoded already, so what the file says of its encoding no longer holds
+        parser.feed(_DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), text, count=1).encode())
         return parser.close(), builder.lines
     except ParseError as error:
         raise RefusedFileError(f"is not well-formed XML ({error})") from None

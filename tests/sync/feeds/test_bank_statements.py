@@ -135,6 +135,17 @@ def test_one_bad_mt940_statement_does_not_hide_a_good_one(loads: Any) -> None:
     ]
 
 
+def test_a_malformed_field_is_named_and_not_quoted(
+    loads: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Balances do not end up in a log; the library would write them there."""
+    done = loads("cash_positions", MT940.replace(":60F:C26", ":60F:X26"))
+
+    assert done.problem == "cannot be read as MT940: its field :60F: is malformed"
+    assert caplog.text == ""
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("version", ["053.001.02", "053.001.08", "053.001.13"])
 def test_camt053_of_any_version(mirror: Mirror, loads: Any, version: str) -> None:
     """Balances by IBAN; a debit balance is an overdraft; the line is that of the balance."""
@@ -185,6 +196,15 @@ def test_xml_with_a_document_type_is_not_read(loads: Any, declaration: str) -> N
     text = camt(statement(IBAN, "1", "1")).replace("<Document", f"{declaration}<Document")
 
     assert "declares a document type" in str(loads("cash_positions", text, file_format="camt053").problem)
+
+
+@pytest.mark.parametrize("encoding", ["UF-8", "utf-16", "ISO-8859-1", "punycode"])
+def test_what_a_message_says_of_its_encoding_cannot_mislead(mirror: Mirror, loads: Any, encoding: str) -> None:
+    """The file is read as it was declared to us; names of no encoding do no harm."""
+    loads("bank_accounts", ACCOUNTS)
+
+    assert loads("cash_positions", camt(statement(IBAN, "1", "1")).replace("UTF-8", encoding)).new == 2
+    assert mirror.query("SELECT min(source_line) FROM feed_cash_positions") == [(5,)]
 
 
 def test_a_cut_off_message_is_refused(loads: Any) -> None:

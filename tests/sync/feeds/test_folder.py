@@ -125,3 +125,20 @@ def test_a_sync_tells_in_few_sentences(mirror: Mirror, tmp_path: Path) -> None:
         "feed erp_totals: erp_totals-2.csv: 0 new, 0 corrected, 0 there already, 1 set aside",
         "feed erp_totals: erp_totals-3.csv was refused: is empty",
     )
+
+
+def test_scores_that_coupa_holds_are_brought_into_the_feed(mirror: Mirror) -> None:
+    """From the mirrored records; once, until they change."""
+    record = '{"id": 5, "supplier": {"id": 1501}, "number-field-03": "12.5", "updated-at": "2026-11-01T09:00:00-05:00"}'
+    with mirror.writing() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS supplier_risk_feed (id BIGINT, raw JSON)")
+        connection.execute("INSERT INTO supplier_risk_feed (id, raw) VALUES (5, ?), (6, NULL)", [record])
+
+    first = load_feeds(mirror, Settings(_env_file=None), NOW)
+    second = load_feeds(mirror, Settings(_env_file=None), NOW)
+
+    assert [(done.feed, done.new, done.faults) for done in first] == [("supplier_risk", 1, ())]
+    assert second == ()
+    assert mirror.query("SELECT supplier_id, measure, score_date, score::VARCHAR FROM feed_supplier_risk") == [
+        (1501, "number_field_03", dt.date(2026, 11, 1), "12.5000")
+    ]
