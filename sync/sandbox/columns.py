@@ -134,11 +134,10 @@ class Decimals(_Numeric):
 
     def render(self, rows: IntArray) -> Sequence[Scalar]:
         """Decimal text, such as `"1550.00"`."""
-        base, places = 10**self.places, self.places
-        texts = []
-        for value in self.values[rows].tolist():
-            whole, part = divmod(abs(value), base)
-            texts.append(f"{'-' if value < 0 else ''}{whole}.{part:0{places}d}")
+        places = self.places
+        texts = [f"{digits[:-places]}.{digits[-places:]}" for digits in map(str, self.values[rows].tolist())]
+        for place in np.flatnonzero(np.abs(self.values[rows]) < 10**places).tolist():
+            texts[place] = _short(int(self.values[rows[place]]), places)
         return self._with_nulls(rows, texts)
 
     def _parse(self, text: str) -> Any:
@@ -147,6 +146,11 @@ class Decimals(_Numeric):
         except InvalidOperation:
             raise BadValueError(f"'{text}' is not a decimal number") from None
         return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
+
+
+def _short(value: int, places: int) -> str:
+    """A decimal between -1 and 1, whose digits need leading zeros."""
+    return f"{'-' if value < 0 else ''}0.{abs(value):0{places}d}"
 
 
 @dataclass(frozen=True)
