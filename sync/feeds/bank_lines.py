@@ -18,8 +18,7 @@ from sync.feeds.currencies import decimals_of
 from sync.feeds.declarations import Feed
 from sync.feeds.drafts import Draft, Drafts, Fault, Reading
 
-logging.getLogger("mt940").propagate = False  # it logs the lines it cannot read: balances do not belong into a log
-logging.getLogger("mt940").addHandler(logging.NullHandler())
+logging.getLogger("mt940").setLevel(logging.CRITICAL + 1)  # it logs the lines it cannot read: balances, in a log
 
 _BAI2_TYPES: Final = {
     "010": "opening_booked",
