@@ -5,6 +5,6 @@ shares no code with the client that reads it. docs/sandbox.md says what it imita
 """
 
 from sync.sandbox.company.truths import write_truth
-from sync.sandbox.serving import Address, running, serve
+from sync.sandbox.serving import Address, Stage, running, serve
 
-__all__ = ["Address", "running", "serve", "write_truth"]
+__all__ = ["Address", "Stage", "running", "serve", "write_truth"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sync.sandbox.access import DEFAULT_CLIENTS, DEMO_CLIENT, Client
@@ -28,6 +28,20 @@ class Address:
     url: str
     client_id: str
     client_secret: str
+
+
+class Stage:
+    """One address at which one sandbox after the other is served: for hundreds of short runs without a new server.
+
+    `stage.app = create_app(...)` is served from the next request on; connections that are open stay open.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on."""
+        await self.app(scope, receive, send)
 
 
 def serve(  # noqa: PLR0913 -- every one is a setting of the command line
@@ -63,7 +77,7 @@ def serve(  # noqa: PLR0913 -- every one is a setting of the command line
 
 
 @contextlib.contextmanager
-def running(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
+def running(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
     """Serves an app from a thread of this process and stops it on leaving the block."""
     with _listening(host, port) as listener:
         server = _server(app)
@@ -87,7 +101,7 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
         waited += 0.01
 
 
-def _server(app: Starlette) -> uvicorn.Server:
+def _server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(app, http=_Connection, log_level="warning", access_log=False, lifespan="off", date_header=False)
     )

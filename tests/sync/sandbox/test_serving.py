@@ -5,9 +5,10 @@ import socket
 import httpx
 import pytest
 
-from sync.sandbox import running
+from sync.sandbox import Stage, running
 from sync.sandbox.app import create_app
 from sync.sandbox.company.company import Company
+from sync.sandbox.editing.forks import pocket
 from sync.sandbox.errors import SandboxError
 
 
@@ -24,6 +25,22 @@ def test_a_sandbox_serves_from_a_thread_and_stops(company: Company) -> None:
         assert "invoices" in home["resources"]
     with pytest.raises(httpx.ConnectError):
         httpx.get(address.url)
+
+
+def test_one_address_serves_one_sandbox_after_the_other(company: Company) -> None:
+    """The same connection reads the first company, then another one, which knows nothing of the first one's tokens."""
+    stage = Stage(create_app(company))
+    with running(stage) as address, httpx.Client(base_url=address.url) as http:
+        form = {"grant_type": "client_credentials"}
+        credentials = (address.client_id, address.client_secret)
+        token = http.post("/oauth2/token", data=form, auth=credentials).json()["access_token"]
+        http.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
+        assert len(http.get("/api/invoices").json()) == 50
+        stage.app = create_app(pocket(company))
+        assert http.get("/api/invoices").status_code == 401
+        token = http.post("/oauth2/token", data=form, auth=credentials).json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        assert len(http.get("/api/invoices").json()) == 6
 
 
 def test_a_taken_port_is_named(company: Company) -> None:
