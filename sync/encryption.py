@@ -33,9 +33,9 @@ _HEADER: Final = 28  # bytes: checksum (8), "DUCK" and its version (4 + 8), flag
 
 @dataclass(frozen=True)
 class Spool:
-    """A text file for DuckDB to read; `path` is good for as long as `file` is open, in this process."""
+    """A file of UTF-8 text for DuckDB to read; `path` is good for as long as `file` is open, in this process."""
 
-    file: IO[str]
+    file: IO[bytes]
     path: Path
 
 
@@ -97,7 +97,7 @@ def spool(folder: Path, key: SecretStr | None) -> Iterator[Spool]:
     Raises EncryptionError where the system has no files in memory.
     """
     if key is None:
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".ndjson", encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile("wb", dir=folder, suffix=".ndjson") as file:
             yield Spool(file, Path(file.name))
         return
     if not hasattr(os, "memfd_create"):
@@ -105,7 +105,7 @@ def spool(folder: Path, key: SecretStr | None) -> Iterator[Spool]:
             "Encrypted mirrors can be written on Linux only: this system has no files in memory, and rows must not "
             "touch the disk in plain. Unset TENOR_ENCRYPTION_KEY here, and keep the folder on an encrypted disk.",
         )
-    with os.fdopen(os.memfd_create("tenor-rows"), "w", encoding="utf-8") as file:
+    with os.fdopen(os.memfd_create("tenor-rows"), "wb") as file:
         yield Spool(file, Path(f"/proc/self/fd/{file.fileno()}"))
 
 

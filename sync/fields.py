@@ -4,11 +4,13 @@ Blank text counts as absent, as Coupa sends both; a boolean is not a number; not
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+import msgspec
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 _FOUR_PLACES: Final = Decimal("0.0001")
@@ -34,7 +36,7 @@ def _local_date(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return dt.datetime.fromisoformat(value).date()
+        return dt.datetime.fromisoformat(value.upper()).date()
     except ValueError:
         raise PydanticCustomError("local_date", "not a date or a time such as 2026-01-31T00:00:00-05:00") from None
 
@@ -77,10 +79,23 @@ class Record(BaseModel):
 
     _blanks = model_validator(mode="before")(_blank_to_none)
 
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Rules over several fields: raises `problem_with` the first that is broken.
+
+        It also runs on the plain values of `sync.plain_records`, which have the same attributes.
+        """
+
 
 def custom_flag(custom_fields: CustomFields | None, name: str) -> bool | None:
     """A yes/no custom field by its hyphenated name: booleans, text, or a lookup value with a name; None when absent."""
     value = (custom_fields or {}).get(name, (custom_fields or {}).get(name.replace("-", "_")))
+    if isinstance(value, msgspec.Raw):
+        value = msgspec.json.decode(value)
     if isinstance(value, dict):
         value = value.get("name")
     if value is None or value == "":
@@ -100,3 +115,50 @@ _FLAGS: Final[Mapping[str, bool]] = {
 def problem_with(field: str, problem: str) -> PydanticCustomError:
     """A validation error that names Coupa's field although it is found after the whole record was read."""
     return PydanticCustomError("record", "{problem}", {"field": field, "problem": problem})
+
+
+def _decimal_text(whole: int, places: int, sign: str = "-?") -> Any:
+    """Decimal text that is its own canonical value: at most so many digits before and after the point."""
+    return Annotated[str, msgspec.Meta(pattern=rf"\A{sign}[0-9]{{1,{whole}}}(\.[0-9]{{1,{places}}})?\Z")]
+
+
+_PLAIN_PERCENT: Final = re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,4})?")
+
+
+def plain_percent(value: Any) -> Any:
+    """A plain percent as text; raises ValueError for a number with more digits than a percent has.
+
+    No other number of up to nine digits has the same float, so that nothing is lost on the way through one.
+    """
+    if not isinstance(value, int | float):
+        return value
+    text = str(value)
+    if not _PLAIN_PERCENT.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+# What each kind of value looks like where nothing about it is unusual, for the fast reader of `sync.plain_records`.
+# A form may be narrower than the kind it stands for, never wider, and it holds the same value. Decimals and local
+# dates stay text, because text is what they are written to the mirror as.
+PLAIN_FORMS: Final[tuple[tuple[Any, Any], ...]] = (
+    (Identifier, Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]),
+    (Whole, Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]),
+    (Money, _decimal_text(23, 4)),
+    (Percent, _decimal_text(5, 4) | int | float),  # Coupa writes them as text and as numbers; see plain_percent
+    (Rate, _decimal_text(18, 9, sign=r"(?=[0-9.]*[1-9])")),
+    (
+        LocalDate,
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}"
+                r"(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?\Z",
+            ),
+        ],
+    ),
+    (AwareDatetime, Annotated[dt.datetime, msgspec.Meta(tz=True)]),
+    (CustomFields, dict[str, msgspec.Raw]),
+    (bool, bool),
+    (str, Annotated[str, msgspec.Meta(min_length=1)]),
+)

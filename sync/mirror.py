@@ -348,7 +348,7 @@ class Mirror:
         order = "updated_at DESC NULLS LAST, _seq DESC" if newest and table.has("updated_at") else "_seq DESC"
         with spool(self._spool, self._key) as rows:
             lines = batch.lines.get(table.name, ())
-            rows.file.write("\n".join(line if isinstance(line, str) else line.decode() for line in lines))
+            rows.file.write(b"\n".join(lines))
             rows.file.flush()
             selected = ", ".join(f'{_typed(column)} AS "{column.name}"' for column in table.columns)
             self._connection.execute(

@@ -9,22 +9,49 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 from sync.errors import BrokenPageError
 
-_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+class _Head(msgspec.Struct, gc=False):
+    """The one field that a page is ordered by."""
+
+    id: msgspec.Raw = msgspec.Raw()
 
 
-@dataclass(frozen=True)
+_PAGE: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_HEAD: Final = msgspec.json.Decoder(_Head)
+_NOT_A_LIST: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_ESCAPE: Final = re.compile(  # any escape in a JSON string: a whole surrogate pair, half of one, or another
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One record as received: its exact JSON text, and the same decoded (decimals as Decimal)."""
+    """One record as received: its exact JSON text in UTF-8, known to be whole."""
 
-    text: str
-    value: Any
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The exact text."""
+        return self.content.decode("utf-8")
+
+    @property
+    def value(self) -> Any:
+        """The text decoded, decimals as Decimal; raises ValueError or RecursionError where no program can hold it."""
+        return _DECODER.decode(self.text)
 
     @property
     def id(self) -> int | None:
         """The record's id, if it has one."""
-        found = self.value.get("id") if isinstance(self.value, dict) else None
+        try:
+            found = msgspec.json.decode(_HEAD.decode(self.content).id)
+        except (msgspec.MsgspecError, RecursionError):
+            return None  # no object, no id, or one that is no value
         if isinstance(found, str) and found.isdecimal():
             return int(found)
         return found if isinstance(found, int) and not isinstance(found, bool) else None
@@ -39,61 +66,34 @@ class Page:
 
 
 def split_records(content: bytes, resource: str) -> tuple[RawRecord, ...]:
-    """The records of a page, each with its exact text; raises BrokenPageError unless it is a whole JSON array."""
+    """The records of a page, each with its exact text; raises BrokenPageError unless it is a whole JSON array.
+
+    Half a surrogate pair, which no database stores, becomes the replacement character; all else stays as it came.
+    """
     try:
-        text = content.decode("utf-8")
-        start = _skip(text, 0)
-        if text[start : start + 1] != "[":
-            raise BrokenPageError(_broken(resource, "is not a list"))
-        return tuple(_elements(text, start + 1, resource))
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        return _elements(content)
+    except _NOT_A_LIST:
+        pass
+    try:
+        return _elements(_ESCAPE.sub(_whole_characters, content))
+    except msgspec.ValidationError:
+        raise BrokenPageError(_broken(resource, "is not a list")) from None
+    except _NOT_A_LIST:
         raise BrokenPageError(_broken(resource, "is not valid JSON, or is cut short")) from None
 
 
 def decode_record(text: str) -> RawRecord:
     """A record from its stored text."""
-    return RawRecord(text, _DECODER.decode(text))
+    return RawRecord(text.encode("utf-8"))
 
 
-def _elements(text: str, position: int, resource: str) -> list[RawRecord]:
-    """Decodes element by element, so that each keeps its own text."""
-    records: list[RawRecord] = []
-    position = _skip(text, position)
-    more = text[position : position + 1] != "]"
-    while more:
-        value, end = _DECODER.raw_decode(text, position)
-        records.append(_raw_record(text[position:end], value))
-        position = _skip(text, end)
-        more = text[position : position + 1] == ","
-        if more:
-            position = _skip(text, position + 1)
-    if text[position : position + 1] != "]":
-        raise BrokenPageError(_broken(resource, "is cut short"))
-    if _skip(text, position + 1) != len(text):
-        raise BrokenPageError(_broken(resource, "goes on after its end"))
-    return records
+def _elements(content: bytes) -> tuple[RawRecord, ...]:
+    content.decode("utf-8")  # the splitter does not look into strings for that
+    return tuple(RawRecord(bytes(element)) for element in _PAGE.decode(content))
 
 
-def _raw_record(text: str, value: object) -> RawRecord:
-    """The record; half a surrogate pair, which no database stores, becomes the replacement character."""
-    if ("\\ud" in text or "\\uD" in text) and _LONE_SURROGATE.search(_compact(value)):
-        value = _without_surrogates(value)
-        text = _compact(value)
-    return RawRecord(text, value)
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value
+def _whole_characters(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape["half"] else escape[0]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -102,13 +102,6 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
-
-
-def _skip(text: str, position: int) -> int:
-    """The position of the next character that is not white space."""
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
 
 
 def _broken(resource: str, what: str) -> str:

@@ -9,9 +9,9 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, ValidationError, model_validator
+from pydantic import AwareDatetime, ValidationError
 
 from sync.errors import RejectedRecordError
 from sync.fields import (
@@ -174,12 +174,10 @@ class Supplier(Record):
         """Custom field `small-supplier`; None when absent."""
         return custom_flag(self.custom_fields, "small-supplier")
 
-    @model_validator(mode="after")
-    def _flags_are_readable(self) -> Self:
+    def check(self) -> None:
         """A company that is intercompany by mistake is left out of every number: better to reject the record."""
         for name in ("intercompany", "small-supplier"):
             custom_flag(self.custom_fields, name)
-        return self
 
 
 class Contract(Record):
@@ -343,11 +341,10 @@ class Invoice(Record):
         """Coupa's own flag where it is sent, else the document type."""
         return self.document_type == "Credit Note" if self.is_credit_note is None else self.is_credit_note
 
-    @model_validator(mode="after")
-    def _counted_documents_are_complete(self) -> Self:
+    def check(self) -> None:
         """A document that counts must have what it is counted by: a silent null would be a wrong total."""
         if self.status in UNFINISHED:
-            return self
+            return
         needed = {
             "supplier.id": self.supplier and self.supplier.id,
             "currency.code": self.currency and self.currency.code,
@@ -357,7 +354,6 @@ class Invoice(Record):
         for field, value in needed.items():
             if value is None:
                 raise problem_with(field, f"missing on a document with status {self.status!r}")
-        return self
 
 
 class PaymentDetail(Record):

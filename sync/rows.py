@@ -5,19 +5,21 @@ in between is what guards correctness. So no value reaches DuckDB that was not c
 """
 
 import datetime as dt
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sync import schema
+import msgspec
+
 from sync.errors import RejectedRecordError
 from sync.pages import RawRecord
+from sync.plain_records import PlainReader
 from sync.records import parse_record
-from sync.resources import Resource
-from sync.row_paths import row_maker
+from sync.resources import Child, Resource
+from sync.row_paths import Row, row_maker, spell_decimals
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")  # of custom fields; money is text by then
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Rejected:
     problem: str
     raw: str
 
-    def line(self, number: int, run_id: str, at: dt.datetime) -> str:
+    def line(self, number: int, run_id: str, at: dt.datetime) -> bytes:
         """The record as a row of `rejected_records`, laid out as a JSON line."""
         return _ENCODER.encode({**vars(self), "run_id": run_id, "rejected_at": at, "_seq": number})
 
@@ -47,7 +49,7 @@ class Batch:
     """
 
     resource: Resource
-    lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     rejected: list[Rejected] = field(default_factory=list)
     read: int = 0
     pages: int = 0
@@ -65,51 +67,99 @@ class Batch:
     def add(self, record: RawRecord) -> None:
         """Types one record and lays out its rows; a record that cannot be typed is set aside whole."""
         self.read += 1
+        layout = _layout(self.resource)
         try:
-            typed = parse_record(self.resource.record, record.value)
+            rows = layout.rows(record)
         except RejectedRecordError as error:
             self.rejected.append(Rejected(self.resource.name, record.id, error.field, error.problem, record.text))
             return
-        makers = _makers(self.resource)
-        own = makers[0](typed, None, record.text)
-        self._lay_out(self.resource.table, own)
-        for child, make in zip(self.resource.children, makers[1:], strict=True):
-            name = child.attribute.replace("_", "-")
-            raw_items = record.value.get(name) if child.table.has("raw") else None
-            for number, item in enumerate(getattr(typed, child.attribute)):
-                raw = None if raw_items is None else _json_text(raw_items[number])
-                row = make(item, typed, raw)
-                if child.parent_type is not None:  # the parent knows what a thin payload may leave out
-                    row["approvable_type"] = row["approvable_type"] or child.parent_type
-                    row["approvable_id"] = row["approvable_id"] or own["id"]
-                self._lay_out(child.table, row)
-
-    def _lay_out(self, table: schema.Table, row: dict[str, object]) -> None:
-        row["_seq"] = self.read
-        self.lines[table.name].append(_ENCODER.encode(row))
+        for name, row in rows:
+            row._seq = self.read  # type: ignore[attr-defined] # noqa: SLF001 -- a column that every row has
+            self.lines[name].append(_ENCODER.encode(row))
 
 
-_MAKERS: dict[str, list[Any]] = {}
+class Layout:
+    """How the records of one resource become rows of its tables."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource: Final = resource
+        self._own = row_maker(resource.table)
+        self._children = [(child, row_maker(child.table)) for child in resource.children]
+        self._plain = _plain_reader(resource)
+        self._texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+    def rows(self, record: RawRecord) -> list[tuple[str, Row]]:
+        """The rows of a record by table name, its own first; raises RejectedRecordError."""
+        return self.plain_rows(record) or self.declared_rows(record)
+
+    def plain_rows(self, record: RawRecord) -> list[tuple[str, Row]] | None:
+        """The rows of a record that has each value in its usual form; None for any other."""
+        plain = self._plain.read(record.content) if self._plain is not None else None
+        if plain is None:
+            return None
+        typed = plain.typed
+        try:
+            rows = [(self.resource.table.name, self._own(typed, None, record.text))]
+            for child, make in self._children:
+                items: Iterable[tuple[Any, str | None]] | None = plain.kept.get(child.attribute)
+                if items is None:
+                    items = ((item, None) for item in getattr(typed, child.attribute) or ())
+                rows += [(child.table.name, _of_parent(make(item, typed, raw), child, typed)) for item, raw in items]
+        except ValueError:  # a date of no day there is
+            return None
+        return rows
+
+    def declared_rows(self, record: RawRecord) -> list[tuple[str, Row]]:
+        """The rows of any record, by its record type; raises RejectedRecordError."""
+        typed = parse_record(self.resource.record, _value(record))
+        rows = [(self.resource.table, self._own(typed, None, record.text))]
+        for child, make in self._children:
+            items = getattr(typed, child.attribute)
+            texts = self._item_texts(record, child) if child.table.has("raw") else (None,) * len(items)
+            rows += [
+                (child.table, _of_parent(make(item, typed, raw), child, typed))
+                for item, raw in zip(items, texts, strict=True)
+            ]
+        for table, row in rows:
+            spell_decimals(row, table)
+        return [(table.name, row) for table, row in rows]
+
+    def _item_texts(self, record: RawRecord, child: Child) -> list[str]:
+        """The exact texts of a list's items."""
+        found = self._texts.decode(record.content).get(child.attribute.replace("_", "-"))
+        items = msgspec.json.decode(found, type=list[msgspec.Raw] | str | None) if found is not None else None
+        return [bytes(item).decode("utf-8") for item in items or ()]
 
 
-def _makers(resource: Resource) -> list[Any]:
-    """The row makers of a resource's own table and its children's, made once."""
-    if resource.name not in _MAKERS:
-        _MAKERS[resource.name] = [row_maker(table) for table in resource.tables]
-    return _MAKERS[resource.name]
+def _plain_reader(resource: Resource) -> PlainReader | None:
+    """The fast reader, or None for a record type that only pydantic can read."""
+    try:
+        return PlainReader(resource.record, [child.attribute for child in resource.children if child.table.has("raw")])
+    except TypeError:
+        return None
 
 
-def _plain(value: object) -> object:
-    """Values that JSON has no type for, as the text that DuckDB reads exactly."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, dt.date):  # a time is a date too
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def _of_parent(row: Any, child: Child, parent: Any) -> Row:
+    """The row with what the parent knows and a thin payload may leave out."""
+    if child.parent_type is not None:
+        row.approvable_type = row.approvable_type or child.parent_type
+        row.approvable_id = row.approvable_id or parent.id
+    return row  # type: ignore[no-any-return] # rows are made per table
 
 
-def _json_text(value: object) -> str:
-    return _ENCODER.encode(value)
+def _value(record: RawRecord) -> object:
+    try:
+        return record.value
+    except (ValueError, RecursionError):
+        raise RejectedRecordError("(record)", "holds a number too long, or lists too deep, to be read") from None
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain, check_circular=False)
+_LAYOUTS: dict[str, Layout] = {}
+
+
+def _layout(resource: Resource) -> Layout:
+    """The layout of a resource, made once."""
+    held = _LAYOUTS.get(resource.name)
+    if held is None or held.resource is not resource:
+        held = _LAYOUTS[resource.name] = Layout(resource)
+    return held

@@ -100,7 +100,7 @@ def test_rows_in_transit_never_touch_the_disk(tmp_path: Path) -> None:
     """With a key the file that hands rows over is in memory; without one it is in the folder."""
     for key, readable in ((None, True), (KEY, False)):
         with spool(tmp_path, key) as rows, duckdb.connect() as connection:
-            rows.file.write(json.dumps({"name": MARK}))
+            rows.file.write(json.dumps({"name": MARK}).encode())
             rows.file.flush()
             read = f"SELECT name FROM read_json({encryption.quoted(rows.path)}, columns = {{'name': 'VARCHAR'}})"
             assert connection.execute(read).fetchall() == [(MARK,)]

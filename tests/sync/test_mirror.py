@@ -231,7 +231,7 @@ def test_a_failing_batch_leaves_rows_and_bookmark_as_they_were(mirror: Mirror, k
     merge(mirror, INVOICES, [kit.invoice(7)], kit.now)
     before = content(mirror), mirror.bookmarks()
     broken = batch_of(INVOICES, [kit.invoice(8)])
-    broken.lines["invoice_lines"] = ["{not json"]
+    broken.lines["invoice_lines"] = [b"{not json"]
 
     with pytest.raises(duckdb.Error):
         mirror.merge(broken, Bookmark("invoices", last_id=8), "run-1", kit.now, Merging(kit.now))

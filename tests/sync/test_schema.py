@@ -82,17 +82,17 @@ def test_a_row_takes_local_dates_and_follows_links(kit: Any) -> None:
     """An invoice received at 23:30 in New York was received that day, although it was the next day in UTC."""
     typed = parse_record(Invoice, kit.invoice(7))
 
-    row = row_maker(schema.INVOICES)(typed, None, "{}")
+    row: Any = row_maker(schema.INVOICES)(typed, None, "{}")
 
-    assert row["received_date"] == dt.date(2026, 1, 12)
-    assert row["received_at"] == dt.datetime(2026, 1, 13, 4, 30, tzinfo=dt.UTC)
-    assert (row["supplier_id"], row["entity_country_code"], row["contract_id"], row["raw"]) == (1538, "US", None, "{}")
+    assert row.received_date == dt.date(2026, 1, 12)
+    assert row.received_at == dt.datetime(2026, 1, 13, 4, 30, tzinfo=dt.UTC)
+    assert (row.supplier_id, row.entity_country_code, row.contract_id, row.raw) == (1538, "US", None, "{}")
 
 
 def test_a_childs_row_carries_its_parents_id(kit: Any) -> None:
     """`^id` is the parent's id."""
     typed = parse_record(Invoice, kit.invoice(7))
 
-    row = row_maker(schema.INVOICE_LINES)(typed.invoice_lines[0], typed, None)
+    row: Any = row_maker(schema.INVOICE_LINES)(typed.invoice_lines[0], typed, None)
 
-    assert (row["id"], row["invoice_id"]) == (70, 7)
+    assert (row.id, row.invoice_id) == (70, 7)
