@@ -227,7 +227,7 @@ def _show_feed(out: Console, published: duckdb.DuckDBPyConnection, name: str) ->
 def _show_loads(out: Console, published: duckdb.DuckDBPyConnection) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("load", "feed", "file", "loaded", "read", "new", "corrected", "set aside", ""):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading == "load", overflow="fold")  # an id is copied, so never cut
     for load_id, feed, file, at, *counts, problem, withdrawn in published.execute(
         "SELECT load_id, feed, source_file, loaded_at, rows_read, rows_new, rows_changed, rows_rejected, problem, "
         "withdrawn_at FROM feed_loads ORDER BY loaded_at, rowid",
