@@ -1,11 +1,11 @@
 """What one running sandbox holds: the company, its access rules, its troubles, its pages and its counters."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sync.sandbox.access import TokenDesk
@@ -19,6 +19,7 @@ from sync.sandbox.query import Selector
 from sync.sandbox.tables import Shape, Table
 from sync.sandbox.throttle import LeakyBucket
 
+_ENCODER = msgspec.json.Encoder()
 _KEPT_SHAPES = 32
 _KEPT_BYTES = 512 * 1024 * 1024
 
@@ -153,4 +154,4 @@ def met(troubles: Sequence[Trouble], fault: Fault) -> bool:
 
 def json_bytes(value: Any) -> bytes:
     """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value)
