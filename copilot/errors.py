@@ -8,6 +8,7 @@
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
     ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
+    ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
     └── PageError                      the operator: the chat page cannot start
 """
 
@@ -36,6 +37,10 @@ class PageError(CopilotError):
 
 class QuestionBankError(CopilotError):
     """The bank of questions cannot be read, or does not fit its form."""
+
+
+class HistoryFileError(CopilotError):
+    """A file of past invoices or events cannot be read: the message names the line or column and the way out."""
 
 
 class LanguageModelError(CopilotError):

@@ -31,7 +31,16 @@ from copilot.forecasting.new_business import (
     level_error,
     weekly_volatility,
 )
-from copilot.forecasting.payment_timing import TERM_EDGES, Cells, PaymentTiming, cells_of, fit, step_of, weekday
+from copilot.forecasting.payment_timing import (
+    TERM_EDGES,
+    Cells,
+    PaymentTiming,
+    cells_of,
+    fit,
+    step_of,
+    usual_days,
+    weekday,
+)
 from copilot.forecasting.season import Season, learn_season
 
 Floats = NDArray[np.float64]
@@ -220,12 +229,13 @@ def waiting_cells(model: Model, rows: Ints, recognised: Ints) -> tuple[Ints, Int
     """(row of the rates, anchor) of documents in process, if they are recognised on given days."""
     book = model.book
     due = book.due_day[rows]
+    usual = usual_days(model.ledger)[book.supplier.code[rows]] if (due == 0).any() else 0
+    expected = np.where(due > 0, due, book.invoice_day[rows] + usual)
     kind = np.select([book.is_credit_note[rows], due == 0, recognised > due], [3, 2, 1], default=0)
-    net_days = np.where(due > 0, due - book.invoice_day[rows], 30)
-    anchor = np.maximum(recognised, due)
+    anchor = np.maximum(recognised, expected)
     cells = Cells(
         kind=kind.astype(np.int64),
-        terms=np.searchsorted(TERM_EDGES, net_days, side="right").astype(np.int64),
+        terms=np.searchsorted(TERM_EDGES, expected - book.invoice_day[rows], side="right").astype(np.int64),
         buying_entity=book.buying_entity.code[rows],
         supplier=book.supplier.code[rows],
         anchor=anchor,

@@ -85,7 +85,8 @@ class Ledger:
 
     Days are ordinals (`date.toordinal`); 0 means no due date.
 
-    `gross_exact` and `settled_exact` hold the same amounts as Decimal, so that a balance is exact to the cent.
+    `gross_exact` and `settled_exact` hold the same amounts as Decimal, so that a balance is exact to the cent; a
+    ledger that only serves to learn from has none, and no balance.
     `skipped` says which rows were left out, and why, with their number.
     """
 
@@ -189,8 +190,10 @@ class Ledger:
             settled_document=new_row[self.settled_document[keep_settled]],
             settled_day=self.settled_day[keep_settled],
             settled=self.settled[keep_settled],
-            gross_exact=tuple(self.gross_exact[row] for row in np.flatnonzero(keep)),
-            settled_exact=tuple(self.settled_exact[row] for row in np.flatnonzero(keep_settled)),
+            gross_exact=tuple(self.gross_exact[row] for row in np.flatnonzero(keep)) if self.gross_exact else (),
+            settled_exact=tuple(self.settled_exact[row] for row in np.flatnonzero(keep_settled))
+            if self.settled_exact
+            else (),
             suppliers=self.suppliers,
             buying_entities=self.buying_entities,
             currencies=self.currencies,

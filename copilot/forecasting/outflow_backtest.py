@@ -50,14 +50,16 @@ class OutflowBacktest:
         return tuple(sorted({s.method for s in self.scores} - {OURS}))
 
 
-def origins_of(book: Book, last_day: date, count: int, every: int = 7) -> tuple[date, ...]:
+def origins_of(
+    book: Book, last_day: date, count: int, every: int = 7, history: int = HISTORY_NEEDED
+) -> tuple[date, ...]:
     """The latest `count` origins, `every` days apart, whose longest horizon lies within the data; oldest first."""
     first = book.first_day()
     if first == 0:
         return ()
     reach = 7 * HORIZONS[-1]
     days = (last_day - timedelta(days=reach + every * step) for step in range(count))
-    return tuple(day for day in reversed(list(days)) if day.toordinal() >= first + HISTORY_NEEDED)
+    return tuple(day for day in reversed(list(days)) if day.toordinal() >= first + history)
 
 
 def backtest_outflow(
@@ -68,13 +70,15 @@ def backtest_outflow(
     warm_up: int = WARM_UP,
     paths: int = 500,
     seed: int = 1,
+    history: int = HISTORY_NEEDED,
     progress: Callable[[int, int], None] | None = None,
 ) -> OutflowBacktest:
     """Back-test on the latest `scored` weekly origins, after `warm_up` more that only calibrate.
 
-    Empty when there is too little history.
+    Each has `history` days behind it. `progress` is told (origins done, origins in all). Empty when there is
+    too little history.
     """
-    starts = origins_of(book, last_day, scored + warm_up)
+    starts = origins_of(book, last_day, scored + warm_up, history=history)
     found: list[Trial] = []
     for place, origin in enumerate(starts):
         found += trials_at(book, origin, paths, seed)

@@ -47,6 +47,9 @@ KINDS = ("due ahead", "recognised past due", "no due date", "credit note")
 TERM_EDGES = np.array([8, 21, 38, 53, 76])
 """Net days that split documents into term groups: about 0, 14, 30, 45, 60 and 90 days."""
 
+DEFAULT_DAYS = 30
+"""Days from invoice to payment where nothing was ever paid."""
+
 # Daily steps where most payments fall, wider ones where few do: rates are constant within a step.
 _STEPS = np.array([-(10**6), -60, -45, *range(-35, -30), *range(-30, 46), 50, 55, 60, 70, 80, 90, 120, 150, 10**6])
 STEPS = len(_STEPS) - 1
@@ -169,20 +172,42 @@ def step_of(x: Ints) -> Ints:
     return _STEP_OF[np.clip(x, -_FAR, _FAR) + _FAR]
 
 
-def cells_of(ledger: Ledger, due_day: Ints | None = None) -> Cells:
-    """The cells of each document (with `due_day` in place of its own due days, if given)."""
+def cells_of(ledger: Ledger, due_day: Ints | None = None, habit: Ints | None = None) -> Cells:
+    """The cells of each document (with `due_day` in place of its own due days, if given).
+
+    A document without a due date is taken as due `habit` days after its invoice date: what is usual for its supplier,
+    as `usual_days` gives it (by default learned from the ledger itself).
+    """
     due, recognised = ledger.due_day if due_day is None else due_day, ledger.recognised_day
     dated = due > 0
+    usual = (usual_days(ledger) if habit is None else habit)[ledger.supplier] if not dated.all() else 0
+    expected = np.where(dated, due, ledger.invoice_day + usual)
     kind = np.select([ledger.is_credit_note, ~dated, recognised > due], [3, 2, 1], default=0)
-    net_days = np.where(dated, due - ledger.invoice_day, 30)
     return Cells(
         kind=kind.astype(np.int64),
-        terms=np.searchsorted(TERM_EDGES, net_days, side="right").astype(np.int64),
+        terms=np.searchsorted(TERM_EDGES, expected - ledger.invoice_day, side="right").astype(np.int64),
         buying_entity=ledger.buying_entity,
         supplier=ledger.supplier,
-        anchor=np.maximum(recognised, due),
+        anchor=np.maximum(recognised, expected),
         entry=recognised,
     )
+
+
+def usual_days(ledger: Ledger) -> Ints:
+    """Days from invoice date to payment that are usual for each supplier: its median, shrunk to the company's.
+
+    Read from settled documents, so it is a habit to anchor on, not a forecast: the hazard around it knows of open ones.
+    """
+    days = (ledger.settled_day - ledger.invoice_day[ledger.settled_document]).astype(np.float64)
+    top = float(np.median(days)) if len(days) else float(DEFAULT_DAYS)
+    found = np.full(len(ledger.suppliers), top)
+    who = ledger.supplier[ledger.settled_document]
+    order = np.argsort(who, kind="stable")
+    names, start = np.unique(who[order], return_index=True)
+    for name, part in zip(names.tolist(), np.split(days[order], start[1:]), strict=True):
+        weight = len(part) / (len(part) + SUPPLIER_MINIMUM)
+        found[name] = weight * float(np.median(part)) + (1 - weight) * top
+    return np.maximum(np.round(found), 0).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
