@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from sync.feeds.currencies import CODES
@@ -34,6 +35,7 @@ class CellError(ValueError):
     """A cell that cannot be typed; its text says what is wrong and what would be right."""
 
 
+@lru_cache(maxsize=8_192)  # names and days repeat from row to row
 def text(value: str, notation: Notation) -> str:
     """Visible text on one line, in Unicode's composed form, without spaces around or in rows."""
     del notation
@@ -65,6 +67,7 @@ def currency_or_any(value: str, notation: Notation) -> str:
     return value if value == ANY else currency(value, notation)
 
 
+@lru_cache(maxsize=8_192)
 def date(value: str, notation: Notation) -> dt.date:
     """A day, written as the notation says; an ISO time of midnight counts as its day."""
     try:

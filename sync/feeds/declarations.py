@@ -7,6 +7,7 @@ this table to people, and a test keeps the two alike.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sync.feeds import cells
@@ -47,10 +48,11 @@ class Feed:
     rules: tuple[Rule, ...] = ()
     looks_up: str | None = None
 
-    @property
+    @cached_property
     def stored(self) -> tuple[str, ...]:
-        """Names of the columns that the table has, in order."""
-        return tuple(column.name for column in self.columns if column.in_table)
+        """Names of the columns that the table has, in order; the days of a term are added where there is one."""
+        names = tuple(column.name for column in self.columns if column.in_table)
+        return (*names, "tenor_days") if "tenor" in names else names
 
 
 BALANCE_TYPES: Final = (

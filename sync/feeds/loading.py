@@ -201,7 +201,8 @@ def _strangers(connection: duckdb.DuckDBPyConnection, feed: Feed, checked: Check
             "SELECT DISTINCT account_type_name FROM invoices WHERE account_type_name IS NOT NULL"
         ).fetchall()
     }
-    found = {str(row.values["entity"]) for row in checked.rows} - known - {"*"}
+    place = feed.stored.index("entity")
+    found = {str(row.values[place]) for row in checked.rows} - known - {"*"}
     return tuple(sorted(found)) if known else ()
 
 

@@ -55,7 +55,7 @@ def merge(
     """
     _stage(connection, feed, rows)
     same_key = " AND ".join(f't."{name}" = s."{name}"' for name in feed.key)
-    differs = " OR ".join(f't."{name}" IS DISTINCT FROM s."{name}"' for name in stored_columns(feed))
+    differs = " OR ".join(f't."{name}" IS DISTINCT FROM s."{name}"' for name in feed.stored)
     if only_new:
         connection.execute(f'DELETE FROM {_STAGE} s USING "{feed.table}" t WHERE {same_key} AND ({differs})')  # noqa: S608 - names are ours
     same = _count(connection, f'DELETE FROM {_STAGE} s USING "{feed.table}" t WHERE {same_key} AND NOT ({differs})')  # noqa: S608
@@ -86,21 +86,14 @@ def withdraw(connection: duckdb.DuckDBPyConnection, feed: Feed, load_id: str, at
     return _count(connection, f'DELETE FROM "{feed.table}" WHERE load_id = ?', [load_id])  # noqa: S608
 
 
-def stored_columns(feed: Feed) -> tuple[str, ...]:
-    """The feed's columns in its table, and the days of a term where it has one."""
-    return (*feed.stored, "tenor_days") if "tenor" in feed.stored else feed.stored
-
-
 def _stage(connection: duckdb.DuckDBPyConnection, feed: Feed, rows: Iterable[TypedRow]) -> None:
     """A temporary table with the rows; values travel as text inside JSON, and become typed by exact casts."""
-    names = (*stored_columns(feed), "source_line")
+    names = (*feed.stored, "source_line")
     typed = ", ".join(f'"{name}"' for name in names)
     connection.execute(f'CREATE OR REPLACE TEMP TABLE {_STAGE} AS SELECT {typed} FROM "{feed.table}" LIMIT 0')  # noqa: S608
     structure = json.dumps([dict.fromkeys(names, "VARCHAR")])
     for chunk in _chunks(rows):
-        values = [
-            {**{key: _text(row.values[key]) for key in stored_columns(feed)}, "source_line": row.line} for row in chunk
-        ]
+        values = [dict(zip(names, (*map(_text, row.values), row.line), strict=True)) for row in chunk]
         connection.execute(
             f"INSERT INTO {_STAGE} BY NAME SELECT unnest(from_json(CAST(? AS JSON), '{structure}'), recursive := true)",
             [json.dumps(values)],

@@ -5,7 +5,7 @@ import codecs
 from sync.errors import RefusedFileError
 from sync.feeds.drafts import Reading
 
-LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_FILE = 32 * 1024 * 1024
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 

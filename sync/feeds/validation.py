@@ -5,7 +5,7 @@ nobody can tell which one is meant.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sync.feeds.cells import Cell, CellError, tenor_days
@@ -13,12 +13,13 @@ from sync.feeds.declarations import Feed
 from sync.feeds.drafts import Draft, Fault, shown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TypedRow:
-    """One good row: values by column, and the line it came from."""
+    """One good row: its line, its values in the order of the feed's stored columns, and its raw text."""
 
     line: int | None
-    values: Mapping[str, Cell | None]
+    values: tuple[Cell | None, ...]
+    raw: str
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Checked:
 
 def validate(feed: Feed, drafts: Iterable[Draft | Fault], lookups: Lookups, today: dt.date) -> Checked:
     """Types and checks every draft."""
-    good: list[tuple[Draft, TypedRow]] = []
+    good: list[TypedRow] = []
     faults: list[Fault] = []
     for draft in drafts:
         found = draft if isinstance(draft, Fault) else _typed(feed, draft, lookups, today)
         if isinstance(found, Fault):
             faults.append(Fault(found.line, found.field, found.problem, shown(found.raw)))
-        elif isinstance(draft, Draft):
-            good.append((draft, found))
+        else:
+            good.append(found)
     rows, doubles = _apart(feed, good)
     return Checked(tuple(rows), tuple(sorted((*faults, *doubles), key=lambda fault: fault.line or 0)))
 
@@ -74,7 +75,7 @@ def _typed(feed: Feed, draft: Draft, lookups: Lookups, today: dt.date) -> TypedR
         return Fault(draft.line, problem[0], problem[1], draft.raw)
     if "tenor" in values:
         values["tenor_days"] = tenor_days(str(values["tenor"]))
-    return TypedRow(draft.line, {name: value for name, value in values.items() if name in (*feed.stored, "tenor_days")})
+    return TypedRow(draft.line, tuple(values[name] for name in feed.stored), draft.raw)
 
 
 def _look_up(feed: Feed, values: dict[str, Cell | None], lookups: Lookups) -> tuple[str, str] | None:
@@ -89,42 +90,45 @@ def _look_up(feed: Feed, values: dict[str, Cell | None], lookups: Lookups) -> tu
         if values[wanted] is None:
             return (
                 "account",
-                f"{account!r} has no entity on {day}: add it to the feed bank_accounts, then load this again",
+                f"{account!r} has no entity on {day}: add it to the feed bank_accounts, load this again",
             )
         return None
     number = values["supplier_number"]
     if number is None:
         return wanted, "is empty, and so is supplier_number"
     values[wanted] = lookups.supplier_of(str(number))
-    return (
-        None if values[wanted] is not None else ("supplier_number", f"{number!r} is no supplier's number in the mirror")
-    )
+    if values[wanted] is None:
+        return "supplier_number", f"{number!r} is no supplier's number in the mirror"
+    return None
 
 
-def _apart(feed: Feed, good: list[tuple[Draft, TypedRow]]) -> tuple[list[TypedRow], list[Fault]]:
+def _apart(feed: Feed, good: list[TypedRow]) -> tuple[list[TypedRow], list[Fault]]:
     """Rows whose keys are their own, and faults for keys that came with different values."""
-    by_key: dict[tuple[object, ...], list[tuple[Draft, TypedRow]]] = {}
-    for draft, row in good:
-        by_key.setdefault(tuple(row.values[name] for name in feed.key), []).append((draft, row))
-    rows: list[TypedRow] = []
-    faults: list[Fault] = []
-    for group in by_key.values():
-        first = group[0][1]
-        if all(row.values == first.values for _, row in group):
-            rows.append(first)
-            continue
-        places = _places([draft.line for draft, _ in group])
-        named = ", ".join(feed.key)
-        faults += [
-            Fault(draft.line, feed.key[0], f"{places} have the same {named} and different values", shown(draft.raw))
-            for draft, _ in group
-        ]
-    return rows, faults
+    places = [feed.stored.index(name) for name in feed.key]
+    first: dict[tuple[Cell | None, ...], TypedRow] = {}
+    disputed: dict[tuple[Cell | None, ...], list[TypedRow]] = {}
+    for row in good:
+        key = tuple(row.values[place] for place in places)
+        if first.setdefault(key, row).values != row.values:
+            disputed[key] = []
+    if not disputed:
+        return list(first.values()), []
+    for row in good:
+        key = tuple(row.values[place] for place in places)
+        if key in disputed:
+            disputed[key].append(row)
+    named = ", ".join(feed.key)
+    faults = [
+        Fault(row.line, feed.key[0], f"{_places(rows)} have the same {named} and different values", shown(row.raw))
+        for rows in disputed.values()
+        for row in rows
+    ]
+    return [row for key, row in first.items() if key not in disputed], faults
 
 
-def _places(lines: list[int | None]) -> str:
+def _places(rows: list[TypedRow]) -> str:
     """The rows in words: their lines where they are known."""
-    known = [str(line) for line in lines if line is not None]
-    if len(known) < len(lines):
-        return f"{len(lines)} rows"
+    known = [str(row.line) for row in rows if row.line is not None]
+    if len(known) < len(rows):
+        return f"{len(rows)} rows"
     return f"lines {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}"
