@@ -6,6 +6,7 @@
     time                               line
     time and groups                    one line per group, at most eight
     projection                         fan: band and median
+    cash out                           bars of medians with their P10 to P90
     why                                waterfall from the figure before to the figure now
 
 Positions of points are floats because a screen has pixels; amounts stay in the hover text, formatted from the exact
@@ -104,6 +105,35 @@ def waterfall_chart(headline: Headline, steps: Sequence[tuple[str, Decimal]], di
         "tickvals": list(range(len(labels))),
         "ticktext": [_escaped(label) for label in labels],
     }
+    layout["xaxis"] = _axis() | ticks | {"showgrid": False}
+    return {"data": [bars], "layout": layout}
+
+
+def bars_with_band(headline: Headline, rows: Sequence[tuple[str, tuple[Decimal, Decimal, Decimal, Decimal]]]) -> Chart:
+    """Bars of medians with their P10 to P90; `rows` are (label, (low, median, high, mean))."""
+    middle = [band[1] for _, band in rows]
+    bars = {
+        "type": "bar",
+        "x": list(range(len(rows))),
+        "y": [float(value) for value in middle],
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [float(band[2] - band[1]) for _, band in rows],
+            "arrayminus": [float(band[1] - band[0]) for _, band in rows],
+            "color": INK,
+        },
+        "hovertext": [
+            f"{_escaped(label)}: {figures.exact(band[1], headline.unit)} (P10 {figures.exact(band[0], headline.unit)}, "
+            f"P90 {figures.exact(band[2], headline.unit)})"
+            for label, band in rows
+        ],
+        "hoverinfo": "text",
+        "marker": {"color": COLOURS[0]},
+        "showlegend": False,
+    }
+    layout = _layout(headline, headline.unit, legend=False, dates=False)
+    ticks = {"tickmode": "array", "tickvals": list(range(len(rows))), "ticktext": [_escaped(name) for name, _ in rows]}
     layout["xaxis"] = _axis() | ticks | {"showgrid": False}
     return {"data": [bars], "layout": layout}
 

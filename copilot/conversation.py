@@ -18,7 +18,7 @@ from rapidfuzz import fuzz
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
 from copilot.planning.pass_figures import COUNT_OF
-from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, Plan, Refuse, WhyPlan
+from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, OutflowPlan, Plan, Refuse, WhyPlan
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.time_phrases import TimeReading
@@ -29,7 +29,10 @@ from semantic_layer.query import Filter, MetricQuery
 DEPTH = 20
 """How many answers can be gone back over."""
 
-_FIGURES = (MetricPlan, ForecastPlan, WhyPlan)
+Figures = MetricPlan | ForecastPlan | OutflowPlan | WhyPlan
+_WEEK = re.compile(r"\bweek (\d{1,2})\b")
+_WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
+_FIGURES = (MetricPlan, ForecastPlan, OutflowPlan, WhyPlan)
 _LONGEST_EDIT = 200
 _BACK = re.compile(
     r"^((no )?(go |take me )?back|undo|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
@@ -61,11 +64,11 @@ class ThreadState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plans: tuple[MetricPlan | ForecastPlan | WhyPlan, ...] = ()
+    plans: tuple[Figures, ...] = ()
     pending: Clarify | None = None
 
     @property
-    def last(self) -> MetricPlan | ForecastPlan | WhyPlan | None:
+    def last(self) -> Figures | None:
         """The plan that a follow-up edits."""
         return self.plans[-1] if self.plans else None
 
@@ -191,8 +194,8 @@ def _is_edit(new: Slots, *, led: bool) -> bool:
     """Whether words change an answer rather than ask for another one."""
     if new.externals or new.vague or "define" in new.signals:
         return False
-    if new.metrics:
-        return led
+    if new.metrics or new.outflow:
+        return led and not new.outflow
     return _says_something(new)
 
 
@@ -205,7 +208,14 @@ def _says_something(new: Slots) -> bool:
 
 
 def _simple_edit(old: Slots, text: str) -> Slots | None:
-    """Edits in fixed words: without filters, in total, "$?", "how many?"."""
+    """Edits in fixed words: without filters, in total, "$?", "how many?", "worst case", "what is in week 3"."""
+    week = _WEEK.search(text) if old.outflow else None
+    if week:
+        old.week_number = int(week[1])
+        return old
+    if old.outflow and _WORST.search(text):
+        old.worst = True
+        return old
     if _NO_FILTERS.match(text):
         old.filters, old.having = [], []
         old.currency = None if old.currency == "document" else old.currency
@@ -225,8 +235,17 @@ def _simple_edit(old: Slots, text: str) -> Slots | None:
     return None
 
 
-def _slots_of(plan: MetricPlan | ForecastPlan | WhyPlan) -> Slots:
+def _slots_of(plan: Figures) -> Slots:
     """A plan as the slots it came from."""
+    if isinstance(plan, OutflowPlan):
+        return Slots(
+            group_by=[] if plan.by == "week" else [plan.by],
+            filters=list(plan.filters),
+            period=TimeReading(Period(plan.start, plan.end), 0),
+            outflow="cash" if plan.shows == "week" else plan.shows,
+            threshold=plan.threshold,
+            worst=plan.worst,
+        )
     if isinstance(plan, ForecastPlan):
         reading = TimeReading(plan.target, 0)
         return Slots(metrics=["dpo_purchases"], filters=list(plan.filters), period=reading, signals={"forecast"})
@@ -363,9 +382,7 @@ def _same_side(one: Filter, other: Filter) -> bool:
     return one.field == other.field and (one.op in denies) == (other.op in denies)
 
 
-def _decided(
-    last: MetricPlan | ForecastPlan | WhyPlan, slots: Slots, question: str, planner: Planner, clock: Clock
-) -> Plan:
+def _decided(last: Figures, slots: Slots, question: str, planner: Planner, clock: Clock) -> Plan:
     """The plan of the changed slots, with what changed said in one sentence."""
     plan = planner.plan_of(question, slots, clock)
     if isinstance(plan, MetricPlan) and isinstance(last, MetricPlan):

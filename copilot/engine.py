@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from copilot import evidence
 from copilot.answer import Answer, Freshness
+from copilot.cash_answers import compose_outflow
 from copilot.composition import (
     Turn,
     compose_clarify,
@@ -31,13 +32,26 @@ from copilot.conversation import ThreadState, converse
 from copilot.drivers import take_apart
 from copilot.evidence import EvidencePack
 from copilot.explanations import compose_explanation
+from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
-from copilot.planning.plan import Clarify, Clock, DefinePlan, ForecastPlan, MetricPlan, Plan, Refuse, WhyPlan
+from copilot.planning.plan import (
+    Clarify,
+    Clock,
+    DefinePlan,
+    ForecastPlan,
+    MetricPlan,
+    OutflowPlan,
+    Plan,
+    Refuse,
+    WhyPlan,
+)
 from copilot.planning.planner import Planner, planner_for
 from copilot.previews import with_previews
 from copilot.settings import Settings
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
+from copilot.simulations.outflow import OutflowSettings, forecast_outflow
+from copilot.simulations.outflow_outcomes import OutflowOutcome
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
 from copilot.state.store import StateStore, open_store
@@ -146,6 +160,8 @@ class Engine:
                     answer = compose_metric(turn, plan, self.layer.query(plan.query), model, legal)
                 case ForecastPlan():
                     answer = self._projection(turn, plan)
+                case OutflowPlan():
+                    answer = compose_outflow(turn, plan, self._outflow(plan))
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
@@ -181,6 +197,14 @@ class Engine:
             case TargetOutOfReach(reason=reason):
                 message = reason
         return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=message, coverage=plan.coverage))
+
+    def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
+        """The forecast as far as the plan asks, in the breakdown it asks for."""
+        day = self.layer.data_date
+        weeks = max(1, -(-(plan.end - day).days // 7))
+        groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
+        settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
+        return forecast_outflow(read_book(self.layer, plan.filters), day, weeks=weeks, settings=settings)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:

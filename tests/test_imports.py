@@ -23,7 +23,8 @@ SIDES: Mapping[str, frozenset[str]] = {
 # as long as there is no cycle.
 LAYERS: Mapping[str, Mapping[str, int]] = {
     "sync": {
-        "__init__": 0, "clock": 0, "errors": 0, "fields": 0, "schema": 0, "sandbox": 0,
+        "errors": -1,
+        "__init__": 0, "clock": 0, "fields": 0, "schema": 0, "sandbox": 0,
         "auth": 1, "pages": 1, "pagination": 1, "records": 1, "row_paths": 1, "settings": 1, "writer_lock": 1,
         "resources": 2,
         "client": 3, "history": 3, "rows": 3, "state": 3,
@@ -31,6 +32,8 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "outline": 5, "publish": 5, "snapshots": 5,
         "reconciliation": 6, "run": 6, "tie_out": 7,
         "upkeep": 7,
+        "encryption": 0, "callouts": 0, "schedule": 1, "log_lines": 2, "key_rotation": 6, "observability": 7,
+        "worker_http": 8, "daemon": 9,
         "console": 7, "demo": 7, "feeds": 7, "reading": 8,
         "worker": 9,
         "feed_commands": 10, "reconcile_command": 10,
@@ -38,7 +41,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
     },
     "semantic_layer": {
         "errors": 0, "periods": 0, "vocabulary": 0,
-        "query": 1, "results": 1,
+        "encryption": 1, "query": 1, "results": 1,
         "model": 2, "child": 0,
         "loader": 3, "resolver": 3, "database": 3, "guard": 3,
         "fragments": 4,
@@ -57,7 +60,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "evidence": 4, "narration": 4, "rendering": 4, "tabulation": 4,
         "charts": 5, "headlines": 5, "suggestions": 5,
         "composition": 6, "evaluation": 6,
-        "explanations": 7,
+        "cash_answers": 7, "explanations": 7,
         "engine": 8,
         "surfaces": 9,
     },

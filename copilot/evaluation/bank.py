@@ -10,17 +10,18 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from copilot.errors import QuestionBankError
-from copilot.planning.plan import Clarify, DefinePlan, ForecastPlan, MetricPlan, Plan, ReasonCode, WhyPlan
+from copilot.planning.plan import DefinePlan, ForecastPlan, MetricPlan, OutflowPlan, Plan, ReasonCode, WhyPlan
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter
 
-Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "why"]
+Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "why"]
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
 
 SLOTS = (
     "metrics", "by", "where", "having", "period", "compare",
     "order", "limit", "per", "share", "currency", "target", "dated", "other",
+    "shows", "threshold", "week",
 )  # fmt: skip
 """The slots that are scored, in the order of reports."""
 
@@ -53,6 +54,9 @@ class Expected(BaseModel):
     target: str = ""
     dated: str = ""
     other: str = ""
+    shows: str = ""
+    threshold: str = ""
+    week: str = ""
 
     def slots(self) -> Slots:
         """The slots that are filled, each in canonical form."""
@@ -109,19 +113,13 @@ def load_bank(path: Path) -> Bank:
 
 def behaviour_of(plan: Plan) -> Behaviour:
     """What a plan does."""
-    match plan:
-        case MetricPlan():
-            return "answer"
-        case ForecastPlan():
-            return "forecast"
-        case DefinePlan():
-            return "define"
-        case WhyPlan():
-            return "why"
-        case Clarify():
-            return "ask"
-        case _:
-            return "refuse"
+    return _BEHAVIOURS[plan.kind]
+
+
+_BEHAVIOURS: Mapping[str, Behaviour] = {
+    "metric": "answer", "forecast": "forecast", "outflow": "outflow", "define": "define", "why": "why",
+    "clarify": "ask", "refuse": "refuse",
+}  # fmt: skip
 
 
 def slots_of(plan: Plan) -> Slots:
@@ -133,11 +131,24 @@ def slots_of(plan: Plan) -> Slots:
             found = {"period": _period(plan.target), "where": tuple(sorted(_condition(f) for f in plan.filters))}
         case DefinePlan():
             found = {"metrics": (plan.metric,), "other": plan.other or ""}
+        case OutflowPlan():
+            found = _of_outflow(plan)
         case WhyPlan():
             found = _of_query(plan) | {"by": (plan.by,) if plan.by else ()}
         case _:
             found = {}
     return {name: value for name, value in found.items() if value}
+
+
+def _of_outflow(plan: OutflowPlan) -> dict[str, Any]:
+    return {
+        "shows": plan.shows,
+        "period": _period(Period(plan.start, plan.end)),
+        "by": () if plan.by == "week" else (plan.by,),
+        "where": tuple(sorted(_condition(f) for f in plan.filters)),
+        "threshold": format(plan.threshold, "f") if plan.threshold is not None else "",
+        "week": str(plan.week or ""),
+    }
 
 
 def _of_query(plan: MetricPlan | WhyPlan) -> dict[str, Any]:

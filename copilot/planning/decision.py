@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from copilot.planning.doubts import DOUBTS
+from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
 from copilot.planning.gate import refusal
+from copilot.planning.outflow_decision import outflow_plan
 from copilot.planning.plan import (
     Choice,
     Clarify,
@@ -29,10 +30,12 @@ PROJECTED = "dpo_purchases"
 
 def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
-    for doubt in DOUBTS:
+    for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)
         if plan is not None:
             return plan
+    if slots.outflow:
+        return outflow_plan(slots, clock)
     if "why" in slots.signals and "define" not in slots.signals:
         return why_plan(slots, lexicon, clock)
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):

@@ -46,7 +46,7 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
     if not slots.unresolved:
         return None
     words = [word for word, _ in slots.unresolved]
-    if not slots.metrics:
+    if not slots.metrics and not slots.outflow:
         return _without_referent(question, slots, lexicon) or _no_such_figure(words, slots, lexicon)
     names = [name for dimension in NAME_DIMENSIONS for name, _ in lexicon.layer.values(dimension)]
     near = list(dict.fromkeys(name for word in words for name in alike(word, names)))[:MOST_CHOICES]
@@ -382,6 +382,8 @@ def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
 
 
 def _label(slots: Slots, lexicon: Lexicon) -> str:
+    if slots.outflow:
+        return "AP outflow"
     return " and ".join(lexicon.layer.model.metrics[name].label for name in slots.metrics)
 
 
@@ -397,3 +399,6 @@ Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
     external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, ranked_within, share_of_what, illegal,
 )  # fmt: skip
+
+OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, wrong_currency, unclear, absent, several_periods)
+"""What can keep a forecast of cash from being made; it has no metric that could be missing or illegal."""

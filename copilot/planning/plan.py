@@ -79,6 +79,27 @@ class ForecastPlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class OutflowPlan(_Frozen):
+    """Forecast the cash that leaves for suppliers, and one view of it.
+
+    `start` to `end` is the period that is asked about, `end` how far the forecast reaches. `threshold` belongs to
+    `chance`, `week` to `week`, counted from the first whole week ahead. Amounts are in the reporting currency.
+    """
+
+    kind: Literal["outflow"] = "outflow"
+    shows: Literal["cash", "chance", "late", "run", "accruals", "week"] = "cash"
+    start: date
+    end: date
+    by: Literal["week", "layer", "buying_entity", "currency", "supplier"] = "week"
+    threshold: Decimal | None = None
+    week: int | None = None
+    worst: bool = False
+    """Read the 90 % quantile first instead of the median."""
+    filters: tuple[Filter, ...] = ()
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class DefinePlan(_Frozen):
     """Explain a metric: definition, formula, source fields, relatives."""
 
@@ -126,7 +147,9 @@ class Refuse(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
-Plan = Annotated[MetricPlan | ForecastPlan | DefinePlan | WhyPlan | Clarify | Refuse, Field(discriminator="kind")]
+Plan = Annotated[
+    MetricPlan | ForecastPlan | OutflowPlan | DefinePlan | WhyPlan | Clarify | Refuse, Field(discriminator="kind")
+]
 
 
 class Clock(_Frozen):

@@ -21,6 +21,7 @@ from copilot.planning.pass_definitions import read_definitions
 from copilot.planning.pass_figures import read_figures, read_implied_figures
 from copilot.planning.pass_grouping import read_grouping
 from copilot.planning.pass_intents import read_intents, read_leftovers
+from copilot.planning.pass_outflow import OUTFLOW_PHRASES, read_outflow
 from copilot.planning.pass_ranking import read_ranking
 from copilot.planning.pass_timing import read_timing
 from copilot.planning.plan import Clock, Plan
@@ -28,8 +29,10 @@ from copilot.planning.slots import Lexicon, Sheet, Slots
 from copilot.planning.tagging import spell, tag
 from copilot.planning.vocabulary import Layer, Vocabulary
 
+SIMULATIONS = tuple((text, "outflow") for text in OUTFLOW_PHRASES)
 PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_causes,
+    read_outflow,
     read_figures,
     read_definitions,
     read_comparisons,
@@ -62,7 +65,7 @@ class RulePlanner:
         version = self.layer.mirror_version
         known = self._vocabulary
         if known is None or known[0] != version:
-            known = (version, Vocabulary.build(self.layer))
+            known = (version, Vocabulary.build(self.layer, SIMULATIONS))
             self._vocabulary = known
         return Lexicon(self.layer, known[1], self._reporting_currency, self._fiscal_year_start)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -15,6 +16,7 @@ from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain
 from semantic_layer.query import Comparison, Filter, Having
 
+OutflowView = Literal["cash", "chance", "late", "run", "accruals", "week"]
 Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level"]
 
 
@@ -57,6 +59,14 @@ class Slots:
     """Groupings within each of which the limit holds ("in each region")."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
+    outflow: OutflowView | None = None
+    """What is asked about cash ahead."""
+    threshold: Decimal | None = None
+    weeks: int | None = None
+    run_day: date | None = None
+    week_number: int | None = None
+    """A week of the forecast that a follow-up opens: 1 is the first whole week ahead."""
+    worst: bool = False
     other: str | None = None
     """A second figure that the first is told apart from, by name; it may be one that needs outside data."""
     claimed: Literal["up", "down"] | None = None

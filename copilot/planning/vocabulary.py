@@ -19,7 +19,7 @@ from copilot.planning.normalise import Token, phrase, stem
 from copilot.planning.word_classes import CLOSED_CLASSES, DOCUMENT_NOUNS, STOP_WORDS
 from semantic_layer.model import Dimension, SemanticModel
 
-Kind = Literal["metric", "external", "ambiguous", "dimension", "filter", "value", "role"]
+Kind = Literal["metric", "external", "ambiguous", "dimension", "filter", "value", "role", "simulation"]
 
 COUNTRIES = ("entity_country", "supplier_country")
 """The country of the buying entity (what a country means unless suppliers are named) and of the supplier."""
@@ -76,13 +76,15 @@ class Vocabulary:
     spellable: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def build(cls, layer: Layer) -> Vocabulary:
-        """The vocabulary of a layer's model and of the values in its mirror."""
+    def build(cls, layer: Layer, simulations: Iterable[tuple[str, str]] = ()) -> Vocabulary:
+        """The vocabulary of a layer's model, of the values in its mirror, and of (phrase, simulation) pairs."""
         found: dict[tuple[str, ...], list[Meaning]] = defaultdict(list)
         for text, meaning in _of_model(layer.model):
             for key in _spellings(phrase(text)):
                 if key and meaning not in found[key]:
                     found[key].append(meaning)
+        for text, name in simulations:
+            found[phrase(text)].append(Meaning("simulation", name))
         technical = frozenset(word for key in found for word in key)
         by_word: dict[str, list[Meaning]] = defaultdict(list)
         frequency: dict[Meaning, int] = {}
