@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn, ParamSpec
@@ -23,7 +24,7 @@ from sync.console import TerminalProgress, show_report, show_status
 from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
 from sync.feed_commands import feed_commands
 from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
-from sync.reconciliation import reconcile_with, show_differences
+from sync.reconcile_command import reconcile_mirror
 from sync.run import Source, SyncReport
 from sync.settings import Settings, load_settings
 from sync.worker import sync_once
@@ -134,24 +135,26 @@ def status(*, mirror: MirrorOption = None) -> None:
         show_status(out, folder, manifest, published, holder(settings.work_folder))
 
 
-@app.command(epilog="Example: tenor-sync reconcile")
+@app.command(epilog="Example: tenor-sync reconcile --erp control-accounts.csv")
 @plain_errors
-def reconcile(*, mirror: MirrorOption = None) -> None:
-    """Compare counts and money of the published mirror with Coupa, per resource and status.
+def reconcile(
+    *,
+    erp: Annotated[
+        Path | None, typer.Option(help="Balances of control accounts: CSV with entity,currency,date,amount.")
+    ] = None,
+    tolerance: Annotated[str, typer.Option(help="Largest difference to a control account that still agrees.")] = "0.01",
+    mirror: MirrorOption = None,
+) -> None:
+    """Compare counts and money of the published mirror with Coupa, by status, month and currency, and with the ledger.
 
-    Ends with exit code 1 when they differ. A mirror of the sandbox company is compared with that same company.
+    Ends with exit code 1 when they differ. What was found is kept in the mirror, where every reader sees it. A mirror
+    of the sandbox company is compared with that same company.
     """
-    settings = load_settings(mirror=mirror)
-    folder = settings.mirror_folder
-    manifest = read_manifest(folder, settings.encryption_key)
-    company = demo.company_of(manifest.source)
-    with open_published(folder, settings.encryption_key) as published:
-        if company is not None:
-            with demo.sandbox_settings(settings, company) as reading:
-                result = asyncio.run(reconcile_with(reading, published, manifest))
-        else:
-            result = asyncio.run(reconcile_with(settings, published, manifest))
-    show_differences(out, result)
+    try:
+        allowed = Decimal(tolerance)
+    except InvalidOperation:
+        raise SettingsError(f"--tolerance {tolerance!r} is not an amount; try --tolerance 0.01") from None
+    reconcile_mirror(out, load_settings(mirror=mirror), erp, allowed)
 
 
 @app.command(name="rotate-key", epilog="Example: tenor-sync rotate-key")

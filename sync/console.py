@@ -110,6 +110,8 @@ def show_status(
     console.print(f"  source     {manifest.source}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"  published  {_time(manifest.published_at)}", highlight=False)
     console.print(f"  data up to {_time(manifest.data_as_of)} (company time zone {manifest.company_time_zone})")
+    console.print(f"  knows      what was known since {_time(manifest.known_since)}", highlight=False)
+    console.print(f"  drift      {_drift(manifest)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"  writer     {writer or 'nobody is writing now'}", markup=False, highlight=False)
     rejected = dict(
         published.execute("SELECT resource, count(*) FROM rejected_records GROUP BY resource").fetchall(),
@@ -122,6 +124,16 @@ def show_status(
     ).fetchall():
         table.add_row(resource, f"{rows:,}", f"{rejected.get(resource, 0):,}", _time(through), _time(synced))
     console.print(table)
+
+
+def _drift(manifest: Manifest) -> str:
+    """What the last comparison with Coupa and the ledger found."""
+    if manifest.drift is None or manifest.reconciled_at is None:
+        return "never compared; compare with: tenor-sync reconcile"
+    when = _time(manifest.reconciled_at)
+    if not manifest.drift:
+        return f"none (compared {when})"
+    return f"{manifest.drift} totals differ (compared {when}): {manifest.drift_summary}"
 
 
 def _time(moment: dt.datetime | None) -> str:

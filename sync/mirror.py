@@ -173,6 +173,19 @@ class Mirror:
         moment = found[0][0] if found else None
         return moment if isinstance(moment, dt.datetime) else None
 
+    def drift(self) -> tuple[dt.datetime | None, int | None, str | None]:
+        """When the mirror was last compared with others, how many totals differed then, and which, in a sentence."""
+        rows = self.query(
+            "SELECT max(checked_at), sum(differing)::INTEGER, string_agg(summary, '; ' ORDER BY against) "
+            "FROM (FROM reconciliations QUALIFY row_number() OVER (PARTITION BY against ORDER BY checked_at DESC) = 1)",
+        )
+        moment, differing, summary = rows[0]
+        return (
+            moment if isinstance(moment, dt.datetime) else None,
+            differing if isinstance(differing, int) else None,
+            str(summary) if summary else None,
+        )
+
     def forget_before(self, moment: dt.datetime) -> int:
         """Forgets the versions that were replaced before a moment, and with them all knowledge before it."""
         with self._transaction():

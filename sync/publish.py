@@ -79,7 +79,10 @@ def publish(mirror: Mirror, folder: Path, manifest: Manifest, keep: int) -> Path
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     final = folder / f"{_PREFIX}{manifest.mirror_version}.duckdb"
     unfinished = final.with_suffix(".partial")
-    manifest = replace(manifest, known_since=mirror.known_since())
+    checked, drift, summary = mirror.drift()
+    manifest = replace(
+        manifest, known_since=mirror.known_since(), reconciled_at=checked, drift=drift, drift_summary=summary
+    )
     mirror.copy_to(unfinished)
     _write_manifest(unfinished, manifest, mirror.key)
     to_disk(unfinished)

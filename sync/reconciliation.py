@@ -1,202 +1,240 @@
-"""Control totals: counts and money per resource and status, from Coupa's own ids against the published mirror.
+"""Control totals: counts and money by status, month and currency, from Coupa's own records against the mirror.
 
-Records that changed in Coupa after the mirror's `data_as_of` are left out on both sides: they are news, not a
-difference. Coupa has no count endpoint, so ids are read page by page with as few fields as possible.
+Coupa has no count endpoint, so all ids are read page by page with as few fields as possible, apart from what the sync
+reads and with none of its typing. Records that changed in Coupa after the mirror's `data_as_of` are left out on both
+sides: they are news, not a difference. A second comparison ties open payables to control accounts of the ledger
+(`sync.tie_out`). What differed is kept in the mirror, so that everyone who reads it can say so.
 """
 
 import asyncio
 import datetime as dt
+import json
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-
-import duckdb
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Final
 
 from sync.client import CoupaClient, RateLimiter, open_http
 from sync.clock import months_before
-from sync.errors import ReconciliationError
+from sync.mirror import Mirror
 from sync.pagination import Window
-from sync.publish import Manifest
 from sync.resources import RESOURCES, Resource
+from sync.schema import Column
 from sync.settings import Settings
 
-_EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Control:
-    """A record's part of the control totals; `updated_at` is aware, `money` in the record's own currency."""
-
-    status: str
-    money: Decimal
-    updated_at: dt.datetime | None
+COUPA: Final = "coupa"
+LEDGER: Final = "ledger"
+Query = Callable[[str], list[tuple[Any, ...]]]
+Key = tuple[str, str, str]  # status, month as 2026-10, currency code; "" where there is none
+Total = tuple[int, Decimal]  # records, and their money in that currency
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One resource and status: how many records and how much money Coupa and the mirror hold."""
+    """One total of both sides. `name` is the resource, or the buying entity of a control account."""
 
-    resource: str
+    name: str
     status: str
-    coupa_count: int
+    month: str
+    currency: str
+    their_count: int
     mirror_count: int
-    coupa_money: Decimal
+    their_money: Decimal
     mirror_money: Decimal
+    tolerance: Decimal = Decimal(0)
 
     @property
     def agrees(self) -> bool:
-        """Whether both sides are equal, to the last decimal."""
-        return self.coupa_count == self.mirror_count and self.coupa_money == self.mirror_money
+        """Whether both sides are equal: counts exactly, money to the tolerance."""
+        apart = abs(self.their_money - self.mirror_money)
+        return self.their_count == self.mirror_count and apart <= self.tolerance
+
+    def __str__(self) -> str:
+        what = " ".join(filter(None, (self.name, self.status, self.month, self.currency)))
+        if self.their_count != self.mirror_count:
+            return f"{what}: {self.their_count:,} there, {self.mirror_count:,} in the mirror"
+        return f"{what}: {self.their_money:,.2f} there, {self.mirror_money:,.2f} in the mirror"
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """All comparisons, and ids that only one side has."""
+    """All comparisons against one side, and ids that only one side has."""
 
     comparisons: tuple[Comparison, ...]
-    missing: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    gone: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    gone: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    against: str = COUPA
+
+    @property
+    def differing(self) -> tuple[Comparison, ...]:
+        """The comparisons that do not agree."""
+        return tuple(comparison for comparison in self.comparisons if not comparison.agrees)
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs."""
-        return all(comparison.agrees for comparison in self.comparisons)
+        """Whether nothing differs: no total, and no id."""
+        return not self.differing and not any(self.missing.values()) and not any(self.gone.values())
+
+    @property
+    def drift(self) -> int:
+        """How many totals differ; where they all agree and ids do not, how many resources have such ids."""
+        return len(self.differing) or sum(bool(ids) for side in (self.missing, self.gone) for ids in side.values())
+
+    @property
+    def summary(self) -> str:
+        """What differs, in a sentence; empty when all agree."""
+        found = [str(comparison) for comparison in self.differing]
+        found += [f"{name}: {len(ids)} records not mirrored" for name, ids in self.missing.items() if ids]
+        found += [f"{name}: {len(ids)} records gone" for name, ids in self.gone.items() if ids]
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        return "; ".join(found[:3]) + more
 
 
-async def reconcile_with(
-    settings: Settings, published: duckdb.DuckDBPyConnection, manifest: Manifest
-) -> Reconciliation:
-    """Compares the published mirror with the Coupa of the settings."""
+@dataclass
+class _Side:
+    """Coupa's side of one resource, as it is read."""
+
+    totals: defaultdict[Key, Total] = field(default_factory=lambda: defaultdict(lambda: (0, Decimal(0))))
+    ids: set[int] = field(default_factory=set)
+    news: set[int] = field(default_factory=set)
+
+    def add(self, key: Key, money: Decimal) -> None:
+        """Counts one record."""
+        count, total = self.totals[key]
+        self.totals[key] = (count + 1, total + money)
+
+
+async def reconcile_with(settings: Settings, query: Query, data_as_of: dt.datetime) -> Reconciliation:
+    """Compares a mirror, asked by `query`, with the Coupa of the settings."""
     async with open_http(settings, time.monotonic) as http:
         limiter = RateLimiter(settings.requests_per_second, time.monotonic)
         client = CoupaClient(http, limiter, page_size=settings.page_size, attempts=settings.attempts)
-        seats = asyncio.Semaphore(settings.concurrency)
+        return await reconcile(client, settings, query, data_as_of)
 
-        async def seated(resource: Resource) -> dict[int, Control]:
-            async with seats:
-                return await _at_coupa(client, resource, settings, manifest)
 
-        found = await asyncio.gather(*(seated(resource) for resource in RESOURCES))
+async def reconcile(client: CoupaClient, settings: Settings, query: Query, data_as_of: dt.datetime) -> Reconciliation:
+    """Compares a mirror, asked by `query`, with Coupa."""
+    seats = asyncio.Semaphore(settings.concurrency)
+
+    async def seated(resource: Resource) -> _Side:
+        async with seats:
+            return await _at_coupa(client, resource, settings, data_as_of)
+
+    found = await asyncio.gather(*(seated(resource) for resource in RESOURCES))
     comparisons: list[Comparison] = []
     missing: dict[str, tuple[int, ...]] = {}
     gone: dict[str, tuple[int, ...]] = {}
     for resource, coupa in zip(RESOURCES, found, strict=True):
-        mirror = _in_mirror(published, resource)
-        news = {
-            key for key, control in coupa.items() if control.updated_at and control.updated_at >= manifest.data_as_of
-        }
-        comparisons += compare(resource.name, _without(coupa, news), _without(mirror, news))
-        missing[resource.name] = tuple(sorted(coupa.keys() - mirror.keys() - news))
-        gone[resource.name] = tuple(sorted(mirror.keys() - coupa.keys()))
+        comparisons += compare(resource.name, coupa.totals, _in_mirror(query, resource, coupa.news))
+        held = {int(row[0]) for row in query(f'SELECT id FROM "{resource.table.name}"')}  # noqa: S608
+        missing[resource.name] = tuple(sorted(coupa.ids - held))
+        gone[resource.name] = tuple(sorted(held - coupa.ids - coupa.news))
     return Reconciliation(tuple(comparisons), missing, gone)
 
 
-def compare(resource: str, coupa: dict[int, Control], mirror: dict[int, Control]) -> list[Comparison]:
-    """Totals per status of both sides, side by side."""
-    sides = (_totals(coupa), _totals(mirror))
-    return [
-        Comparison(
-            resource,
-            status,
-            sides[0][status][0],
-            sides[1][status][0],
-            sides[0][status][1],
-            sides[1][status][1],
+def keep(mirror: Mirror, result: Reconciliation, at: dt.datetime) -> None:
+    """Writes a comparison into the mirror: what agreed as a count, what differed total by total."""
+    with mirror.writing() as connection:
+        connection.execute("DELETE FROM reconciliation_totals WHERE against = ?", [result.against])
+        connection.execute(
+            "INSERT INTO reconciliations VALUES (?, ?, ?, ?, ?)",
+            [at, result.against, len(result.comparisons), result.drift, result.summary or None],
         )
-        for status in sorted({*sides[0], *sides[1]})
-    ]
+        for line in result.differing:
+            connection.execute(
+                "INSERT INTO reconciliation_totals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    at,
+                    result.against,
+                    line.name,
+                    line.status,
+                    line.month,
+                    line.currency,
+                    line.their_count,
+                    line.mirror_count,
+                    line.their_money,
+                    line.mirror_money,
+                ],
+            )
 
 
-def _totals(controls: dict[int, Control]) -> defaultdict[str, tuple[int, Decimal]]:
-    totals: defaultdict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-    for control in controls.values():
-        count, money = totals[control.status]
-        totals[control.status] = (count + 1, money + control.money)
-    return totals
+def compare(
+    name: str, theirs: Mapping[Key, Total], mirror: Mapping[Key, Total], tolerance: Decimal = Decimal(0)
+) -> list[Comparison]:
+    """Totals of both sides, side by side."""
+    nothing = (0, Decimal(0))
+    comparisons = []
+    for key in sorted({*theirs, *mirror}):
+        (their_count, their_money), (count, money) = theirs.get(key, nothing), mirror.get(key, nothing)
+        comparisons.append(Comparison(name, *key, their_count, count, their_money, money, tolerance))
+    return comparisons
 
 
-def _without(controls: dict[int, Control], ids: set[int]) -> dict[int, Control]:
-    return {key: control for key, control in controls.items() if key not in ids}
-
-
-async def _at_coupa(
-    client: CoupaClient, resource: Resource, settings: Settings, manifest: Manifest
-) -> dict[int, Control]:
-    """Coupa's side, by id, of what the mirror should hold."""
+async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings, data_as_of: dt.datetime) -> _Side:
+    """Coupa's side of what the mirror should hold."""
     since = None
     if resource.looks_back and settings.lookback_months:
-        since = months_before(manifest.data_as_of, settings.lookback_months)
-    wanted = ["id", *_columns(resource)]
-    fields = "[" + ",".join(f'"{name}"' for name in wanted) + "]"
-    controls: dict[int, Control] = {}
-    async for page in client.pages(resource, Window(since=since), fields=fields):
+        since = months_before(data_as_of, settings.lookback_months)
+    paths = {
+        name: _path(resource, name)
+        for name in (resource.status, resource.dated, resource.currency, resource.money)
+        if name is not None
+    }
+    side = _Side()
+    async for page in client.pages(resource, Window(since=since), fields=_fields(resource, paths.values())):
         for record in page.records:
+            value = record.value
             if record.id is None:
                 continue
-            updated = record.value.get("updated-at")
-            money = record.value.get((resource.money or "").replace("_", "-"))
-            controls[record.id] = Control(
-                str(record.value.get(resource.status or "") or ""),
-                Decimal(money) if money not in {None, ""} else Decimal(0),
-                dt.datetime.fromisoformat(updated) if updated else None,
+            updated = value.get("updated-at")
+            if updated and dt.datetime.fromisoformat(updated) >= data_as_of:
+                side.news.add(record.id)
+                continue
+            side.ids.add(record.id)
+            found = {name: _found(value, path) for name, path in paths.items()}
+            key = (
+                str(found.get(resource.status or "") or ""),
+                str(found.get(resource.dated or "") or "")[:7],
+                str(found.get(resource.currency or "") or ""),
             )
-    return controls
+            side.add(key, Decimal(found.get(resource.money or "") or 0))
+    return side
 
 
-def _in_mirror(published: duckdb.DuckDBPyConnection, resource: Resource) -> dict[int, Control]:
-    """The mirror's side, by id."""
-    status = resource.status or "''"
-    money = resource.money or "0"
-    rows = published.execute(
-        f"SELECT id, coalesce({status}, ''), coalesce({money}, 0) FROM \"{resource.table.name}\"",  # noqa: S608
-    ).fetchall()
-    return {row[0]: Control(row[1], Decimal(row[2]), None) for row in rows}
-
-
-def _columns(resource: Resource) -> list[str]:
-    """The columns that are compared, as far as the record type has them."""
-    names = (resource.status, resource.money, "updated_at")
-    return [name for name in names if name is not None and name in resource.record.model_fields]
-
-
-def show_differences(console: Console, result: Reconciliation) -> None:
-    """Prints the comparison; raises ReconciliationError when the sides differ."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("resource", "status"):
-        table.add_column(heading)
-    for heading in ("in Coupa", "in the mirror", "money in Coupa", "money in the mirror", ""):
-        table.add_column(heading, justify="right")
-    for line in result.comparisons:
-        table.add_row(
-            line.resource,
-            line.status,
-            f"{line.coupa_count:,}",
-            f"{line.mirror_count:,}",
-            f"{line.coupa_money:,.2f}",
-            f"{line.mirror_money:,.2f}",
-            "" if line.agrees else "differs",
-        )
-    console.print(table)
-    if result.agrees:
-        console.print(f"All {len(result.comparisons)} totals agree.")
-        return
-    differing = sorted({line.resource for line in result.comparisons if not line.agrees})
-    examples = [
-        f"{name}: {_some(result.missing.get(name, ()), 'not mirrored')}"
-        f"{_some(result.gone.get(name, ()), 'gone at Coupa')}"
-        for name in differing
-    ]
-    raise ReconciliationError(
-        f"The mirror and Coupa differ in {', '.join(differing)} ({'; '.join(examples)}). Look at the records set aside "
-        "with: tenor-sync status; read everything again by moving the work folder away and running: tenor-sync once",
+def _in_mirror(query: Query, resource: Resource, news: Iterable[int]) -> dict[Key, Total]:
+    """The mirror's side, without the records that changed since."""
+    status = f"coalesce({resource.status}, '')" if resource.status else "''"
+    month = f"coalesce(strftime({resource.dated}, '%Y-%m'), '')" if resource.dated else "''"
+    currency = f"coalesce({resource.currency}, '')" if resource.currency else "''"
+    money = f"coalesce(sum({resource.money}), 0)" if resource.money else "0"
+    left_out = ", ".join(map(str, news))
+    rows = query(
+        f"SELECT {status}, {month}, {currency}, count(*), {money} "  # noqa: S608
+        f'FROM "{resource.table.name}"{f" WHERE id NOT IN ({left_out})" if left_out else ""} GROUP BY 1, 2, 3',
     )
+    return {(row[0], row[1], row[2]): (int(row[3]), Decimal(row[4])) for row in rows}
 
 
-def _some(ids: tuple[int, ...], what: str) -> str:
-    if not ids:
-        return ""
-    more = f" and {len(ids) - _EXAMPLES} more" if len(ids) > _EXAMPLES else ""
-    return f"ids {', '.join(map(str, ids[:_EXAMPLES]))}{more} {what} "
+def _path(resource: Resource, name: str) -> list[str]:
+    """Where in a record a column comes from."""
+    column: Column = next(column for column in resource.table.columns if column.name == name)
+    return column.source.split(".")
+
+
+def _fields(resource: Resource, paths: Iterable[list[str]]) -> str:
+    """The value of `fields` for the columns that are compared."""
+    names: list[Any] = ["id"]
+    if resource.table.has("updated_at"):
+        names.append("updated_at")
+    for first, *rest in paths:
+        names.append({first: rest} if rest else first)
+    return json.dumps(names, separators=(",", ":"))
+
+
+def _found(value: Any, path: list[str]) -> Any:
+    """The value at a path, in a record as Coupa sends it."""
+    for step in path:
+        value = value.get(step.replace("_", "-")) if isinstance(value, dict) else None
+    return value

@@ -39,8 +39,8 @@ class Resource:
     """One list of Coupa's API and where it goes.
 
     `looks_back` limits the first reading to what changed in the look-back period, and to what `still_open` selects of
-    the time before; `open_rows` is that selection as SQL, for reading open documents again. `money` and `status` are
-    the columns whose sums and groups a reconciliation compares.
+    the time before; `open_rows` is that selection as SQL, for reading open documents again. A reconciliation
+    compares sums of the column `money` by `status`, by month of the date `dated` and by `currency`.
     """
 
     name: str
@@ -55,6 +55,8 @@ class Resource:
     open_rows: str = ""
     money: str | None = None
     status: str | None = None
+    dated: str | None = None
+    currency: str | None = None
 
     @property
     def fields(self) -> str:
@@ -90,6 +92,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         open_rows="paid IS NOT TRUE AND status IN ('" + OPEN_STATUSES.replace(",", "', '") + "')",
         money="total_with_taxes",
         status="status",
+        dated="invoice_date",
+        currency="currency_code",
     ),
     Resource(
         name="approvals",
@@ -99,6 +103,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         table=schema.APPROVALS,
         looks_back=True,
         status="status",
+        dated="created_date",
     ),
     Resource(
         name="purchase_orders",
@@ -109,6 +114,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         children=(Child("order_lines", schema.PURCHASE_ORDER_LINES),),
         looks_back=True,
         status="status",
+        dated="created_date",
+        currency="currency_code",
     ),
     Resource(
         name="receiving_transactions",
@@ -119,6 +126,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         looks_back=True,
         money="total",
         status="status",
+        dated="transaction_date",
+        currency="currency_code",
     ),
     Resource(
         name="coupa_pay_payments",
@@ -130,6 +139,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         looks_back=True,
         money="pay_from_total",
         status="status",
+        dated="released_date",
+        currency="pay_from_currency",
     ),
     Resource(
         name="suppliers",
@@ -146,6 +157,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         record=records.Contract,
         table=schema.CONTRACTS,
         status="status",
+        dated="start_date",
+        currency="currency_code",
     ),
     Resource(
         name="exchange_rates",
@@ -153,6 +166,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         scope="core.common.read",
         record=records.ExchangeRate,
         table=schema.EXCHANGE_RATES,
+        dated="rate_date",
     ),
     Resource(
         name="users",

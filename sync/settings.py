@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     sweep_loss: Annotated[float, Field(gt=0, le=1)] = Field(
         0.2, description="Largest share of a resource's records that one sweep may remove"
     )
+    reconcile_hours: Annotated[int, Field(ge=0)] = Field(24, description="Hours between comparisons of totals")
     history_days: Annotated[int, Field(ge=0)] = Field(0, description="Days that replaced versions are kept; 0: all")
     snapshot_days: Annotated[int, Field(ge=0)] = Field(0, description="Days that payables snapshots are kept; 0: all")
     page_size: Annotated[int, Field(ge=1, le=50)] = Field(50, description="Records asked for per request")

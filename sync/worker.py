@@ -2,7 +2,9 @@
 
     lock       one writer at a time
     read       every resource, some at the same time: pages -> typed rows -> one transaction per batch
+    reconcile  control totals against Coupa, when that is due
     feeds      files and addresses of others, beside Coupa's records; trouble with them is told, not raised
+    keep       the day's payables, and history as long as it is wanted
     publish    a finished copy under a new name, then the pointer
 
 Delivery promise: every record is read at least once and merged by key, so that reading it twice changes nothing. A
@@ -30,9 +32,11 @@ from sync.feeds.at_sync import load_feeds, told
 from sync.mirror import Mirror
 from sync.publish import new_manifest, publish, refuse_to_replace_real_data
 from sync.reading import read_resource
+from sync.reconciliation import keep, reconcile
 from sync.resources import RESOURCES, Resource
 from sync.run import Progress, ResourceOutcome, Run, Source, SyncReport, new_run
 from sync.settings import Settings
+from sync.snapshots import forget_snapshots, take_snapshot
 from sync.writer_lock import only_writer
 
 
@@ -55,9 +59,10 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
                 on_trouble=progress.trouble,
             )
             outcomes = await read_all(client, mirror, run, RESOURCES)
+            await _reconcile(client, mirror, run)
         feeds = told(load_feeds(mirror, settings, run.now))
         progress.publishing()
-        mirror.complete(clock())
+        _keep_books(mirror, settings, run.now, clock())
         manifest = new_manifest(clock(), _data_as_of(mirror), settings.company_time_zone, source.name)
         path = publish(mirror, settings.mirror_folder, manifest, settings.keep_versions)
         return SyncReport(run.run_id, manifest, path, outcomes, mirror.rejected(), time.monotonic() - started, feeds)
@@ -93,6 +98,25 @@ async def read_all(
     return tuple(
         sorted(outcomes, key=lambda outcome: [resource.name for resource in resources].index(outcome.resource))
     )
+
+
+async def _reconcile(client: CoupaClient, mirror: Mirror, run: Run) -> None:
+    """Compares control totals with Coupa when that is due; the first time a while after the first complete sync."""
+    last = mirror.drift()[0] or mirror.known_since()
+    every = dt.timedelta(hours=run.settings.reconcile_hours)
+    if every and (last is None or run.now - last < every):
+        return
+    keep(mirror, await reconcile(client, run.settings, mirror.query, _data_as_of(mirror)), run.clock())
+
+
+def _keep_books(mirror: Mirror, settings: Settings, started: dt.datetime, now: dt.datetime) -> None:
+    """What follows a complete sync: knowledge begins, the day's payables are kept, and what is too old is forgotten."""
+    mirror.complete(now)
+    take_snapshot(mirror, _data_as_of(mirror), settings.company_time_zone, now)
+    if settings.history_days:
+        mirror.forget_before(started - dt.timedelta(days=settings.history_days))
+    if settings.snapshot_days:
+        forget_snapshots(mirror, started.date() - dt.timedelta(days=settings.snapshot_days))
 
 
 def publish_again(settings: Settings, mirror: Mirror, source: Source, clock: Clock) -> Path | None:
