@@ -141,8 +141,23 @@ class User(Record):
     updated_at: AwareDatetime
 
 
+class RemitToAddress(Record):
+    """Where a supplier wants to be paid."""
+
+    id: Identifier
+    remit_to_code: str | None = None
+    name: str | None = None
+    street1: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    country: CodeOnly | None = None
+    active: bool | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
 class Supplier(Record):
-    """A supplier."""
+    """A supplier with its remit-to addresses."""
 
     id: Identifier
     name: str
@@ -162,6 +177,7 @@ class Supplier(Record):
     do_not_accelerate: bool | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
+    remit_to_addresses: Annotated[tuple[RemitToAddress, ...], ABSENT_IS_EMPTY] = ()
     custom_fields: CustomFields | None = None
 
     @property
@@ -297,8 +313,33 @@ class InvoicePayment(Record):
     updated_at: AwareDatetime | None = None
 
 
+class FailedTolerance(Record):
+    """A tolerance that an invoice failed, which holds it until it is resolved. Amounts and limits are text in Coupa."""
+
+    id: Identifier
+    code: str | None = None
+    breach_amount: str | None = None
+    breach_limit: str | None = None
+    resolved: bool | None = None
+    resolution_strategy: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class InvoiceCharge(Record):
+    """Freight, handling or another charge beside an invoice's lines."""
+
+    id: Identifier
+    line_num: Whole | None = None
+    type: str | None = None
+    description: str | None = None
+    total: Money | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
 class Invoice(Record):
-    """An invoice or credit note with its lines, payments and approvals."""
+    """An invoice or credit note with its lines, payments, approvals, failed tolerances and charges."""
 
     id: Identifier
     invoice_number: str | None = None
@@ -334,6 +375,8 @@ class Invoice(Record):
     invoice_lines: Annotated[tuple[InvoiceLine, ...], ABSENT_IS_EMPTY] = ()
     payments: Annotated[tuple[InvoicePayment, ...], ABSENT_IS_EMPTY] = ()
     approvals: Annotated[tuple[Approval, ...], ABSENT_IS_EMPTY] = ()
+    failed_tolerances: Annotated[tuple[FailedTolerance, ...], ABSENT_IS_EMPTY] = ()
+    invoice_charges: Annotated[tuple[InvoiceCharge, ...], ABSENT_IS_EMPTY] = ()
     custom_fields: CustomFields | None = None
 
     @property
@@ -387,6 +430,86 @@ class CoupaPayPayment(Record):
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
     payment_details: Annotated[tuple[PaymentDetail, ...], ABSENT_IS_EMPTY] = ()
+
+
+class Payable(Record):
+    """What Coupa Pay knows of an approved document: how much of it is to be paid, was paid, and remains."""
+
+    id: Identifier
+    status: str | None = None
+    document_id: str | None = None
+    document_type: str | None = None
+    currency: CodeOnly | None = None
+    payable_amount: Money | None = None
+    remittance_amount: Money | None = None
+    paid_amount: Money | None = None
+    remaining_amount: Money | None = None
+    accounting_amount: Money | None = None
+    accounting_currency: CodeOnly | None = None
+    paid_date: LocalDate | None = None
+    discount_due_date: LocalDate | None = None
+    maturity_date: LocalDate | None = None
+    payment_term: Coded | None = None
+    wc_eligibility: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+    @property
+    def invoice_id(self) -> int | None:
+        """The invoice behind it; None for a document of another kind."""
+        number = self.document_id or ""
+        return int(number) if self.document_type == "InvoiceHeader" and number.isdecimal() else None
+
+
+class PayableAllocation(Record):
+    """An amount of one payable that settles another: a credit note or a prepayment against an invoice."""
+
+    id: Identifier
+    status: str | None = None
+    source: str | None = None
+    reason_code: str | None = None
+    payable_from_id: Identifier | None = None
+    payable_from_type: str | None = None
+    payable_from_amount: Money | None = None
+    payable_to_id: Identifier | None = None
+    payable_to_type: str | None = None
+    payable_to_amount: Money | None = None
+    payable_to_currency: CodeOnly | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class SupplierScores(Record):
+    """A supplier's row of the risk feed; what each number means is the tenant's own choice."""
+
+    id: Identifier
+    supplier: IdOnly | None = None
+    number_field_01: Money | None = None
+    number_field_02: Money | None = None
+    number_field_03: Money | None = None
+    number_field_04: Money | None = None
+    number_field_05: Money | None = None
+    number_field_06: Money | None = None
+    number_field_07: Money | None = None
+    number_field_08: Money | None = None
+    number_field_09: Money | None = None
+    number_field_10: Money | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
+class LedgerAccount(Record):
+    """An account of a chart of accounts, with its first two segments."""
+
+    id: Identifier
+    name: str | None = None
+    code: str | None = None
+    active: bool | None = None
+    account_type: IdOnly | None = None
+    segment_1: str | None = None
+    segment_2: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
 
 
 RecordT = TypeVar("RecordT", bound=Record)

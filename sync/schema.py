@@ -386,6 +386,132 @@ COUPA_PAY_PAYMENT_DETAILS: Final = Table(
     parent_key="payment_id",
 )
 
+REMIT_TO_ADDRESSES: Final = Table(
+    "supplier_remit_to_addresses",
+    _columns(
+        "id BIGINT",
+        "supplier_id BIGINT ^id",
+        "remit_to_code TEXT",
+        "name TEXT",
+        "street1 TEXT",
+        "city TEXT",
+        "postal_code TEXT",
+        "country_code TEXT country.code",
+        "active BOOLEAN",
+        *_TIMES,
+    ),
+    parent_key="supplier_id",
+)
+
+FAILED_TOLERANCES: Final = Table(
+    "invoice_failed_tolerances",
+    _columns(
+        "id BIGINT",
+        "invoice_id BIGINT ^id",
+        "code TEXT",
+        "breach_amount TEXT",
+        "breach_limit TEXT",
+        "resolved BOOLEAN",
+        "resolution_strategy TEXT",
+        *_TIMES,
+    ),
+    parent_key="invoice_id",
+)
+
+INVOICE_CHARGES: Final = Table(
+    "invoice_charges",
+    _columns(
+        "id BIGINT",
+        "invoice_id BIGINT ^id",
+        "line_num INTEGER",
+        "type TEXT",
+        "description TEXT",
+        "total MONEY",
+        *_TIMES,
+    ),
+    parent_key="invoice_id",
+)
+
+PAYABLES: Final = Table(
+    "payables",
+    _columns(
+        "id BIGINT",
+        "status TEXT",
+        "invoice_id BIGINT",
+        "document_type TEXT",
+        "currency_code TEXT currency.code",
+        "payable_amount MONEY",
+        "remittance_amount MONEY",
+        "paid_amount MONEY",
+        "remaining_amount MONEY",
+        "accounting_amount MONEY",
+        "accounting_currency_code TEXT accounting_currency.code",
+        "paid_date DATE",
+        "discount_due_date DATE",
+        "maturity_date DATE",
+        "payment_term_id BIGINT payment_term.id",
+        "payment_term_code TEXT payment_term.code",
+        "wc_eligibility TEXT",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+PAYABLE_ALLOCATIONS: Final = Table(
+    "payable_allocations",
+    _columns(
+        "id BIGINT",
+        "status TEXT",
+        "source TEXT",
+        "reason_code TEXT",
+        "payable_from_id BIGINT",
+        "payable_from_type TEXT",
+        "payable_from_amount MONEY",
+        "payable_to_id BIGINT",
+        "payable_to_type TEXT",
+        "payable_to_amount MONEY",
+        "currency_code TEXT payable_to_currency.code",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+SUPPLIER_SCORES: Final = Table(
+    "supplier_risk_scores",
+    _columns(
+        "id BIGINT",
+        "supplier_id BIGINT supplier.id",
+        *(f"number_field_{place:02d} MONEY" for place in range(1, 11)),
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+ACCOUNTS: Final = Table(
+    "accounts",
+    _columns(
+        "id BIGINT",
+        "name TEXT",
+        "code TEXT",
+        "active BOOLEAN",
+        "account_type_id BIGINT account_type.id",
+        "segment_1 TEXT",
+        "segment_2 TEXT",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+_SINCE_VERSION_4: Final = (
+    REMIT_TO_ADDRESSES,
+    FAILED_TOLERANCES,
+    INVOICE_CHARGES,
+    PAYABLES,
+    PAYABLE_ALLOCATIONS,
+    SUPPLIER_SCORES,
+    ACCOUNTS,
+)
+
 COUPA_TABLES: Final = (
     CURRENCIES,
     EXCHANGE_RATES,
@@ -402,6 +528,7 @@ COUPA_TABLES: Final = (
     APPROVALS,
     COUPA_PAY_PAYMENTS,
     COUPA_PAY_PAYMENT_DETAILS,
+    *_SINCE_VERSION_4,
 )
 
 REJECTED_RECORDS: Final = Table(
@@ -636,6 +763,12 @@ def _added(tables: tuple[Table, ...]) -> tuple[str, ...]:
     )
 
 
+# New lists came with these records, which were not asked for before: they are read from the beginning.
+_READ_AGAIN: Final = (
+    "UPDATE sync_bookmarks SET last_id = NULL, updated_through = NULL, window_from = NULL, window_to = NULL"
+    " WHERE resource IN ('invoices', 'suppliers')"
+)
+
 # One entry per version of the layout; entry 0 makes version 1. Append only.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),
@@ -643,6 +776,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         *_added(OWN_TABLES),
         *(statement for table in COUPA_TABLES for statement in table.history_ddl()),
+    ),
+    (
+        *(statement for table in _SINCE_VERSION_4 for statement in (table.ddl(), *table.history_ddl())),
+        _READ_AGAIN,
     ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -311,4 +311,95 @@ MIRROR_TABLES = (
         currency_code TEXT currency.code""",
         nested_in="coupa_pay/payments.payment-details",
     ),
+    _table(
+        "supplier_remit_to_addresses",
+        "remit_to_addresses",
+        f"""id INT
+        supplier_id INT ^id
+        remit_to_code TEXT
+        name TEXT
+        street1 TEXT
+        city TEXT
+        postal_code TEXT
+        country_code TEXT country.code
+        active BOOL{_TIMES}""",
+        nested_in="suppliers.remit-to-addresses",
+    ),
+    _table(
+        "invoice_failed_tolerances",
+        "failed_tolerances",
+        f"""id INT
+        invoice_id INT ^id
+        code TEXT
+        breach_amount TEXT
+        breach_limit TEXT
+        resolved BOOL
+        resolution_strategy TEXT{_TIMES}""",
+        nested_in="invoices.failed-tolerances",
+    ),
+    _table(
+        "invoice_charges",
+        "invoice_charges",
+        f"""id INT
+        invoice_id INT ^id
+        line_num COUNT
+        type TEXT
+        description TEXT
+        total MONEY{_TIMES}""",
+        nested_in="invoices.invoice-charges",
+    ),
+    _table(
+        "payables",
+        "payables/invoices",
+        f"""id INT
+        status TEXT
+        invoice_id INT document-id
+        document_type TEXT
+        currency_code TEXT currency.code
+        payable_amount MONEY
+        remittance_amount MONEY
+        paid_amount MONEY
+        remaining_amount MONEY
+        accounting_amount MONEY
+        accounting_currency_code TEXT accounting-currency.code
+        paid_date DATE
+        discount_due_date DATE
+        maturity_date DATE
+        payment_term_id INT payment-term.id
+        payment_term_code TEXT payment-term.code
+        wc_eligibility TEXT{_TIMES}{_RAW}""",
+    ),
+    _table(
+        "payable_allocations",
+        "payables/allocations",
+        f"""id INT
+        status TEXT
+        source TEXT
+        reason_code TEXT
+        payable_from_id INT
+        payable_from_type TEXT
+        payable_from_amount MONEY
+        payable_to_id INT
+        payable_to_type TEXT
+        payable_to_amount MONEY
+        currency_code TEXT payable-to-currency.code{_TIMES}{_RAW}""",
+    ),
+    _table(
+        "supplier_risk_scores",
+        "supplier_risk_aware_feed",
+        "id INT\nsupplier_id INT supplier.id\n"
+        + "".join(f"number_field_{place:02d} MONEY\n" for place in range(1, 11))
+        + f"{_TIMES.strip()}\n{_RAW}",
+    ),
+    _table(
+        "accounts",
+        "accounts",
+        f"""id INT
+        name TEXT
+        code TEXT
+        active BOOL
+        account_type_id INT account-type.id
+        segment_1 TEXT
+        segment_2 TEXT{_TIMES}{_RAW}""",
+    ),
 )

@@ -40,6 +40,17 @@ CONTRACT = {
     "requested_execution_date released_at released_date legal_entity_name created_at updated_at raw",
     "coupa_pay_payment_details": "id payment_id source_transaction_id source_transaction_type source_transaction_reference "
     "transaction_total discount_total adjustment_total payment_total currency_code",
+    "supplier_remit_to_addresses": "id supplier_id remit_to_code name street1 city postal_code country_code active created_at updated_at",
+    "invoice_failed_tolerances": "id invoice_id code breach_amount breach_limit resolved resolution_strategy created_at updated_at",
+    "invoice_charges": "id invoice_id line_num type description total created_at updated_at",
+    "payables": "id status invoice_id document_type currency_code payable_amount remittance_amount paid_amount remaining_amount "
+    "accounting_amount accounting_currency_code paid_date discount_due_date maturity_date payment_term_id payment_term_code "
+    "wc_eligibility created_at updated_at raw",
+    "payable_allocations": "id status source reason_code payable_from_id payable_from_type payable_from_amount payable_to_id "
+    "payable_to_type payable_to_amount currency_code created_at updated_at raw",
+    "supplier_risk_scores": "id supplier_id number_field_01 number_field_02 number_field_03 number_field_04 number_field_05 "
+    "number_field_06 number_field_07 number_field_08 number_field_09 number_field_10 created_at updated_at raw",
+    "accounts": "id name code active account_type_id segment_1 segment_2 created_at updated_at raw",
 }
 
 
