@@ -201,10 +201,9 @@ class Engine:
     def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
         """The forecast as far as the plan asks, in the breakdown it asks for."""
         day = self.layer.data_date
-        weeks = max(1, -(-(plan.end - day).days // 7))
         groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
         settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
-        return forecast_outflow(read_book(self.layer, plan.filters), day, weeks=weeks, settings=settings)
+        return forecast_outflow(read_book(self.layer, plan.filters), day, weeks=plan.whole_weeks(day), settings=settings)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:

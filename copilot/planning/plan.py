@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -98,6 +98,11 @@ class OutflowPlan(_Frozen):
     filters: tuple[Filter, ...] = ()
     notes: tuple[str, ...] = ()
     coverage: tuple[Covered, ...] = ()
+
+    def whole_weeks(self, day: date) -> int:
+        """How many whole weeks (Monday to Sunday) after the week of `day` reach the end of the period; at least one."""
+        sunday = day + timedelta(days=(7 - day.isoweekday()) % 7)
+        return max(1, -(-(self.end - sunday).days // 7))
 
 
 class DefinePlan(_Frozen):
