@@ -126,7 +126,8 @@ def feed_commands(guard: Guard[...], out: Console) -> typer.Typer:
         """Take back the rows of one load: they move to the past, and the file is not loaded again by itself."""
 
         def take_back(work: Mirror, now: dt.datetime, _day: dt.date) -> None:
-            out.print(f"{withdraw(work, load_id, now):,} rows were withdrawn.")
+            count = withdraw(work, load_id, now)
+            out.print(f"{count:,} row{' was' if count == 1 else 's were'} withdrawn.")
 
         _change(out, load_settings(mirror=mirror), today, take_back)
 

@@ -68,6 +68,11 @@ def told(loads: tuple[FeedLoad, ...]) -> tuple[str, ...]:
     for name in dict.fromkeys(done.feed for done in loads if done.problem is None):
         group = [done for done in loads if done.feed == name and done.problem is None]
         new, changed = sum(done.new for done in group), sum(done.changed for done in group)
-        files = f"{len(group)} file{'s' if len(group) > 1 else ''}"
-        sentences.append(f"feed {name}: {files}, {new:,} rows new, {changed:,} corrected")
+        files = f"{len(group)} file{_s(len(group))}"
+        sentences.append(f"feed {name}: {files}, {new:,} row{_s(new)} new, {changed:,} corrected")
     return (*sentences, *(str(done) for done in loads if done.problem is not None or done.faults))
+
+
+def _s(count: int) -> str:
+    """The ending of a plural."""
+    return "" if count == 1 else "s"

@@ -111,7 +111,7 @@ def test_a_load_is_taken_back(folder: Path) -> None:
     done = run(folder, "withdraw", load_id)
 
     assert load_id in listed.output
-    assert "1 rows were withdrawn" in done.output
+    assert "1 row was withdrawn" in done.output
     with open_published(folder) as published:
         assert published.execute("SELECT count(*) FROM feed_erp_totals").fetchone() == (0,)
 

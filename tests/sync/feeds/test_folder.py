@@ -121,7 +121,7 @@ def test_a_sync_tells_in_few_sentences(mirror: Mirror, tmp_path: Path) -> None:
     sentences = told(load_feeds(mirror, settings, NOW))
 
     assert sentences == (
-        "feed erp_totals: 2 files, 1 rows new, 0 corrected",
+        "feed erp_totals: 2 files, 1 row new, 0 corrected",
         "feed erp_totals: erp_totals-2.csv: 0 new, 0 corrected, 0 there already, 1 set aside",
         "feed erp_totals: erp_totals-3.csv was refused: is empty",
     )
