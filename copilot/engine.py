@@ -203,7 +203,8 @@ class Engine:
         day = self.layer.data_date
         groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
         settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
-        return forecast_outflow(read_book(self.layer, plan.filters), day, weeks=plan.whole_weeks(day), settings=settings)
+        book = read_book(self.layer, plan.filters)
+        return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:
