@@ -127,3 +127,23 @@ def test_an_address_that_fails_is_told_and_the_others_are_loaded(mirror: Mirror)
     (done,) = fetch_feed(mirror, Settings(_env_file=None, market_url="http://example.com"), "ecb_estr", NOW)
 
     assert "only spoken to over https" in str(done.problem)
+
+
+def test_the_sandboxs_other_shapes_say_the_same(mirror: Mirror, loads: Any) -> None:
+    """Atom beside CSV, SDMX-JSON beside csvdata: loading the second corrects nothing."""
+    company = build_company("tiny", 7, TODAY)
+    rates = "/resource-center/data-chart-center/interest-rates"
+    spots = "/service/data/YC/B.U2.EUR.4F.G_N_A.SV_C_YM.SR_3M+SR_10Y?startPeriod=2026-09-01&format="
+    with running(create_app(company, rate_limit=False)) as address, httpx.Client(base_url=address.url) as http:
+        table = http.get(f"{rates}/daily-treasury-rates.csv/2026/all?type=daily_treasury_yield_curve&_format=csv").text
+        atom = http.get(f"{rates}/pages/xml?data=daily_treasury_yield_curve&field_tdr_date_value=2026").text
+        rows, message = http.get(f"{spots}csvdata").text, http.get(f"{spots}jsondata").text
+        assert http.get("/service/data/YC/nonsense?format=csvdata").status_code == 404
+
+    first = [loads("market_yields", text) for text in (table, rows)]
+    second = [loads("market_yields", text, hours=1) for text in (atom, message)]
+
+    assert [done.format for done in (*first, *second)] == ["treasury-csv", "ecb-csv", "treasury-xml", "ecb-json"]
+    assert all(done.new > 50 and not done.faults for done in first)
+    assert [(done.new, done.changed, done.same) for done in second] == [(0, 0, done.new) for done in first]
+    assert mirror.query("SELECT count(*) FROM feed_market_yields_past") == [(0,)]
