@@ -7,7 +7,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -21,11 +20,14 @@ from rich.console import Console
 from sync import demo, key_rotation
 from sync.clock import clock_for
 from sync.console import TerminalProgress, show_report, show_status
-from sync.errors import RetriableSyncError, SandboxError, SettingsError, SyncError
+from sync.daemon import run_worker
+from sync.errors import SandboxError, SettingsError, SyncError
 from sync.feed_commands import feed_commands
+from sync.log_lines import write_lines
 from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
 from sync.reconcile_command import reconcile_mirror
 from sync.run import Source, SyncReport
+from sync.schedule import schedule_of
 from sync.settings import Settings, load_settings
 from sync.worker import sync_once
 from sync.writer_lock import holder
@@ -100,28 +102,36 @@ def once(
     show_report(out, _sync(settings, _day(today), preset, seed, demo_company=demo_company))
 
 
-@app.command(epilog="Example: tenor-sync run --every 15m")
+@app.command(epilog="Example: tenor-sync run --schedule '*/15 6-20 * * 1-5'")
 @plain_errors
 def run(
     *,
-    every: Annotated[str, typer.Option(help="Pause between two beginnings: 90s, 15m, 2h.")] = "15m",
+    every: Annotated[
+        str | None, typer.Option(help="Pause between two beginnings: 90s, 15m, 2h [default: 15m].")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Five fields of a crontab instead, or TENOR_SCHEDULE.", metavar="CRON")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Where to answer health, metrics and call-outs; off: nowhere.")
+    ] = None,
     mirror: MirrorOption = None,
 ) -> None:
-    """Keep the mirror fresh: sync, wait, sync again, until stopped.
+    """Keep the mirror fresh: sync, wait, sync again, until stopped; log lines are JSON on standard error.
 
-    Trouble that may pass (Coupa busy or unreachable) is reported and tried again at the next turn; anything else ends
-    the command.
+    Trouble that may pass (Coupa busy or unreachable) is logged and tried again at the next turn; anything else ends
+    the command with exit code 1. SIGTERM ends it with 0 within seconds.
     """
-    settings = load_settings(mirror=mirror)
-    settings.credentials()
-    pause = _seconds(every)
-    while True:
-        begun = time.monotonic()
-        try:
-            show_report(out, _sync(settings, None, demo.DEFAULT_PRESET, demo.DEFAULT_SEED, demo_company=False))
-        except RetriableSyncError as error:
-            err.print(f"tenor-sync: {error} Trying again in {every}.", markup=False, soft_wrap=True)
-        time.sleep(max(0.0, pause - (time.monotonic() - begun)))
+    settings = load_settings(mirror=mirror, schedule=schedule, listen=listen)
+    base_url, _, _ = settings.credentials()
+    plan = schedule_of(every, settings.schedule, settings.zone)
+    clock = clock_for(None, settings.zone)
+    write_lines(settings)
+    ended_by = run_worker(
+        settings, plan, lambda watch: sync_once(settings, Source(base_url), clock, watch), clock
+    )
+    if ended_by == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 @app.command(epilog="Example: tenor-sync status")
@@ -243,14 +253,6 @@ def _day(text: str | None) -> dt.date | None:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"--today is {text!r}, which is not a date; write it like 2026-11-22.") from None
-
-
-def _seconds(text: str) -> float:
-    """Seconds of a pause such as 15m; raises SettingsError."""
-    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    if unit is None or not text[:-1].isdecimal() or int(text[:-1]) == 0:
-        raise SettingsError(f"--every is {text!r}, which is not a pause; write it like 90s, 15m or 2h.")
-    return float(text[:-1]) * unit
 
 
 def _end_with_stdin() -> None:

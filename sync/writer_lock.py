@@ -14,10 +14,10 @@ LOCK_FILE: Final = "writer.lock"
 
 
 @contextlib.contextmanager
-def only_writer(folder: Path, now: dt.datetime) -> Iterator[None]:
-    """Holds the lock of a work folder; raises MirrorBusyError that names the process which holds it."""
+def only_writer(folder: Path, now: dt.datetime, name: str = LOCK_FILE) -> Iterator[None]:
+    """Holds a lock of a work folder; raises MirrorBusyError that names the process which holds it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
+    with (folder / name).open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -34,6 +34,8 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "upkeep": 7,
         "encryption": 0, "callouts": 0, "schedule": 1, "log_lines": 2, "key_rotation": 6, "observability": 7,
         "worker_http": 8, "daemon": 9,
+        "encryption": 0, "callouts": 0, "schedule": 1, "log_lines": 2, "key_rotation": 6, "observability": 7,
+        "worker_http": 8, "daemon": 9,
         "console": 7, "demo": 7, "feeds": 7, "reading": 8,
         "worker": 9,
         "feed_commands": 10, "reconcile_command": 10,
