@@ -70,14 +70,13 @@ def load_folder(mirror: Mirror, folder: Path, now: dt.datetime, today: dt.date) 
     Only files that did something, or were refused, are told; files loaded before are passed over in silence.
     """
     try:
-        rules = _rules(folder)
-        found = list(_files(folder, rules))
+        found = list(_files(folder, _rules(folder)))
+        ours = [(file.path.stat().st_mtime_ns, file) for file in found if isinstance(file, _Found)]
     except (FeedError, OSError) as error:
         return (_not_read(str(folder), f"the folder is not read: {error}", now),)
+    ours.sort(key=lambda dated: (FEEDS.index(dated[1].feed), dated[0], dated[1].path.name))
+    loads = [_load(mirror, folder, file, now, today) for _, file in ours]
     strays = [_not_read(path.name, _stray(path), now) for path in found if isinstance(path, Path)]
-    ours = [file for file in found if isinstance(file, _Found)]
-    ours.sort(key=lambda file: (FEEDS.index(file.feed), file.path.stat().st_mtime_ns, file.path.name))
-    loads = [_load(mirror, folder, file, now, today) for file in ours]
     return (*(done for done in loads if not done.known or done.new), *strays)
 
 
