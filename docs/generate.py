@@ -2,6 +2,7 @@
 
 docs/metrics.md            from the metric files
 docs/answer.schema.json    from the Answer type, as `tenor schema` prints it
+docs/metrics.schema.json   from the types of the metric files, for editors
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from copilot.surfaces.cli import schema_text
+from semantic_layer.editor_schema import editor_schema_text
 from semantic_layer.loader import load_model
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.resolver import legal_dimensions
@@ -57,7 +59,7 @@ def _metric(metric: Metric, model: SemanticModel) -> list[str]:
     return lines
 
 
-PAGES = {"metrics.md": metrics_page, "answer.schema.json": schema_text}
+PAGES = {"metrics.md": metrics_page, "answer.schema.json": schema_text, "metrics.schema.json": editor_schema_text}
 
 
 def main() -> None:

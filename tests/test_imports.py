@@ -51,6 +51,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "compiler": 6,
         "layer": 7,
         "viewer": 3, "provenance": 5, "exploration": 6,
+        "result_cache": 2, "editor_schema": 4, "interchange": 5, "permission": 6, "definitions": 6, "checking": 8, "difference": 8,
         "__init__": 8,
     },
     "copilot": {

@@ -10,31 +10,25 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from copilot.answer import Answer
-from copilot.composition import Turn, compose_definition
 from copilot.errors import CopilotError
 from copilot.evidence import compare, load
-from copilot.layer_opening import open_layer
-from copilot.planning.plan import Clock, DefinePlan
 from copilot.rendering.terminal import render
 from copilot.settings import Settings
 from copilot.state.store import open_store
+from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
 from copilot.surfaces.eval_command import evaluate_bank
 from copilot.surfaces.key_command import rotate_key
-from semantic_layer.errors import MirrorMissingError, did_you_mean
-from semantic_layer.loader import load_model
-from semantic_layer.model import SemanticModel
+from copilot.surfaces.metrics_commands import metrics_app
+from semantic_layer.errors import MirrorMissingError
 
 EXIT_CODES = {"answered": 0, "clarify": 3, "refused": 4}
 SYNC_FIRST = "There is no mirror at {path}. Run `tenor-sync once` first, or name one with --mirror."
@@ -118,28 +112,6 @@ def demo(
 
 
 @app.command()
-def metrics(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A metric, or `check` to validate every definition.")
-    ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-) -> None:
-    """List the metrics, explain one, or check the definitions.
-
-    Example: tenor metrics dpo_purchases
-    """
-    with plain_errors():
-        model = load_model()
-        if name == "check":
-            typer.echo(f"{len(model.metrics)} metrics over {len(model.dimensions)} dimensions are valid.")
-        elif name is None:
-            _list_metrics(model, as_json=as_json)
-        else:
-            _explain_metric(model, name, as_json=as_json)
-
-
-@app.command()
 def schema() -> None:
     """Print the JSON Schema of an answer.
 
@@ -187,34 +159,9 @@ def replay(
     raise typer.Exit(0 if found.identical else ERROR)
 
 
-@app.command()
-def backtest(
-    *,
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Write every forecast and outcome to this file.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-    mirror: MirrorOption = None,
-) -> None:
-    """Check past projections against what happened: how often the outcome fell inside the band.
-
-    Example: tenor backtest --csv backtest.csv
-
-    Exit code: 0 scored, 1 error or too little history.
-    """
-    from copilot.forecasting.backtest import backtest as look_back  # noqa: PLC0415 (numpy; other commands need not)
-
-    with plain_errors():
-        settings = settings_of(mirror)
-        layer = open_layer(settings)
-        found = look_back(layer)
-        if csv_file is not None:
-            _write_csv(csv_file, [asdict(trial) for trial in found.trials])
-        typer.echo(found.to_json() if as_json else found.report())
-    raise typer.Exit(0 if found.scores else ERROR)
-
-
+app.command()(backtest)
 app.command(name="eval")(evaluate_bank)
+app.add_typer(metrics_app, name="metrics")
 app.command(name="rotate-key")(rotate_key)
 
 
@@ -262,37 +209,6 @@ def _show(answer: Answer, *, as_json: bool, sql: bool) -> None:
         typer.echo(answer.to_json(indent=2))
     else:
         Console(highlight=False).print(render(answer, sql=sql))
-
-
-def _list_metrics(model: SemanticModel, *, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"name": m.name, "label": m.label, "unit": m.unit, "definition": m.definition}
-            for m in model.metrics.values()
-        ]
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    grid = RichTable(box=None, pad_edge=False)
-    for title in ("Name", "Label", "Unit", "Definition"):
-        grid.add_column(title, overflow="fold", no_wrap=title in ("Name", "Unit"))
-    for metric in sorted(model.metrics.values(), key=lambda m: m.name):
-        grid.add_row(*(Text(text) for text in (metric.name, metric.label, metric.unit, metric.definition)))
-    Console(highlight=False).print(grid)
-
-
-def _explain_metric(model: SemanticModel, name: str, *, as_json: bool) -> None:
-    called = {word.lower(): m.name for m in model.metrics.values() for word in (*m.synonyms, m.label)}
-    name = called.get(name.lower(), name)
-    if name not in model.metrics:
-        near = did_you_mean(name, model.metrics)
-        hint = f"Did you mean {', '.join(near)}?" if near else "`tenor metrics` lists them."
-        raise CopilotError(f"There is no metric {name!r}. {hint}")
-    if as_json:
-        typer.echo(model.metrics[name].model_dump_json(indent=2))
-        return
-    today = datetime.now().astimezone().date()
-    turn = Turn(question=name, thread="", clock=Clock(today=today, data_date=today))
-    Console(highlight=False).print(render(compose_definition(turn, DefinePlan(metric=name), model)))
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -155,8 +155,11 @@ def test_a_replay_is_identical(ask: Run, run: Run, mirror_folder: Path) -> None:
 def test_a_backtest_prints_scores_and_writes_trials(run: Run, mirror_folder: Path, tmp_path: Path) -> None:
     """A table to read, and a file with every forecast and its outcome."""
     file = tmp_path / "trials.csv"
-    result = run("backtest", "--mirror", str(mirror_folder), "--csv", str(file))
+    page = tmp_path / "page.html"
+    options = ("--trials", str(file), "--report", str(page), "--origins", "6", "--paths", "50", "--no-dpo")
+    result = run("backtest", "--mirror", str(mirror_folder), *options)
     assert result.exit_code == 0, result.stderr
     assert "coverage" in result.stdout
     rows = list(csv.DictReader(file.read_text().splitlines()))
-    assert {"origin", "horizon", "low", "high", "actual"} <= set(rows[0])
+    assert {"method", "origin", "horizon", "p10", "p90", "actual"} <= set(rows[0])
+    assert "<svg" in page.read_text(encoding="utf-8")
