@@ -141,6 +141,9 @@ def _money_or_figure(
     currency = currency or amount.currency or _currency_at(sheet, at + 1)
     if _currency_at(sheet, at + 1):
         last += 1
+    right = _figure_right(sheet, last)
+    if right is not None:
+        return _having_right(sheet, start, last, right, operator, amount, currency)
     metric = _figure_left(sheet, start)
     figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     unit = sheet.model.metrics[figure].unit if figure else ""
@@ -181,6 +184,27 @@ def _check_currency(sheet: Sheet, currency: str | None) -> None:
 def _figure_left(sheet: Sheet, at: int) -> str | None:
     """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
     return sheet.meaning(sheet.left(at, STOP_WORDS | {"by"}), "metric")
+
+
+def _figure_right(sheet: Sheet, last: int) -> str | None:
+    """The figure right after a bound, where another one is asked for ("open AP for suppliers over 1m spend")."""
+    place = last + 2 if sheet.word(last + 1) in {"of", "in"} else last + 1
+    found = sheet.meaning(place, "metric")
+    return found if found is not None and len(sheet.figures) > 1 else None
+
+
+def _having_right(
+    sheet: Sheet, start: int, last: int, metric: str, operator: Comparison, amount: Amount, currency: str | None
+) -> bool:
+    """A bound on the second figure, for each of the groups named before it; both figures are shown."""
+    unit = sheet.model.metrics[metric].unit
+    if (unit == "ratio") != (amount.kind == "percent"):
+        return False
+    _check_currency(sheet, currency)
+    span = sheet.span(sheet.left(start, STOP_WORDS | SUBJECT_LINKS))
+    dimension = span.one("dimension") if span else None
+    sheet.slots.group(dimension.name if dimension else "supplier")
+    return _having(sheet, start, last, metric, operator, amount)
 
 
 def _words_left(sheet: Sheet, at: int) -> str:

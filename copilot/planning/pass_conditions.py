@@ -156,7 +156,7 @@ def _values(sheet: Sheet, at: int) -> bool:
     """Values of dimensions: names, countries, statuses, currencies."""
     span = sheet.spans[at]
     values = [m for m in span.meanings if m.kind == "value"]
-    if not values or _after_addition(sheet, at):
+    if not values or _after_addition(sheet, at) or _is_dating(sheet, at):
         return False
     chosen, first, last = _choose(sheet, at, values)
     if len(chosen) > 1:
@@ -179,6 +179,17 @@ def _values(sheet: Sheet, at: int) -> bool:
 def _after_addition(sheet: Sheet, at: int) -> bool:
     """As in "including utilities" narrows nothing and adds nothing we know of: left for a question back."""
     return sheet.word(at - 1) in ADDITIONS - {"with", "plus"} and sheet.is_free(at - 1)
+
+
+def _is_dating(sheet: Sheet, at: int) -> bool:
+    """As in "approved in October": when it happened, not the state that documents are in now."""
+    if sheet.spans[at].one("role") is None:
+        return False
+    right = at + 1
+    while sheet.word(right) in {"in", "on", "during", "since", "between", "from"}:
+        right += 1
+    span = sheet.span(right)
+    return span is not None and span.time is not None
 
 
 def _is_money(sheet: Sheet) -> bool:

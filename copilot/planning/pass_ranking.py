@@ -87,6 +87,8 @@ def _sorted(sheet: Sheet, at: int) -> bool:
     if word in _DIRECTIONS:
         sheet.slots.signals |= {"top", "list"}
         sheet.slots.descending = _DIRECTIONS[word]
+    elif word == "rank" and (following := sheet.span(at + 1)) is not None and following.one("dimension"):
+        sheet.slots.signals |= {"top", "list"}
     elif (word, sheet.word(at + 1), sheet.word(at + 2)) in {("high", "to", "low"), ("low", "to", "high")}:
         sheet.slots.signals |= {"top", "list"}
         sheet.slots.descending = word == "high"

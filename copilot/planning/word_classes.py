@@ -73,7 +73,7 @@ TREND_WORDS = _stems(
 DRIFT_WORDS = _stems(
     "getting faster slower better worse improving improve improved rising falling growing deteriorating"
 )
-SHARE_WORDS = _stems("share shares percentage percent proportion anteil % pourcentage")
+SHARE_WORDS = _stems("share shares percentage percent proportion portion fraction anteil % pourcentage")
 DEFINE_WORDS = _stems(
     "define definition definitions calculated computed formula meaning mean means explain defined definiert definition"
 )
