@@ -11,11 +11,12 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from semantic_layer.asked_period import natural_end
 from semantic_layer.database import Rows
 from semantic_layer.fragments import UNASSIGNED
 from semantic_layer.model import Metric
 from semantic_layer.periods import Period
-from semantic_layer.resolver import ResolvedPart, ResolvedQuery, natural_end
+from semantic_layer.resolver import ResolvedPart, ResolvedQuery
 from semantic_layer.results import Check, Column, Lineage, ResultSet, Value
 
 CENT = Decimal("0.01")

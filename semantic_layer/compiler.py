@@ -21,8 +21,13 @@ from semantic_layer.fragments import (
     with_dependencies,
 )
 from semantic_layer.model import Metric, SemanticModel
-from semantic_layer.parts import Cte, PartContext, Spine, part_ctes
+from semantic_layer.part_shapes import part_ctes
+from semantic_layer.parts import Cte, PartContext, Spine
+from semantic_layer.periods import Period
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery
+
+DAY_ZERO = "CAST('2000-01-01' AS DATE)"
+"""`as_of_day` in formulas counts days from here, and so do measures that carry a date times an amount."""
 
 
 def compile_query(query: ResolvedQuery, model: SemanticModel) -> str:
@@ -45,7 +50,12 @@ def compile_total(query: ResolvedQuery, model: SemanticModel) -> str:
 
     Same parts, no grouping, one row; `<part>__unconverted` counts rows without a usable amount.
     """
-    whole = replace(query, dimensions=(), grain=None, buckets=(), having=(), order=())
+    period = query.period
+    if query.windowed:
+        period = Period(query.buckets[-1].start, query.buckets[-1].end, period.label)
+    whole = replace(query, dimensions=(), grain=None, buckets=(), having=(), order=(), hidden=(), period=period)
+    wanted = {part.name for metric in whole.metrics for part in metric.parts}
+    whole = replace(whole, parts=tuple(part for part in whole.parts if part.name in wanted))
     spine = Spine.of(whole)
     parts = [
         cte for part in whole.parts for cte in part_ctes(PartContext(whole, model, part, spine, dimensional_time=False))
@@ -89,8 +99,8 @@ def _answer(query: ResolvedQuery) -> str:
             on.append(f"k.bucket = {part.name}.bucket")
         joins += f" LEFT JOIN {part.name} ON {' AND '.join(on)}" if on else f" CROSS JOIN {part.name}"
     columns = [f"k.{key}" for key in keys] + ["k.bucket", "k.as_of"]
-    columns += [f"{_formula(metric, query)} AS {metric.name}" for metric in query.metrics]
-    metric_names = {metric.name for metric in query.metrics}
+    columns += [f"{_formula(metric, query)} AS {metric.name}" for metric in query.computed]
+    metric_names = {metric.name for metric in query.computed}
     columns += [f"{_part_value(p)} AS {p.name}" for p in query.parts if p.name not in metric_names]
     known = " OR ".join(f"COALESCE({p.name}.{p.name}, 0) <> 0" for p in query.parts)
     keep = "" if query.grain or not keys else f" WHERE {known}"
@@ -98,20 +108,23 @@ def _answer(query: ResolvedQuery) -> str:
 
 
 def _part_value(part: ResolvedPart) -> str:
-    return (
-        f"{part.name}.{part.name}" if part.measure.agg in {"median", "p90"} else f"COALESCE({part.name}.{part.name}, 0)"
-    )
+    empty_is_unknown = part.measure.agg in {"mean", "median", "p90"} or part.part.read == "countback"
+    return f"{part.name}.{part.name}" if empty_is_unknown else f"COALESCE({part.name}.{part.name}, 0)"
 
 
 def _formula(metric: Metric, query: ResolvedQuery) -> str:
     """The metric's formula over part columns; a division by zero gives no value."""
     parts = {part.name: part for part in query.parts}
-    days = str(query.period.days) if query.grain is None else "(k.as_of - k.starts_on + 1)"
+    timed = query.grain is not None
+    given = {
+        "period_days": "(k.as_of - k.starts_on + 1)" if timed else str(query.period.days),
+        "as_of_day": f"({'k.as_of' if timed else literal(query.as_of)} - {DAY_ZERO})",
+    }
 
     def swap(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Column):
             return node
-        return parse(days if node.name == "period_days" else _part_value(parts[node.name]))
+        return parse(given[node.name] if node.name in given else _part_value(parts[node.name]))
 
     tree = parse(metric.formula).transform(swap)
     for division in list(tree.find_all(exp.Div)):
@@ -124,18 +137,23 @@ def _having(query: ResolvedQuery) -> str:
 
 
 def _checked(query: ResolvedQuery, spine: Spine) -> str:
-    """The answer with what the checks need: how many groups, and what the groups add up to."""
+    """The answer with what the checks need: how many groups, and what the groups add up to.
+
+    The sums over everything are joined, not windows over everything: with threads, DuckDB can lose the rows of an empty
+    `OVER ()` and fail.
+    """
     last = f"as_of = {literal(spine.last)}"
-    sums = []
+    sums, shares = [f"COUNT(*) FILTER(WHERE {_having(query)}) AS __rows"], []
     for metric in query.metrics:
-        balance = all(part.read != "period" for part in metric.parts)
-        scope = f" FILTER(WHERE {last})" if query.grain and balance else ""
+        scope = f" FILTER(WHERE {last})" if query.grain and query.is_balance(metric) else ""
         if metric.additive:
-            sums.append(f"SUM({metric.name}){scope} OVER () AS __sum_{metric.name}")
+            sums.append(f"SUM({metric.name}){scope} AS __sum_{metric.name}")
             if query.query.share:
-                by = "PARTITION BY bucket" if query.grain else ""
-                sums.append(f"{metric.name} / NULLIF(SUM({metric.name}) OVER ({by}), 0) AS {metric.name}__share")
-    return f"SELECT {comma(['*', f'COUNT(*) FILTER(WHERE {_having(query)}) OVER () AS __rows', *sums])} FROM answer"
+                within = [*(["bucket"] if query.grain else []), *query.query.share_within]
+                whole = f"SUM({metric.name}) OVER (PARTITION BY {comma(within)})" if within else f"__sum_{metric.name}"
+                shares.append(f"{metric.name} / NULLIF({whole}, 0) AS {metric.name}__share")
+    whole = f"(SELECT {comma(sums)} FROM answer) AS __whole"
+    return f"SELECT {comma(['answer.*', '__whole.*', *shares])} FROM answer CROSS JOIN {whole}"
 
 
 def _final(query: ResolvedQuery) -> str:
@@ -143,7 +161,15 @@ def _final(query: ResolvedQuery) -> str:
     ties = [_order_key(d.name, query) for d in query.dimensions]
     ties += [_order_key(query.grain, query)] if query.grain else []
     keys = comma(list(dict.fromkeys([*order, *ties]))) or "1"
-    return f"SELECT * FROM checked WHERE {_having(query)} ORDER BY {keys} LIMIT {query.limit}"
+    top = query.query.top_per
+    within = f"PARTITION BY {comma([_within(name, query) for name in top.within])}" if top else ""
+    places = f" QUALIFY ROW_NUMBER() OVER ({within} ORDER BY {keys}) <= {top.n}" if top else ""
+    first = f"{comma([_order_key(name, query) for name in top.within])}, " if top else ""
+    return f"SELECT * FROM checked WHERE {_having(query)}{places} ORDER BY {first}{keys} LIMIT {query.limit}"
+
+
+def _within(name: str, query: ResolvedQuery) -> str:
+    return "bucket" if name == query.grain else name
 
 
 def _order_key(name: str, query: ResolvedQuery, *, descending: bool = False) -> str:

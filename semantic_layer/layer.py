@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from semantic_layer.asked_period import Calendar
 from semantic_layer.assembly import assemble, compared, history_caveat
 from semantic_layer.compiler import compile_left_out, compile_query, compile_total
 from semantic_layer.database import Mirror, Snapshot
@@ -24,7 +25,7 @@ from semantic_layer.model import SemanticModel
 from semantic_layer.permission import hidden_fields, permitted, permitted_records, policy_filters, require_visible
 from semantic_layer.query import MetricQuery, RecordQuery
 from semantic_layer.records import compile_records, compile_values
-from semantic_layer.resolver import Calendar, ResolvedQuery, legal_dimensions, resolve
+from semantic_layer.resolver import ResolvedQuery, legal_dimensions, resolve
 from semantic_layer.result_cache import ResultCache
 from semantic_layer.results import RecordSet, ResultSet
 from semantic_layer.validation import validate

@@ -90,10 +90,9 @@ class Measure(_Frozen):
     at: str
     """The date column that is the measure's own clock unless a time role says otherwise."""
     money: Literal["document", "reporting", "none"] = "none"
-    """document.
-
-    In the row's currency, converted at the as-of closing rate; reporting: already converted in the entity.
-    """
+    """document: in the row's currency, converted at the as-of closing rate; reporting: converted in the entity."""
+    currency: str = "invoice.currency"
+    """Where the row's currency is read, for amounts in document currency."""
 
 
 class Entity(_Frozen):
@@ -274,7 +273,7 @@ class SemanticModel(_Frozen):
         return None
 
     def at_home(self, dimension: Dimension, root: str) -> Dimension | None:
-        """The dimension as rows of `root` know it: on its own entity, or where else it is at home; None out of reach."""
+        """The dimension as rows of `root` know it, on its own entity or another home; None when out of reach."""
         if self.path(root, dimension.entity) is not None:
             return dimension
         for entity, expr in sorted(dimension.homes.items()):

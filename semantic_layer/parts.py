@@ -1,4 +1,4 @@
-"""The WITH queries of one part of a metric, on its own entity: flows, trailing windows, balances, quantiles.
+"""The WITH queries of one part of a metric, on its own entity: flows, trailing windows, balances, quantiles, shapes.
 
 A balance is daily sums -> running sum -> as-of pick-up at each date of the spine; a trailing window reads the same
 daily sums. Every part ends in a query of the part's own name with the columns: dimensions, bucket, value, unconverted.
@@ -6,24 +6,30 @@ daily sums. Every part ends in a query of the part's own name with the columns: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from semantic_layer.fragments import Bindings, comma, condition, entities_of, group_value, literal, on_entity, source
-from semantic_layer.model import SemanticModel
+from semantic_layer.model import Dimension, SemanticModel
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery
 
 Cte = tuple[str, str]
 """Name and body of a WITH query."""
 
+MEMBER = "__member"
+"""Column of the members that a concentration looks at."""
+
 AGGREGATES = {
     "sum": "SUM({})",
     "count": "COUNT({})",
     "count_distinct": "COUNT(DISTINCT {})",
+    "mean": "AVG({})",
     "median": "QUANTILE_CONT({}, 0.5)",
     "p90": "QUANTILE_CONT({}, 0.9)",
 }
 MAX_RATE_AGE_DAYS = 7
+NOT_ADDITIVE = frozenset({"count_distinct", "mean", "median", "p90"})
+"""Aggregates that cannot be built from daily sums."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +88,29 @@ class PartContext:
         return any(d.as_of for d in self.query.dimensions) or any(f.dimension.as_of for f in self.query.filters)
 
     @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions as the part's own rows know them, and the members that it looks at, last."""
+        root, wanted = self.part.measure.entity, self.query.dimensions
+        if self.part.part.members:
+            members = self.model.dimensions[self.part.part.members.of]
+            wanted = (*wanted, members.model_copy(update={"name": MEMBER}))
+        return tuple(self.model.at_home(d, root) or d for d in wanted)
+
+    @property
+    def currency(self) -> str:
+        """The expression of a row's currency."""
+        return on_entity(self.part.measure.currency, self.part.measure.entity, self.bindings)
+
+    @property
     def groups(self) -> list[str]:
         """`value AS name` for each dimension, and the currency while a closing rate is still to come."""
-        groups = [f"{group_value(d, self.bindings)} AS {d.name}" for d in self.query.dimensions]
-        return groups + (["invoice.currency AS __currency"] if self.needs_closing_rate else [])
+        groups = [f"{group_value(d, self.bindings)} AS {d.name}" for d in self.dimensions]
+        return groups + ([f"{self.currency} AS __currency"] if self.needs_closing_rate else [])
 
     @property
     def keys(self) -> list[str]:
         """Names of the columns by which the part is grouped."""
-        return [d.name for d in self.query.dimensions] + (["__currency"] if self.needs_closing_rate else [])
+        return [d.name for d in self.dimensions] + (["__currency"] if self.needs_closing_rate else [])
 
     @property
     def clock(self) -> str:
@@ -109,7 +129,8 @@ class PartContext:
         """What rows must meet: the measure's own condition and the filters."""
         measure = self.part.measure
         found = [on_entity(measure.where, measure.entity, self.bindings)] if measure.where else []
-        return found + [condition(f, self.bindings) for f in self.query.filters]
+        at_home = ((f, self.model.at_home(f.dimension, measure.entity) or f.dimension) for f in self.query.filters)
+        return found + [condition(replace(f, dimension=d), self.bindings) for f, d in at_home]
 
     def from_where(self, *extra: str, spine_join: str = "") -> str:
         """FROM, the joins that any expression needs, the spine if asked for, WHERE."""
@@ -122,15 +143,15 @@ class PartContext:
 
     def groups_only(self) -> list[str]:
         """Group expressions without their aliases."""
-        found = [group_value(d, self.bindings) for d in self.query.dimensions]
-        return found + (["invoice.currency"] if self.needs_closing_rate else [])
+        found = [group_value(d, self.bindings) for d in self.dimensions]
+        return found + ([self.currency] if self.needs_closing_rate else [])
 
 
-def part_ctes(context: PartContext) -> list[Cte]:
-    """The WITH queries that end in the value of a part."""
+def plain_ctes(context: PartContext) -> list[Cte]:
+    """The WITH queries that end in the value of a part that is an aggregate of rows."""
     read = context.part.part.read
-    if context.part.measure.agg in {"median", "p90"}:
-        return _quantile(context)
+    if context.part.measure.agg in NOT_ADDITIVE or (context.query.windowed and context.dimensional_time):
+        return _from_rows(context) if read == "period" else _window(context)
     if read == "balance" and (len(context.spine.rows) == 1 or context.uses_as_of):
         return _converted(context, _balance_by_scan(context))
     if read == "balance":
@@ -138,10 +159,18 @@ def part_ctes(context: PartContext) -> list[Cte]:
     return _window(context)
 
 
-def _quantile(context: PartContext) -> list[Cte]:
+def _from_rows(context: PartContext) -> list[Cte]:
+    """An aggregate of the rows themselves: in each bucket, or in the window that ends with it."""
+    unconverted = f"COUNT(*) FILTER(WHERE {context.value} IS NULL) AS unconverted"
+    if context.part.measure.money == "none":
+        unconverted = "0 AS unconverted"
+    value = f"{_aggregate(context)} AS {context.part.name}"
+    if context.query.windowed and context.dimensional_time:
+        join = f"{context.clock} BETWEEN spine.starts_on AND spine.as_of"
+        columns = comma([*context.groups, "spine.bucket", value, unconverted])
+        return [(context.part.name, f"SELECT {columns} {context.from_where(spine_join=join)} GROUP BY ALL")]
     between, bucket = _in_period(context)
-    value = AGGREGATES[context.part.measure.agg].format(context.value)
-    columns = comma([*context.groups, bucket, f"{value} AS {context.part.name}", "0 AS unconverted"])
+    columns = comma([*context.groups, bucket, value, unconverted])
     return [(context.part.name, f"SELECT {columns} {context.from_where(between)} {_group_all(context)}")]
 
 
@@ -191,9 +220,7 @@ def _window(context: PartContext) -> list[Cte]:
             f" JOIN {daily} ON {daily}.day > spine.{start} AND {daily}.day <= spine.as_of GROUP BY ALL"
         )
         return [(daily, rolled), (part.name, picked)]
-    between, bucket = _in_period(context)
-    columns = comma([*context.groups, bucket, f"{_aggregate(context)} AS {part.name}", unconverted])
-    return [(part.name, f"SELECT {columns} {context.from_where(between)} {_group_all(context)}")]
+    return _from_rows(context)
 
 
 def _balance_by_scan(context: PartContext) -> list[Cte]:
@@ -242,7 +269,7 @@ def _converted(context: PartContext, ctes: list[Cte]) -> list[Cte]:
     """
     name = context.part.name
     bucket = "b.bucket" if context.dimensional_time else ""
-    keys = [f"b.{d.name}" for d in context.query.dimensions]
+    keys = [f"b.{d.name}" for d in context.dimensions]
     group = "GROUP BY ALL" if keys or bucket else ""
     if not context.needs_closing_rate:
         columns = comma([bucket, *keys, f"SUM(b.balance) AS {name}", "0 AS unconverted"])

@@ -41,7 +41,7 @@ def permitted(resolved: ResolvedQuery, model: SemanticModel, viewer: Viewer, hid
         if dimension.name in hidden:
             raise NotPermittedError.of(dimension.name)
     rows = policy_filters(model, viewer)
-    for metric in resolved.metrics:
+    for metric in resolved.computed:
         measures = [*(part.measure for part in metric.parts), *metric.caveat_measures]
         for entity in {model.measures[name].entity for name in measures}:
             _require_reach(model, entity, metric.label, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from semantic_layer.asked_period import Calendar
 from semantic_layer.errors import IllegalGroupingError, UnknownNameError
 from semantic_layer.fragments import (
     Bindings,
@@ -20,7 +21,7 @@ from semantic_layer.fragments import (
 )
 from semantic_layer.model import SemanticModel
 from semantic_layer.query import RecordQuery
-from semantic_layer.resolver import Calendar, ResolvedFilter, join_path, typed_filter
+from semantic_layer.resolver import ResolvedFilter, join_path, typed_filter
 
 # Columns under the names that simulations use; everything else is a dimension or a column of the entity itself.
 RECOGNISED = (

@@ -248,7 +248,7 @@ def _parts(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]
             measure = model.measures[part.measure]
             entity, clock = _clock(query.time_role, model, metric, part, measure)
             resolved = ResolvedPart(part.name, part, measure, entity, clock)
-            if found.setdefault(part.name, resolved).measure != measure:
+            if found.setdefault(part.name, resolved).part != part:
                 raise QueryError(
                     f"{metric.label} and another metric both have a part {part.name!r}; ask for them one by one."
                 )

@@ -44,7 +44,7 @@ def _pointers(model: SemanticModel) -> Iterator[tuple[str, str, Collection[str],
         for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures):
             yield "measure", measure, model.measures, f"metric {metric.name}"
         yield from (("metric", r, model.metrics, f"metric {metric.name}, related") for r in metric.related)
-        known = {part.name for part in metric.parts} | {"period_days"}
+        known = {part.name for part in metric.parts} | {"period_days", "as_of_day"}
         for column in parse(metric.formula).find_all(exp.Column):
             yield "part", column.name, known, f"metric {metric.name}, formula"
     for term in model.ambiguous_terms:
@@ -77,8 +77,9 @@ def _metric_paths(model: SemanticModel) -> Iterator[str]:
                 yield f"metric {metric.name}: its own filter on {condition.field!r} is out of reach"
         for part in metric.parts:
             measure = model.measures[part.measure]
-            if measure.money == "document" and join_path(model, measure.entity, "invoice") is None:
-                yield f"metric {metric.name}: {measure.name} is in document currency but does not reach the invoice"
+            holder = measure.currency.split(".")[0]
+            if measure.money == "document" and join_path(model, measure.entity, holder) is None:
+                yield f"metric {metric.name}: {measure.name} is in document currency but cannot read {holder}"
 
 
 def _synonyms(model: SemanticModel) -> Iterator[str]:

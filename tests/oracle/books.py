@@ -6,7 +6,7 @@ the rules of settlement, when it was recognised, what discount was on offer and 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -39,6 +39,25 @@ class Payment:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One line of an invoice: net amount, its labels, and the day its order was made, if it has one."""
+
+    total: Decimal
+    category: str
+    account: str
+    ordered_on: date | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One approval step: who, since when it was waited for, and when it was decided."""
+
+    approver: str
+    asked: date
+    decided: date | None
+
+
+@dataclass(frozen=True)
 class Document:
     """One invoice or credit note. Amounts are in its own currency, dates are local."""
 
@@ -67,6 +86,26 @@ class Document:
     """Discount taken, on the day of the last payment."""
     approval_days: Decimal | None
     approval_ended: date | None
+    received_at: datetime | None = None
+    requested_at: datetime | None = None
+    """When the first approval was asked for."""
+    requested_on: date | None = None
+    rejections: int = 0
+    steps: tuple[Step, ...] = ()
+    lines: tuple[Line, ...] = ()
+    country: str = ""
+    """Code of the buying entity's country."""
+    channel: str = ""
+    has_contract: bool = False
+    supplier_on_hold: bool = False
+    term_days: int | None = None
+    """Net days of the invoice's own term."""
+    master_days: int | None = None
+    agreed_days: int | None = None
+    """The longest net days of its orders, its contract and the supplier master."""
+    supplier_id: int = 0
+    has_twin: bool = False
+    """Looks like an earlier document of the same parent."""
 
     @property
     def last_paid(self) -> date | None:
@@ -86,6 +125,25 @@ class Document:
             return ZERO
         owed = self.gross if self.recognised_on <= on else ZERO
         return owed - self.settled(on)
+
+
+@dataclass(frozen=True)
+class OrderLine:
+    """One line of a purchase order with what was received and billed on it, in the order's currency."""
+
+    id: int
+    labels: Mapping[str, str]
+    intercompany: bool
+    currency: str
+    ordered_on: date
+    status: str
+    line_status: str
+    kind: str
+    total: Decimal
+    need_by: date | None
+    term_days: int | None
+    received: tuple[tuple[date, Decimal], ...]
+    billed: tuple[tuple[date, Decimal], ...]
 
 
 @dataclass(frozen=True)
@@ -114,19 +172,39 @@ class Books:
     documents: tuple[Document, ...]
     rates: Rates
     data_date: date
+    order_lines: tuple[OrderLine, ...] = ()
+    dead: tuple[Document, ...] = ()
+    """Documents that no figure counts, but for the share of exceptions."""
+    runs: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    """Days on which a buying entity paid something, in order, whoever was paid."""
 
     def narrowed(self, keep: Callable[[Document], bool]) -> "Books":
         """The same books with fewer documents."""
-        return replace(self, documents=tuple(filter(keep, self.documents)))
+        return replace(self, documents=tuple(filter(keep, self.documents)), dead=tuple(filter(keep, self.dead)))
 
     def by(self, dimension: str) -> dict[str, "Books"]:
         """One set of books per group."""
         groups: dict[str, list[Document]] = {}
         for document in self.documents:
             groups.setdefault(document.labels[dimension], []).append(document)
-        return {label: replace(self, documents=tuple(documents)) for label, documents in groups.items()}
+        dead: dict[str, list[Document]] = {}
+        for document in self.dead:
+            dead.setdefault(document.labels[dimension], []).append(document)
+        orders: dict[str, list[OrderLine]] = {}
+        for line in self.order_lines:
+            if dimension in line.labels:
+                orders.setdefault(line.labels[dimension], []).append(line)
+        return {
+            label: replace(
+                self,
+                documents=tuple(groups.get(label, ())),
+                dead=tuple(dead.get(label, ())),
+                order_lines=tuple(orders.get(label, ())),
+            )
+            for label in groups | dead | orders
+        }
 
-    def at_closing(self, amount: Decimal, document: Document, day: date) -> Decimal:
+    def at_closing(self, amount: Decimal, document: "Document | OrderLine", day: date) -> Decimal:
         """An amount of the document at a day's closing rate; zero when there is no rate, as nothing can be said."""
         rate = self.rates.on(document.currency, day)
         return ZERO if rate is None else amount * rate
@@ -146,9 +224,27 @@ def open_books(
     suppliers = {raw["id"]: raw for raw in pages.get("suppliers", ())}
     entities = {raw["id"]: raw for raw in pages.get("account_types", ())}
     taken = _discounts_by_invoice(pages.get("coupa_pay/payments", ()))
-    documents = (_document(raw, suppliers, entities, taken) for raw in pages.get("invoices", ()))
-    alive = tuple(one for one in documents if one.status not in DEAD and one.intercompany == intercompany)
-    return Books(alive, _rates(pages.get("exchange_rates", ()), reporting), data_date)
+    ordered = ordered_on(pages.get("purchase_orders", ()))
+    agreed = Agreements.read(pages)
+    documents = [_document(raw, suppliers, entities, taken, ordered, agreed) for raw in pages.get("invoices", ())]
+    alive = [one for one in documents if one.status not in DEAD]
+    twins = with_twins(alive)
+    return Books(
+        tuple(replace(one, has_twin=one.id in twins) for one in alive if one.intercompany == intercompany),
+        _rates(pages.get("exchange_rates", ()), reporting),
+        data_date,
+        tuple(one for one in order_lines(pages, suppliers) if one.intercompany == intercompany),
+        tuple(one for one in documents if one.status in DEAD and one.intercompany == intercompany),
+        _runs(alive),
+    )
+
+
+def _runs(documents: Iterable[Document]) -> dict[str, list[date]]:
+    days: dict[str, set[date]] = {}
+    for one in documents:
+        if one.recognised_on is not None and not one.credit_note:
+            days.setdefault(one.labels["buying_entity"], set()).update(payment.on for payment in one.payments)
+    return {entity: sorted(found) for entity, found in days.items()}
 
 
 def local_date(text: str | None) -> date | None:
@@ -157,7 +253,12 @@ def local_date(text: str | None) -> date | None:
 
 
 def _document(
-    raw: Raw, suppliers: Mapping[int, Raw], entities: Mapping[int, Raw], taken: Mapping[int, Decimal]
+    raw: Raw,
+    suppliers: Mapping[int, Raw],
+    entities: Mapping[int, Raw],
+    taken: Mapping[int, Decimal],
+    ordered: Mapping[int, date],
+    agreed: "Agreements",
 ) -> Document:
     supplier = suppliers.get((raw.get("supplier") or {}).get("id", -1), {})
     credit_note = bool(raw.get("is-credit-note")) or raw.get("document-type") == "Credit Note"
@@ -192,7 +293,62 @@ def _document(
         taken=ZERO if credit_note else _taken(raw, gross, payments, offered, taken),
         approval_days=_approval_days(raw, approved),
         approval_ended=_last_approval(approved),
+        received_at=datetime.fromisoformat(raw.get("date-received") or raw["created-at"]),
+        requested_at=min(
+            (datetime.fromisoformat(one["created-at"]) for one in raw.get("approvals") or ()), default=None
+        ),
+        requested_on=min((_day(one["created-at"]) for one in raw.get("approvals") or ()), default=None),
+        rejections=sum(one["status"] == "rejected" for one in raw.get("approvals") or ()),
+        steps=_steps(raw, agreed.people),
+        lines=tuple(_line(one, ordered) for one in raw.get("invoice-lines") or ()),
+        country=_entity_country(raw, entities),
+        supplier_id=(raw.get("supplier") or {}).get("id", 0),
+        channel=raw.get("channel") or "",
+        has_contract=bool(raw.get("contract")),
+        supplier_on_hold=bool(supplier.get("on-hold")),
+        term_days=agreed.term(raw.get("payment-term")),
+        master_days=agreed.term(supplier.get("payment-term")),
+        agreed_days=agreed.longest(raw, supplier),
     )
+
+
+def _steps(raw: Raw, people: Mapping[int, str]) -> tuple[Step, ...]:
+    """Waited for one after the other: a step begins when it was asked for and the one before it was decided."""
+    found: list[Step] = []
+    listed = sorted(raw.get("approvals") or (), key=lambda one: (one.get("position") or 0, one.get("id", 0)))
+    last: date | None = None
+    for one in listed:
+        decided = local_date(one.get("approval-date"))
+        if decided is None and not (
+            one["status"].startswith("pending") and raw["status"] not in RECOGNISED and raw["status"] not in DEAD
+        ):
+            continue
+        asked = max(_day(one["created-at"]), last) if last else _day(one["created-at"])
+        who = one.get("approver") or {}
+        found.append(
+            Step(
+                people.get(who.get("id", -1)) or who.get("login") or UNASSIGNED,
+                min(asked, decided) if decided else asked,
+                decided,
+            )
+        )
+        last = decided
+    return tuple(found)
+
+
+def _line(raw: Raw, ordered: Mapping[int, date]) -> Line:
+    account = raw.get("account") or {}
+    return Line(
+        Decimal(raw.get("total") or 0),
+        (raw.get("commodity") or {}).get("name") or UNASSIGNED,
+        account.get("name") or account.get("code") or UNASSIGNED,
+        ordered.get(raw.get("order-line-id") or -1),
+    )
+
+
+def _entity_country(raw: Raw, entities: Mapping[int, Raw]) -> str:
+    embedded = raw.get("account-type") or {}
+    return _country(entities.get(embedded.get("id", -1), embedded)).get("code") or ""
 
 
 def _day(text: str) -> date:
@@ -296,3 +452,122 @@ def _rates(raw: Iterable[Raw], reporting: str) -> Rates:
         {currency: [day for day, _ in pairs] for currency, pairs in ordered.items()},
         {currency: [rate for _, rate in pairs] for currency, pairs in ordered.items()},
     )
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """Net days by payment term and by contract, of the orders behind an invoice, and who approves."""
+
+    terms: Mapping[int, int | None]
+    contracts: Mapping[int, int | None]
+    orders: Mapping[int, int | None]
+    """By order line."""
+    people: Mapping[int, str]
+
+    @classmethod
+    def read(cls, pages: Mapping[str, Sequence[Raw]]) -> "Agreements":
+        """From raw pages."""
+        terms = {one["id"]: one.get("days-for-net-payment") for one in pages.get("payment_terms", ())}
+
+        def days(holder: Raw) -> int | None:
+            return terms.get((holder.get("payment-term") or {}).get("id", -1))
+
+        return cls(
+            terms,
+            {one["id"]: days(one) for one in pages.get("contracts", ())},
+            {
+                line["id"]: days(one)
+                for one in pages.get("purchase_orders", ())
+                for line in one.get("order-lines") or ()
+            },
+            {one["id"]: one["fullname"] for one in pages.get("users", ()) if one.get("fullname")},
+        )
+
+    def term(self, term: Raw | None) -> int | None:
+        """Net days of a term."""
+        return self.terms.get((term or {}).get("id", -1))
+
+    def longest(self, raw: Raw, supplier: Raw) -> int | None:
+        """The longest net days that the invoice's orders, its contract and the supplier master agree on."""
+        found = [self.term(supplier.get("payment-term")), self.contracts.get((raw.get("contract") or {}).get("id", -1))]
+        found += [self.orders.get(line.get("order-line-id") or -1) for line in raw.get("invoice-lines") or ()]
+        return max((days for days in found if days is not None), default=None)
+
+
+def ordered_on(orders: Iterable[Raw]) -> dict[int, date]:
+    """The day an order was made, by order line."""
+    return {line["id"]: _day(one["created-at"]) for one in orders for line in one.get("order-lines") or ()}
+
+
+def order_lines(pages: Mapping[str, Sequence[Raw]], suppliers: Mapping[int, Raw]) -> Iterable[OrderLine]:
+    """Every order line with its receipts and the invoice lines that bill it (documents that count)."""
+    terms = Agreements.read(pages)
+    received: dict[int, list[tuple[date, Decimal]]] = {}
+    for one in pages.get("receiving_transactions", ()):
+        line = (one.get("order-line") or {}).get("id")
+        if line is not None and one["status"] != "voided":
+            amount = Decimal(one["total"])
+            taken_back = any(word in one["type"] for word in ("Return", "Disposal", "Void"))
+            received.setdefault(line, []).append(
+                (_day(one["transaction-date"]), -abs(amount) if taken_back else amount)
+            )
+    billed: dict[int, list[tuple[date, Decimal]]] = {}
+    for raw in pages.get("invoices", ()):
+        if raw["status"] in DEAD:
+            continue
+        day = _day(raw.get("date-received") or raw["created-at"])
+        for one in raw.get("invoice-lines") or ():
+            if one.get("order-line-id") is not None:
+                billed.setdefault(one["order-line-id"], []).append((day, Decimal(one["total"])))
+    for order in pages.get("purchase_orders", ()):
+        supplier = suppliers.get((order.get("supplier") or {}).get("id", -1), {})
+        name = supplier.get("name") or UNASSIGNED
+        for line in order.get("order-lines") or ():
+            yield OrderLine(
+                id=line["id"],
+                labels={
+                    "supplier": name,
+                    "parent": (supplier.get("parent") or {}).get("name") or name,
+                    "category": (supplier.get("commodity") or {}).get("name") or UNASSIGNED,
+                    "supplier_country": _country(supplier).get("code") or UNASSIGNED,
+                    "currency": order["currency"]["code"],
+                    "payment_term": (order.get("payment-term") or {}).get("code") or UNASSIGNED,
+                },
+                intercompany=(supplier.get("custom-fields") or {}).get("intercompany") is True,
+                currency=order["currency"]["code"],
+                ordered_on=_day(order["created-at"]),
+                status=order["status"],
+                line_status=line["status"],
+                kind=line["type"],
+                total=Decimal(line["total"]),
+                need_by=local_date(line.get("need-by-date")),
+                term_days=terms.term(order.get("payment-term")),
+                received=tuple(received.get(line["id"], ())),
+                billed=tuple(billed.get(line["id"], ())),
+            )
+
+
+def with_twins(documents: Iterable[Document]) -> set[int]:
+    """Ids of documents that look like an earlier one.
+
+    Same parent and currency, amounts within half a percent, and the same number without punctuation or a date within a
+    week.
+    """
+    twins: set[int] = set()
+    by_parent: dict[tuple[str, str], list[Document]] = {}
+    for one in sorted(documents, key=lambda one: one.id):
+        if one.credit_note or one.gross <= 0:
+            continue
+        earlier = by_parent.setdefault((one.labels["parent"], one.currency), [])
+        number = _plain(one.number)
+        for other in earlier:
+            close = abs(one.gross - other.gross) <= other.gross / 200
+            if close and (_plain(other.number) == number or abs((one.invoice_date - other.invoice_date).days) <= 7):
+                twins.add(one.id)
+                break
+        earlier.append(one)
+    return twins
+
+
+def _plain(number: str) -> str:
+    return "".join(letter for letter in number.upper() if letter.isascii() and letter.isalnum())

@@ -55,14 +55,14 @@ def ap_ageing(books: Books, span: Span) -> Decimal:
 def dpo_purchases(books: Books, span: Span) -> Decimal | None:
     """open_ap at the last day / purchases invoiced in the 90 days up to it * 90."""
     window = Span(span.end - DPO_WINDOW + timedelta(days=1), span.end)
-    return _ratio(open_ap(books, span) * DPO_WINDOW.days, purchases(books, window))
+    return ratio(open_ap(books, span) * DPO_WINDOW.days, purchases(books, window))
 
 
 def dpo_paid(books: Books, span: Span) -> Decimal | None:
     """Sum of (amount paid * (payment date - invoice date)) / sum of amount paid, payments of the span, no credit notes."""
-    return _weighted(
+    return weighted(
         (books.as_flow(payment.amount, one), (payment.on - one.invoice_date).days)
-        for one in _approved(books)
+        for one in approved(books)
         if not one.credit_note
         for payment in one.payments
         if span.has(payment.on)
@@ -71,9 +71,9 @@ def dpo_paid(books: Books, span: Span) -> Decimal | None:
 
 def days_beyond_terms(books: Books, span: Span) -> Decimal | None:
     """Sum of (amount paid * (payment date - due date)) / sum of amount paid, payments of the span, no credit notes."""
-    return _weighted(
+    return weighted(
         (books.as_flow(payment.amount, one), (payment.on - one.due).days)
-        for one in _approved(books)
+        for one in approved(books)
         if not one.credit_note and one.due is not None
         for payment in one.payments
         if span.has(payment.on)
@@ -82,55 +82,55 @@ def days_beyond_terms(books: Books, span: Span) -> Decimal | None:
 
 def wapt(books: Books, span: Span) -> Decimal | None:
     """Sum of (gross * (due date - invoice date)) / sum of gross by invoice date, recognised, no credit notes."""
-    return _weighted(
+    return weighted(
         (books.as_flow(one.gross, one), (one.due - one.invoice_date).days)
-        for one in _approved(books)
+        for one in approved(books)
         if not one.credit_note and one.due is not None and span.has(one.invoice_date)
     )
 
 
 def on_time_rate(books: Books, span: Span) -> Decimal | None:
     """Paid documents whose last payment is not after the due date / paid documents with a due date, by last payment."""
-    cohort = [(one.last_paid, one.due) for one in _fully_paid(books, span)]
+    cohort = [(one.last_paid, one.due) for one in fully_paid(books, span)]
     judged = [(paid, due) for paid, due in cohort if paid is not None and due is not None]
-    return _ratio(Decimal(sum(paid <= due for paid, due in judged)), Decimal(len(judged)))
+    return ratio(Decimal(sum(paid <= due for paid, due in judged)), Decimal(len(judged)))
 
 
 def discount_offered(books: Books, span: Span) -> Decimal:
     """Sum of the discounts on offer, by invoice date."""
-    return _offers(books, (one for one in books.documents if span.has(one.invoice_date)))
+    return offers(books, (one for one in books.documents if span.has(one.invoice_date)))
 
 
 def discount_captured(books: Books, span: Span) -> Decimal:
     """Sum of the discounts taken on documents with an offer, by last payment date."""
-    return _takings(books, (one for one in books.documents if one.has_offer and span.has(one.last_paid)))
+    return takings(books, (one for one in books.documents if one.has_offer and span.has(one.last_paid)))
 
 
 def discount_missed(books: Books, span: Span) -> Decimal:
     """Sum of the offers with a closed window and no discount taken, by window end."""
-    return _offers(books, (one for one in _closed(books, span) if one.taken == 0))
+    return offers(books, (one for one in closed(books, span) if one.taken == 0))
 
 
 def discount_open(books: Books, span: Span) -> Decimal:
     """Sum of the offers of documents dated by the last day, whose window ends after it, not fully paid by then."""
     day = span.end
-    return _offers(books, (one for one in books.documents if one.invoice_date <= day and _still_open(one, day)))
+    return offers(books, (one for one in books.documents if one.invoice_date <= day and _still_open(one, day)))
 
 
 def discount_capture_rate(books: Books, span: Span) -> Decimal | None:
     """Sum of discounts taken / sum of offers, over the same offers with a closed window, by window end."""
-    cohort = _closed(books, span)
-    return _ratio(_takings(books, cohort), _offers(books, cohort))
+    cohort = closed(books, span)
+    return ratio(takings(books, cohort), offers(books, cohort))
 
 
 def cycle_time(books: Books, span: Span) -> Decimal | None:
     """Median days from receipt to last payment of paid documents, by last payment date."""
-    return quantile(_receipt_to_payment(books, span), Decimal("0.5"))
+    return quantile(receipt_to_payment(books, span), Decimal("0.5"))
 
 
 def cycle_time_p90(books: Books, span: Span) -> Decimal | None:
     """Nine tenths of paid documents went from receipt to last payment in at most this many days."""
-    return quantile(_receipt_to_payment(books, span), Decimal("0.9"))
+    return quantile(receipt_to_payment(books, span), Decimal("0.9"))
 
 
 def cycle_time_approval(books: Books, span: Span) -> Decimal | None:
@@ -217,12 +217,13 @@ def quantile(values: Sequence[Decimal], share: Decimal) -> Decimal | None:
     return ordered[below]
 
 
-def _approved(books: Books) -> list[Document]:
+def approved(books: Books) -> list[Document]:
+    """Recognised documents."""
     return [one for one in books.documents if one.recognised_on is not None]
 
 
 def _recognised(books: Books, span: Span) -> list[Document]:
-    return [one for one in _approved(books) if span.has(one.invoice_date)]
+    return [one for one in approved(books) if span.has(one.invoice_date)]
 
 
 def _past_due(books: Books, span: Span) -> Books:
@@ -231,20 +232,22 @@ def _past_due(books: Books, span: Span) -> Books:
 
 def _approval_times(books: Books, span: Span) -> list[Decimal]:
     """Credit notes are left out, as of every cycle metric."""
-    approved = (one for one in _approved(books) if not one.credit_note and span.has(one.approval_ended))
-    return [one.approval_days for one in approved if one.approval_days is not None]
+    timed = (one for one in approved(books) if not one.credit_note and span.has(one.approval_ended))
+    return [one.approval_days for one in timed if one.approval_days is not None]
 
 
-def _fully_paid(books: Books, span: Span) -> list[Document]:
+def fully_paid(books: Books, span: Span) -> list[Document]:
+    """Paid documents by last payment, no credit notes."""
     return [one for one in books.documents if one.paid and not one.credit_note and span.has(one.last_paid)]
 
 
-def _receipt_to_payment(books: Books, span: Span) -> list[Decimal]:
-    paid = ((one.last_paid, one.received_on) for one in _fully_paid(books, span))
+def receipt_to_payment(books: Books, span: Span) -> list[Decimal]:
+    """Days from receipt to last payment of paid documents."""
+    paid = ((one.last_paid, one.received_on) for one in fully_paid(books, span))
     return [Decimal((last - received).days) for last, received in paid if last is not None]
 
 
-def _closed(books: Books, span: Span) -> list[Document]:
+def closed(books: Books, span: Span) -> list[Document]:
     """Offers whose window ended in the span and is over: by the data's last day."""
     return [
         one
@@ -257,18 +260,22 @@ def _still_open(one: Document, day: date) -> bool:
     return one.window_end is not None and one.window_end > day and one.settled(day) < one.gross
 
 
-def _offers(books: Books, documents: Iterable[Document]) -> Decimal:
+def offers(books: Books, documents: Iterable[Document]) -> Decimal:
+    """The discounts on offer, added up."""
     return sum((books.as_flow(one.offered, one) for one in documents), ZERO)
 
 
-def _takings(books: Books, documents: Iterable[Document]) -> Decimal:
+def takings(books: Books, documents: Iterable[Document]) -> Decimal:
+    """The discounts taken, added up."""
     return sum((books.as_flow(one.taken, one) for one in documents), ZERO)
 
 
-def _weighted(pairs: Iterable[tuple[Decimal, int]]) -> Decimal | None:
+def weighted(pairs: Iterable[tuple[Decimal, int]]) -> Decimal | None:
+    """Sum of weight * days / sum of weight."""
     listed = list(pairs)
-    return _ratio(sum((weight * days for weight, days in listed), ZERO), sum((weight for weight, _ in listed), ZERO))
+    return ratio(sum((weight * days for weight, days in listed), ZERO), sum((weight for weight, _ in listed), ZERO))
 
 
-def _ratio(above: Decimal, below: Decimal) -> Decimal | None:
+def ratio(above: Decimal, below: Decimal) -> Decimal | None:
+    """None when there is nothing to divide by."""
     return None if below == 0 else above / below

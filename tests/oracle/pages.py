@@ -15,8 +15,19 @@ from starlette.types import ASGIApp
 Raw = dict[str, Any]
 """One record as Coupa writes it, with hyphenated keys."""
 
-RESOURCES = ("invoices", "suppliers", "exchange_rates", "coupa_pay/payments", "account_types")
-"""All that the figures need: terms, payments and approvals come inside the invoices."""
+RESOURCES = (
+    "invoices",
+    "suppliers",
+    "exchange_rates",
+    "coupa_pay/payments",
+    "account_types",
+    "payment_terms",
+    "contracts",
+    "purchase_orders",
+    "receiving_transactions",
+    "users",
+)
+"""All that the figures need: payments and approvals come inside the invoices."""
 
 CLIENT_ID = "tenor-demo"
 CLIENT_SECRET = "tenor-demo-secret"
