@@ -193,6 +193,11 @@ def sandbox(  # noqa: PLR0913 - one argument per option of the command
     today: TodayOption = None,
     time_zone: Annotated[str | None, typer.Option(help="The company's time zone.")] = None,
     rate_limit: Annotated[bool, typer.Option(help="Answer 429 beyond 25 requests a second, as Coupa does.")] = True,
+    trouble: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault to play, such as 'unavailable every=29'; repeatable. docs/sandbox.md lists them."),
+    ] = None,
+    trouble_seed: Annotated[int, typer.Option(help="Seed of faults that have a probability.")] = 0,
     truth: Annotated[Path | None, typer.Option(help="Only write what is planted in the company to this file.")] = None,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
@@ -218,6 +223,8 @@ def sandbox(  # noqa: PLR0913 - one argument per option of the command
             day,
             time_zone=settings.company_time_zone,
             rate_limit=rate_limit,
+            troubles=trouble or (),
+            trouble_seed=trouble_seed,
             announce=lambda line: print(line, flush=True),  # noqa: T201 - the address, for a person or the demo
         )
     except KeyboardInterrupt:
