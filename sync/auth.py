@@ -1,10 +1,14 @@
 """OAuth client credentials as an `httpx.Auth`: one token for all requests, renewed in time and once on a 401.
 
+A token that may do more than was asked for is not used: reading needs no right to write, approve or pay.
+
 Tokens live 24 hours; Coupa advises to refresh after 20, which is five sixths of `expires_in`. Neither the secret nor a
 token ever appears in a repr, a log line or an error.
 """
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
@@ -15,6 +19,7 @@ from sync.errors import BrokenPageError, CredentialsRefusedError, RateLimitedErr
 
 TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - an address, not a secret
 _LIFE_USED: Final = 5 / 6
+_SHOWN: Final = 5  # scopes named in a sentence
 
 
 class _Token(BaseModel):
@@ -22,6 +27,7 @@ class _Token(BaseModel):
 
     access_token: SecretStr = Field(min_length=1)
     expires_in: float = Field(86_399, gt=0)
+    scope: str | None = None
 
 
 class ClientCredentials(httpx.Auth):
@@ -105,10 +111,49 @@ class ClientCredentials(httpx.Auth):
                 f"Coupa at {answer.request.url.host} answered the token request without a token; "
                 "check that TENOR_COUPA_URL is the address of a Coupa instance.",
             ) from None
+        excess = excess_scopes(granted_scopes(token.scope, token.access_token), self._scopes)
+        if excess:
+            self._refused = _too_many(answer.request.url.host, self._client_id, excess)
+            raise self._refused
         self._token = token.access_token
         self._good_until = self._now() + token.expires_in * _LIFE_USED
         if self._settle:
             await self._sleep(self._settle)
+
+
+def granted_scopes(said: str | None, token: SecretStr) -> frozenset[str]:
+    """The scopes of a token, as its answer says or as it says itself (a JWT's claim); empty when neither does."""
+    if said is not None:
+        return frozenset(said.split())
+    payload = token.get_secret_value().split(".")[1:2]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload[0] + "=" * (-len(payload[0]) % 4)))
+    except (IndexError, ValueError):
+        return frozenset()
+    scopes = (claims.get("scope") or claims.get("scopes")) if isinstance(claims, dict) else None
+    if isinstance(scopes, list):
+        return frozenset(map(str, scopes))
+    return frozenset(scopes.split() if isinstance(scopes, str) else ())
+
+
+def excess_scopes(granted: frozenset[str], asked: str) -> tuple[str, ...]:
+    """What was granted beyond what was asked for, rights to change something first."""
+    return tuple(sorted(granted - frozenset(asked.split()), key=lambda scope: (reads_only(scope), scope)))
+
+
+def reads_only(scope: str) -> bool:
+    """Whether a scope gives no right to change anything."""
+    return scope.endswith(".read")
+
+
+def _too_many(host: str, client_id: str, excess: tuple[str, ...]) -> CredentialsRefusedError:
+    writing = [scope for scope in excess if not reads_only(scope)]
+    shown = ", ".join(map(repr, (writing or excess)[:_SHOWN]))
+    kind = "the right to do more than read" if writing else "scopes that were not asked for"
+    return CredentialsRefusedError(
+        f"Coupa at {host} gives client {client_id!r} {kind} ({shown}); nothing was read. Use an OAuth client of "
+        "Tenor's own, with no other scopes than those in docs/sync.md.",
+    )
 
 
 def _refusal(

@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import email.utils
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -170,6 +171,8 @@ def open_http(settings: Settings, now: Callable[[], float]) -> httpx.AsyncClient
         base_url=base_url,
         auth=auth,
         headers={"Accept": "application/json"},
+        verify=True,  # always; a company's own authority is named by SSL_CERT_FILE
+        follow_redirects=False,  # a token goes to the address that was configured and nowhere else
         timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
         limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
         trust_env=not is_loopback(base_url),  # a proxy cannot reach this machine's own address
@@ -220,6 +223,11 @@ def _refusal(answer: httpx.Response, resource: Resource) -> SyncError:
             f"Coupa at {host} has no address {resource.path!r} (HTTP 404); check that TENOR_COUPA_URL is the address "
             "of a Coupa instance, without a path.",
         )
+    elif answer.is_redirect:
+        error = RequestRefusedError(
+            f"Coupa at {host} sends on to {answer.headers.get('Location', 'somewhere else')!r}, which is not followed (HTTP {status}): "
+            "a token goes to the address in TENOR_COUPA_URL only; correct that.",
+        )
     else:
         error = RequestRefusedError(
             f"Coupa at {host} refuses the query for {name!r} (HTTP {status}); a field or filter may be switched off in "
@@ -233,6 +241,8 @@ def _cause(error: httpx.TransportError) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {cause.verify_message}"
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         return os.strerror(cause.errno)
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -97,6 +97,15 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return key
 
+    @field_validator("coupa_scopes")
+    @classmethod
+    def _scopes_only_read(cls, scopes: str) -> str:
+        for scope in scopes.split():
+            if not scope.endswith(".read"):
+                message = f"{scope!r} gives more than the right to read; ask for scopes that end in .read only"
+                raise ValueError(message)
+        return scopes
+
     @property
     def zone(self) -> ZoneInfo:
         """The company's time zone."""
