@@ -15,7 +15,8 @@ from sync.feeds.loading import FeedFile, FeedLoad, feed_named, load
 from sync.mirror import Mirror
 from sync.settings import Settings
 
-_RISK_TABLE: Final = "supplier_risk_feed"
+_RISK_TABLE: Final = "supplier_risk_scores"
+_RISK_RECORDS: Final = 20_000  # in one load, so that none outgrows the largest file
 
 
 def load_feeds(mirror: Mirror, settings: Settings, now: dt.datetime) -> tuple[FeedLoad, ...]:
@@ -31,11 +32,12 @@ def _coupas_own(mirror: Mirror, now: dt.datetime, today: dt.date) -> tuple[FeedL
     if not mirror.query("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [_RISK_TABLE]):
         return ()
     records = [str(raw) for (raw,) in mirror.query(f"SELECT raw FROM {_RISK_TABLE} WHERE raw IS NOT NULL ORDER BY id")]  # noqa: S608 - the name is ours
-    if not records:
-        return ()
-    file = FeedFile("Coupa supplier_risk_aware_feed", f"[{','.join(records)}]".encode(), format="coupa-risk-json")
-    done = load(mirror, SUPPLIER_RISK, file, now, today)
-    return () if done.known and not done.new else (done,)
+    loads = []
+    for number, place in enumerate(range(0, len(records), _RISK_RECORDS), start=1):
+        content = f"[{','.join(records[place : place + _RISK_RECORDS])}]".encode()
+        file = FeedFile(f"Coupa supplier_risk_aware_feed {number}", content, format="coupa-risk-json")
+        loads.append(load(mirror, SUPPLIER_RISK, file, now, today))
+    return tuple(done for done in loads if not done.known or done.new)
 
 
 def fetch_feed(

@@ -131,8 +131,7 @@ def test_scores_that_coupa_holds_are_brought_into_the_feed(mirror: Mirror) -> No
     """From the mirrored records; once, until they change."""
     record = '{"id": 5, "supplier": {"id": 1501}, "number-field-03": "12.5", "updated-at": "2026-11-01T09:00:00-05:00"}'
     with mirror.writing() as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS supplier_risk_feed (id BIGINT, raw JSON)")
-        connection.execute("INSERT INTO supplier_risk_feed (id, raw) VALUES (5, ?), (6, NULL)", [record])
+        connection.execute("INSERT INTO supplier_risk_scores (id, raw) VALUES (5, ?), (6, NULL)", [record])
 
     first = load_feeds(mirror, Settings(_env_file=None), NOW)
     second = load_feeds(mirror, Settings(_env_file=None), NOW)
