@@ -9,8 +9,8 @@ import datetime as dt
 import email.utils
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 import httpx
 import stamina
@@ -29,41 +29,18 @@ from sync.errors import (
     UnreachableError,
 )
 from sync.pages import Page, RawRecord, split_records
-from sync.pagination import Window, keyset_parameters, last_id
+from sync.pagination import Window, keyset_parameters, newest_parameters
+from sync.rate_limit import LONGEST_PAUSE, RateLimiter
+from sync.read_ahead import ReadAhead
 from sync.resources import Resource
 from sync.settings import Settings, is_loopback
-
-LONGEST_PAUSE: Final = 300.0  # seconds; a longer Retry-After is not waited for in one go
-
-
-class RateLimiter:
-    """Spaces requests evenly: at most `per_second` a second (0: no limit). One for all resources."""
-
-    def __init__(
-        self,
-        per_second: float,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
-        self._now = now
-        self._sleep = sleep
-        self._next = 0.0
-
-    async def wait(self) -> None:
-        """Returns when the next request may be sent."""
-        if not self._gap:
-            return
-        start = max(self._now(), self._next)
-        self._next = start + self._gap
-        if start > self._now():
-            await self._sleep(start - self._now())
 
 
 class CoupaClient:
     """Reads resources from one Coupa. `http` carries address, credentials and time limits.
 
-    `on_trouble` hears, in a plain sentence, of every failure that is going to be tried again.
+    `concurrency` is how many requests may be under way at a time, over all resources. `on_trouble` hears, in a plain
+    sentence, of every failure that is going to be tried again.
     """
 
     def __init__(
@@ -73,29 +50,40 @@ class CoupaClient:
         *,
         page_size: int = 50,
         attempts: int = 6,
+        concurrency: int = 1,
         on_trouble: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._http = http
         self._limiter = limiter
         self._page_size = page_size
         self._attempts = attempts
+        self._concurrency = concurrency
+        self._seats = asyncio.Semaphore(concurrency)
         self._on_trouble = on_trouble
         self._reached = False
 
     async def pages(
         self, resource: Resource, window: Window, *, after: int = 0, fields: str | None = None
     ) -> AsyncIterator[Page]:
-        """The pages of a resource from the first id after `after` to the last.
+        """The pages of a resource from the first id after `after` to the last, in order; some are read ahead.
 
         `fields` replaces the fields of the resource's record type. Raises the errors of `sync.errors`.
         """
         fixed = {"fields": fields or resource.fields, **window.parameters()}
-        while True:
-            records = await self._page(resource, {**fixed, **keyset_parameters(after, self._page_size)})
-            if not records:
-                return
-            after = last_id([record.id for record in records], after, resource.name)
-            yield Page(records, after)
+
+        async def fetch(after: int) -> tuple[RawRecord, ...]:
+            return await self._page(resource, {**fixed, **keyset_parameters(after, self._page_size)})
+
+        async def newest(after: int) -> int | None:
+            try:
+                found = await self._page(resource, {**fixed, "fields": '["id"]', **newest_parameters(after)})
+            except RequestRefusedError:
+                return None
+            return found[0].id if found else None
+
+        async with aclosing(ReadAhead(resource.name, fetch, newest, self._concurrency).pages(after)) as pages:
+            async for page in pages:
+                yield page
 
     async def _page(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
         """One page, tried again while the cause may pass by itself."""
@@ -112,9 +100,10 @@ class CoupaClient:
         raise AssertionError("a retry ends with a result or an error")  # pragma: no cover
 
     async def _fetch(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
-        await self._limiter.wait()
         try:
-            answer = await self._http.get(resource.path, params=parameters)
+            async with self._seats:
+                await self._limiter.wait()
+                answer = await self._http.get(resource.path, params=parameters)
         except httpx.TimeoutException as error:
             raise UnreachableError(
                 f"Coupa at {self._host} did not answer in time ({type(error).__name__}); try again later, or raise "
@@ -127,7 +116,10 @@ class CoupaClient:
             return split_records(answer.content, resource.name)
         if answer.status_code == httpx.codes.NOT_FOUND and b"No results match" in answer.content:
             return ()  # how Coupa answers an empty list in XML, and some proxies in JSON
-        raise _refusal(answer, resource)
+        refusal = _refusal(answer, resource)
+        if isinstance(refusal, RateLimitedError):
+            self._limiter.refused(refusal.retry_after)
+        raise refusal
 
     def _pause_before_retry(self, error: Exception) -> bool | float:
         """Whether to try again, and after how many seconds when Coupa says so.
@@ -225,8 +217,8 @@ def _refusal(answer: httpx.Response, resource: Resource) -> SyncError:
         )
     elif answer.is_redirect:
         error = RequestRefusedError(
-            f"Coupa at {host} sends on to {answer.headers.get('Location', 'somewhere else')!r}, which is not followed (HTTP {status}): "
-            "a token goes to the address in TENOR_COUPA_URL only; correct that.",
+            f"Coupa at {host} sends on to {answer.headers.get('Location', 'somewhere else')!r}, which is not "
+            f"followed (HTTP {status}): a token goes to the address in TENOR_COUPA_URL only; correct that.",
         )
     else:
         error = RequestRefusedError(

@@ -35,6 +35,11 @@ def keyset_parameters(after: int, limit: int) -> dict[str, str]:
     return {"order_by": "id", "dir": "asc", "id[gt]": str(after), "limit": str(limit)}
 
 
+def newest_parameters(after: int) -> dict[str, str]:
+    """The parameters of a list of one: the record with the greatest id after `after`."""
+    return {"order_by": "id", "dir": "desc", "id[gt]": str(after), "limit": "1"}
+
+
 def last_id(ids: list[int | None], after: int, resource: str) -> int:
     """The id the next page starts after; raises PageOrderError unless ids rise strictly from `after`.
 

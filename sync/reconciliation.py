@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from sync.client import CoupaClient, RateLimiter, open_http
+from sync.client import CoupaClient, open_http
 from sync.clock import months_before
 from sync.mirror import Mirror
 from sync.pagination import Window
+from sync.rate_limit import BURST, RateLimiter
 from sync.resources import RESOURCES, Resource
 from sync.schema import Column
 from sync.settings import Settings
@@ -109,8 +110,10 @@ class _Side:
 async def reconcile_with(settings: Settings, query: Query, data_as_of: dt.datetime) -> Reconciliation:
     """Compares a mirror, asked by `query`, with the Coupa of the settings."""
     async with open_http(settings, time.monotonic) as http:
-        limiter = RateLimiter(settings.requests_per_second, time.monotonic)
-        client = CoupaClient(http, limiter, page_size=settings.page_size, attempts=settings.attempts)
+        limiter = RateLimiter(settings.requests_per_second, time.monotonic, burst=BURST)
+        client = CoupaClient(
+            http, limiter, page_size=settings.page_size, attempts=settings.attempts, concurrency=settings.concurrency
+        )
         return await reconcile(client, settings, query, data_as_of)
 
 

@@ -17,7 +17,7 @@ import datetime as dt
 import time
 from pathlib import Path
 
-from sync.client import CoupaClient, RateLimiter, open_http
+from sync.client import CoupaClient, open_http
 from sync.clock import Clock
 from sync.errors import (
     BrokenPageError,
@@ -31,6 +31,7 @@ from sync.errors import (
 from sync.feeds.at_sync import load_feeds, told
 from sync.mirror import Mirror
 from sync.publish import new_manifest, publish, refuse_to_replace_real_data
+from sync.rate_limit import BURST, RateLimiter
 from sync.reading import read_resource
 from sync.reconciliation import keep, reconcile
 from sync.resources import RESOURCES, Resource
@@ -50,12 +51,13 @@ async def sync_once(settings: Settings, source: Source, clock: Clock, progress: 
         open_mirror(settings, source) as mirror,
     ):
         async with open_http(settings, time.monotonic) as http:
-            limiter = RateLimiter(settings.requests_per_second, time.monotonic)
+            limiter = RateLimiter(settings.requests_per_second, time.monotonic, burst=BURST)
             client = CoupaClient(
                 http,
                 limiter,
                 page_size=settings.page_size,
                 attempts=settings.attempts,
+                concurrency=settings.concurrency,
                 on_trouble=progress.trouble,
             )
             outcomes = await read_all(client, mirror, run, RESOURCES)

@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sync.auth import ClientCredentials
-from sync.client import CoupaClient, RateLimiter
+from sync.client import CoupaClient
 from sync.mirror import Mirror
+from sync.rate_limit import RateLimiter
 from sync.run import ResourceOutcome, Run
 from sync.sandbox import running
 from sync.sandbox.app import create_app
@@ -73,7 +74,7 @@ class StubCoupa:
         if request.url.path not in self.records:
             return JSONResponse([])
         found = [record for record in self.records[request.url.path] if _selected(record, query)]
-        found.sort(key=lambda record: _id(record) or 0)
+        found.sort(key=lambda record: _id(record) or 0, reverse=query.get("dir") == "desc")
         return Response(json.dumps(found[: min(int(query["limit"]), self.cap)]), media_type="application/json")
 
 
@@ -223,7 +224,7 @@ async def client_of(
         auth=auth,
         headers={"Accept": "application/json"},
     ) as http:
-        yield CoupaClient(http, RateLimiter(0, time.monotonic), **options)
+        yield CoupaClient(http, options.pop("limiter", None) or RateLimiter(0, time.monotonic), **options)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 import json
 import time
@@ -9,8 +10,9 @@ from pydantic import SecretStr
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from sync import errors
-from sync.client import CoupaClient, RateLimiter, open_http, retry_after
+from sync.client import CoupaClient, open_http, retry_after
 from sync.pagination import Window
+from sync.rate_limit import RateLimiter
 from sync.resources import BY_NAME
 from sync.settings import Settings
 
@@ -129,26 +131,42 @@ async def test_slow_and_broken_connections_are_retriable() -> None:
                 await read(CoupaClient(http, RateLimiter(0, time.monotonic)))
 
 
-async def test_the_rate_is_kept_over_all_resources() -> None:
-    """Twenty a second means fifty milliseconds between any two requests; zero means no limit."""
-    seconds = 0.0
-    slept: list[float] = []
+async def test_a_refusal_for_too_many_requests_slows_all_requests_down(kit: Any, stub: Any) -> None:
+    """Not only the request that was refused: they share one limit."""
+    stub.records["/api/currencies"] = [kit.currency(3)]
+    stub.script = [Response(status_code=429, headers={"Retry-After": "0"})]
+    limiter = RateLimiter(20_000, time.monotonic)
+    async with kit.client_of(stub, limiter=limiter) as client:
+        assert await read(client) == [3]
+    assert limiter.rate < 20_000
 
-    async def sleep(pause: float) -> None:
-        nonlocal seconds
-        slept.append(pause)
-        seconds += pause
 
-    limiter = RateLimiter(20, lambda: seconds, sleep)
-    for _ in range(21):
-        await limiter.wait()
-    assert seconds == pytest.approx(1.0)
+async def test_no_more_requests_are_under_way_than_allowed(kit: Any, stub: Any) -> None:
+    """The seats are counted over all resources."""
+    stub.records["/api/currencies"] = [kit.currency(number) for number in range(1, 400)]
+    stub.records["/api/users"] = [kit.currency(number) for number in range(1, 400)]
+    under_way = most = 0
 
-    free = RateLimiter(0, lambda: seconds, sleep)
-    before = len(slept)
-    for _ in range(100):
-        await free.wait()
-    assert len(slept) == before
+    async def gate(request: httpx.Request) -> None:
+        nonlocal under_way, most
+        under_way += request.url.path.startswith("/api")
+        most = max(most, under_way)
+        await asyncio.sleep(0.002)
+
+    async def leave(answer: httpx.Response) -> None:
+        nonlocal under_way
+        under_way -= answer.request.url.path.startswith("/api")
+
+    async with kit.client_of(stub, page_size=5, concurrency=3) as client:
+        client._http.event_hooks = {"request": [gate], "response": [leave]}
+        both = await asyncio.gather(read(client), _ids(client, "users", page_fields='["id"]'))
+    assert [len(ids) for ids in both] == [399, 399]
+    assert most == 3
+
+
+async def _ids(client: CoupaClient, name: str, page_fields: str) -> list[int | None]:
+    found = client.pages(BY_NAME[name], Window(), fields=page_fields)
+    return [record.id async for page in found for record in page.records]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime
 
-from sync.client import CoupaClient, RateLimiter, open_http
+from sync.client import CoupaClient, open_http
 from sync.errors import BrokenPageError, RejectedRecordError
 from sync.fields import (
     ABSENT_IS_EMPTY,
@@ -34,6 +34,7 @@ from sync.fields import (
 from sync.pages import RawRecord, split_records
 from sync.pagination import Window
 from sync.plain_records import PlainReader
+from sync.rate_limit import RateLimiter
 from sync.records import Invoice
 from sync.resources import BY_NAME, RESOURCES, Resource
 from sync.rows import Layout

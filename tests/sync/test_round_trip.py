@@ -14,11 +14,12 @@ import pytest
 import stamina
 from rich.console import Console
 
-from sync.client import CoupaClient, RateLimiter, open_http
+from sync.client import CoupaClient, open_http
 from sync.console import TerminalProgress, show_report
 from sync.errors import MirrorBusyError
 from sync.pagination import Window
 from sync.publish import open_published, read_manifest
+from sync.rate_limit import RateLimiter
 from sync.reconcile_command import show_differences
 from sync.reconciliation import reconcile_with
 from sync.resources import BY_NAME

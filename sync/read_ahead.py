@@ -1,0 +1,149 @@
+"""Several pages of one list at a time, in order all the same.
+
+A page can be asked for by any id, not only by the last one seen. So the ids ahead are cut into stretches of about as
+many records each, which are read at the same time, every one by keyset. A stretch ends with the first page that reaches
+beyond it (what that page holds of the next stretch is left to the next), so no request is spent on finding its end; the
+last stretch has no end and goes on to the empty page that ends the list. Whatever the gaps between ids are, stretches
+touch: wrong guesses cost requests, never records.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from sync.pages import Page, RawRecord
+from sync.pagination import last_id
+
+Fetch = Callable[[int], Awaitable[tuple[RawRecord, ...]]]
+Newest = Callable[[int], Awaitable[int | None]]
+
+_MOST_PAGES: Final = 12  # of a stretch: half a page of each is read twice, and all of it may wait in memory
+_LEAST_PAGES: Final = 3
+_IN_ORDER: Final = 2  # pages read one by one before it pays to look ahead
+
+
+@dataclass(eq=False)
+class _Stretch:
+    """The records with after < id <= end (None: all that follow); its pages wait in `pages`, None ends them."""
+
+    after: int
+    end: int | None
+    pages: "asyncio.Queue[Page | None]" = field(default_factory=lambda: asyncio.Queue(2 * _MOST_PAGES))
+    records: int = 0
+    error: Exception | None = None
+
+    async def taken(self) -> Page | None:
+        """The next page, or None after the last; raises what the reader met."""
+        page = await self.pages.get()
+        if page is None and self.error is not None:
+            raise self.error
+        return page
+
+
+class ReadAhead:
+    """One list: `fetch` gives the page after an id, `newest` the greatest id after one, if the server tells.
+
+    `width` is how many stretches may be read at a time; 1 reads page after page, each when it is taken.
+    """
+
+    def __init__(self, name: str, fetch: Fetch, newest: Newest, width: int) -> None:
+        self._name = name
+        self._fetch = fetch
+        self._newest = newest
+        self._width = width
+
+    async def pages(self, after: int) -> AsyncGenerator[Page, None]:
+        """The pages after an id, to the end of the list. Raises what `fetch` raises, and PageOrderError."""
+        start, read = after, 0
+        for _ in range(_IN_ORDER) if self._width > 1 else itertools.count():
+            page = await self._next(after)
+            if page is None:
+                return
+            yield page
+            if not read:
+                start = next(record.id for record in page.records if record.id is not None)
+            after, read = page.last_id, read + len(page.records)
+        newest = await self._newest(after) or after
+        plan = _Plan(after, newest, (after - start + 1) / read, read / _IN_ORDER, self._width)
+        async with aclosing(self._stretches(plan)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _stretches(self, plan: "_Plan") -> AsyncGenerator[Page, None]:
+        under_way: deque[tuple[_Stretch, asyncio.Task[None]]] = deque()
+        try:
+            while True:
+                while len(under_way) < 2 * self._width and (stretch := plan.next()) is not None:
+                    task = asyncio.create_task(self._read(stretch), name=f"{self._name} after {stretch.after}")
+                    under_way.append((stretch, task))
+                if not under_way:
+                    return
+                head, _ = under_way[0]
+                while (page := await head.taken()) is not None:
+                    yield page
+                under_way.popleft()
+                plan.learn(head)
+        finally:
+            for _, task in under_way:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+
+    async def _read(self, stretch: _Stretch) -> None:
+        """Reads a stretch to its end, or to its first error, which waits for its turn."""
+        after = stretch.after
+        try:
+            while (page := await self._next(after)) is not None:
+                mine = _up_to(stretch.end, page)
+                if mine.records:
+                    stretch.records += len(mine.records)
+                    await stretch.pages.put(mine)
+                after = page.last_id
+                if stretch.end is not None and after >= stretch.end:
+                    break
+        except Exception as error:  # noqa: BLE001 -- raised again by `taken`
+            stretch.error = error
+        await stretch.pages.put(None)
+
+    async def _next(self, after: int) -> Page | None:
+        records = await self._fetch(after)
+        return Page(records, last_id([record.id for record in records], after, self._name)) if records else None
+
+
+class _Plan:
+    """Where the next stretch begins and ends, by the gaps between the ids that were seen."""
+
+    def __init__(self, after: int, newest: int, gap: float, page: float, width: int) -> None:
+        self._start: int | None = after
+        self._newest = newest
+        self._gap = gap  # ids for each record
+        self._page = page  # records of a page
+        self._width = width
+
+    def next(self) -> _Stretch | None:
+        """The next stretch; the one that reaches the newest id has no end. None after that one."""
+        if self._start is None:
+            return None
+        ids = self._gap * self._page
+        pages = min(_MOST_PAGES, max(_LEAST_PAGES, (self._newest - self._start) / ids / self._width))
+        end = self._start + max(1, int(ids * pages))
+        stretch = _Stretch(self._start, end if end < self._newest else None)
+        self._start = stretch.end
+        return stretch
+
+    def learn(self, stretch: _Stretch) -> None:
+        """Takes into account how dense the ids of a stretch were."""
+        if stretch.end is not None:
+            found = (stretch.end - stretch.after) / max(stretch.records, 1)
+            self._gap = max(1.0, min((self._gap + found) / 2, 4 * self._gap))
+
+
+def _up_to(end: int | None, page: Page) -> Page:
+    """The part of a page that belongs to a stretch: what comes before the first id beyond its end."""
+    if end is None or page.last_id <= end:
+        return page
+    beyond = next(number for number, record in enumerate(page.records) if record.id is not None and record.id > end)
+    return Page(page.records[:beyond], end)
