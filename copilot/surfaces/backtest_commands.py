@@ -108,8 +108,12 @@ def _of_mirror(
     timing = backtest_timing(book.ledger, layer.data_date, book.countries)
     name = f"mirror {layer.mirror_version}"
     report = BacktestReport(name, layer.data_date, found, timing, tuple(asdict(score) for score in scores))
-    place = Path(settings.mirror)
-    return report, (place if place.is_dir() else place.parent).parent
+    return report, state_folder(Path(settings.mirror))
+
+
+def state_folder(mirror: Path) -> Path:
+    """Where a back-test's page and calibration lie: beside the mirror (a folder, a pointer in it, or one file)."""
+    return mirror.parent if mirror.is_dir() or mirror.suffix == ".duckdb" else mirror.parent.parent
 
 
 def _progress() -> Callable[[int, int], None] | None:

@@ -28,6 +28,7 @@ from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day
 from copilot.surfaces.eval_command import evaluate_bank
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
+from copilot.surfaces.simulate_commands import simulate_app
 from semantic_layer.errors import MirrorMissingError
 
 EXIT_CODES = {"answered": 0, "clarify": 3, "refused": 4}
@@ -162,6 +163,7 @@ def replay(
 app.command()(backtest)
 app.command(name="eval")(evaluate_bank)
 app.add_typer(metrics_app, name="metrics")
+app.add_typer(simulate_app, name="simulate")
 app.command(name="rotate-key")(rotate_key)
 
 

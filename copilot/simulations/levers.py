@@ -1,0 +1,147 @@
+"""What treasury can change: a closed union of levers, each with its range, its owner and its guards.
+
+Levers are data: they can be saved, compared and replayed. What each does to a simulated document is in
+lever_effects.py; a lever at zero changes nothing, bit for bit.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+Weekday = Annotated[int, Field(ge=0, le=6)]
+
+
+class Selection(BaseModel):
+    """Which documents a lever is about: all conditions hold; an empty one holds for all. Country is the supplier's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suppliers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    supplier_countries: tuple[str, ...] = ()
+    buying_entities: tuple[str, ...] = ()
+    excluded_suppliers: tuple[str, ...] = ()
+    top_suppliers: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """The n suppliers with the largest purchases of the last year (0: no such condition)."""
+
+
+class _Lever(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    owner: ClassVar[str]
+    """The role that decides about it."""
+    guards: ClassVar[str]
+    selection: Selection = Selection()
+
+
+class ExtendTerms(_Lever):
+    """New invoices of the selected suppliers fall due later: by `add_days`, or after `net_days` where that is longer.
+
+    `acceptance` is the share of suppliers that agree; each starts within `ramp_days` after `start`. How late or early
+    each is paid against its due date stays as it is.
+    """
+
+    owner: ClassVar[str] = "procurement"
+    guards: ClassVar[str] = "legal caps; never shortens; new invoices only"
+    kind: Literal["extend_terms"] = "extend_terms"
+    add_days: Annotated[int, Field(ge=0, le=120)] = 0
+    net_days: Annotated[int, Field(ge=0, le=180)] | None = None
+    start: date | None = None
+    acceptance: Share = Decimal(1)
+    ramp_days: Annotated[int, Field(ge=0, le=730)] = 0
+    express_agreement: bool = False
+    """Whether terms over a soft legal cap are expressly agreed and fair; hard caps bind all the same."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> ExtendTerms:
+        if self.add_days and self.net_days is not None:
+            raise ValueError("give add_days or net_days, not both: they contradict each other")
+        return self
+
+
+class CaptureDiscounts(_Lever):
+    """Offers that yield at least `hurdle` a year are taken by the last run in their window, a `share` of them."""
+
+    owner: ClassVar[str] = "treasury"
+    guards: ClassVar[str] = "needs approval in time; a cash floor needs a cash feed"
+    kind: Literal["capture_discounts"] = "capture_discounts"
+    hurdle: Annotated[Decimal, Field(ge=0, le=5)] = Decimal("0.08")
+    share: Share = Decimal(1)
+    cash_floor: Decimal | None = None
+
+
+class RunDays(_Lever):
+    """Payment runs take place on these weekdays (Monday 0) instead of the learned ones; empty leaves them."""
+
+    owner: ClassVar[str] = "accounts payable"
+    guards: ClassVar[str] = "late share shown; urgent payments outside runs stay"
+    kind: Literal["run_days"] = "run_days"
+    weekdays: tuple[Weekday, ...] = ()
+
+
+class ApprovalSpeed(_Lever):
+    """Documents are approved faster by this share of the time from receipt to approval."""
+
+    owner: ClassVar[str] = "accounts payable"
+    guards: ClassVar[str] = "moves payments only where approval came after the due date"
+    kind: Literal["approval_speed"] = "approval_speed"
+    faster: Annotated[Decimal, Field(ge=0, le=Decimal("0.9"))] = Decimal(0)
+
+
+class StopEarlyPayment(_Lever):
+    """Nothing is paid more than `tolerance_days` before it is due, unless it carries a discount offer."""
+
+    owner: ClassVar[str] = "treasury"
+    guards: ClassVar[str] = "discount offers are left alone; never past the last run that is in time"
+    kind: Literal["stop_early_payment"] = "stop_early_payment"
+    tolerance_days: Annotated[int, Field(ge=0, le=60)] | None = None
+    """None leaves payments as they are."""
+
+
+class SpendGrowth(_Lever):
+    """Documents to come are larger by this share (-0.5 is half, 0.1 a tenth more)."""
+
+    owner: ClassVar[str] = "procurement"
+    guards: ClassVar[str] = "moves payables and purchases together: cash changes, DPO hardly"
+    kind: Literal["spend_growth"] = "spend_growth"
+    growth: Annotated[Decimal, Field(ge=Decimal("-0.9"), le=2)] = Decimal(0)
+
+
+class HurdleRate(_Lever):
+    """What a year of cash is worth: turns cash released into a benefit per year."""
+
+    owner: ClassVar[str] = "treasury"
+    guards: ClassVar[str] = "changes no payment, only the value of cash"
+    kind: Literal["hurdle_rate"] = "hurdle_rate"
+    rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.08")
+
+
+Lever = Annotated[
+    ExtendTerms | CaptureDiscounts | RunDays | ApprovalSpeed | StopEarlyPayment | SpendGrowth | HurdleRate,
+    Field(discriminator="kind"),
+]
+KINDS: tuple[type[_Lever], ...] = (
+    ExtendTerms,
+    CaptureDiscounts,
+    RunDays,
+    ApprovalSpeed,
+    StopEarlyPayment,
+    SpendGrowth,
+    HurdleRate,
+)
+
+
+class SavedScenario(BaseModel):
+    """A scenario with a name, to keep and compare."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    levers: tuple[Lever, ...]
+    horizon_days: Annotated[int, Field(ge=7, le=366)] = 182
+    seed: Annotated[int, Field(ge=0)] = 1

@@ -1,0 +1,279 @@
+"""`tenor simulate`: cash out, projected DPO and what-ifs from the terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from copilot.errors import CopilotError
+from copilot.surfaces.command_parts import MirrorOption, fail, plain_errors, settings_of
+
+if TYPE_CHECKING:
+    from copilot.simulations.levers import Lever
+    from copilot.simulations.outflow_outcomes import Chance, OutflowForecast
+    from copilot.simulations.scenarios import ScenarioOutcome
+
+REFUSED = 4
+DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
+
+simulate_app = typer.Typer(
+    name="simulate",
+    help="Forecast cash out, and try changes before making them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@simulate_app.command()
+def outflow(  # noqa: PLR0913 (the options of a command)
+    *,
+    weeks: Annotated[int, typer.Option("--weeks", help="Whole weeks ahead, 1 to 26.")] = 13,
+    by: Annotated[str | None, typer.Option("--by", help="Break down by buying_entity, currency or supplier.")] = None,
+    above: Annotated[str | None, typer.Option("--above", help="Chance of needing more than this in a week.")] = None,
+    start: DayOption = None,
+    end: DayOption = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the days for the treasury system.")] = None,
+    as_json: JsonOption = False,
+    late: Annotated[bool, typer.Option("--late", help="List invoices that will probably be paid late.")] = False,
+    seed: SeedOption = 1,
+    mirror: MirrorOption = None,
+) -> None:
+    """Cash that will probably leave for suppliers, week by week, with bands.
+
+    Example: tenor simulate outflow --weeks 13 --above 40000000 --start 2026-12-01 --end 2026-12-31
+
+    Exit code: 0 forecast, 1 error, 4 too little to go on.
+    """
+    from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
+    from copilot.simulations.backtest_report import load_calibration  # noqa: PLC0415
+    from copilot.simulations.outflow import GROUPS, OutflowSettings, forecast_outflow  # noqa: PLC0415
+    from copilot.simulations.outflow_outcomes import OutflowForecast  # noqa: PLC0415
+    from copilot.surfaces.backtest_commands import CALIBRATION_NAME, state_folder  # noqa: PLC0415
+
+    with plain_errors():
+        if by is not None and by not in GROUPS:
+            raise CopilotError(f"There is no breakdown {by!r}; choose one of {', '.join(GROUPS)}.")
+        settings = settings_of(mirror)
+        layer = open_layer(settings)
+        calibration = load_calibration(state_folder(Path(settings.mirror)) / CALIBRATION_NAME)
+        chosen = OutflowSettings(seed=seed, currency=settings.reporting_currency, groups=(by,) if by else ())
+        found = forecast_outflow(
+            read_book(layer), layer.data_date, weeks=weeks, settings=chosen, calibration=calibration
+        )
+        if not isinstance(found, OutflowForecast):
+            missing = getattr(found, "reason", None) or "; ".join(getattr(found, "missing", ()))
+            _refuse(f"No forecast: {missing}")
+            return
+        chance = _chance(found, above, start, end)
+        if csv_file is not None:
+            csv_file.write_text(found.to_csv(), encoding="utf-8")
+        typer.echo(found.to_json() if as_json else "\n".join(_outflow_lines(found, by, chance, late=late)))
+
+
+def _chance(found: OutflowForecast, above: str | None, start: datetime | None, end: datetime | None) -> Chance | None:
+    if above is None:
+        return None
+    try:
+        threshold = Decimal(above.replace(",", "").replace("_", ""))
+        return found.chance_above(threshold, _day(start), _day(end))
+    except InvalidOperation:
+        raise CopilotError(f"{above!r} is no amount; write it like 40000000.") from None
+    except IndexError as error:
+        raise CopilotError(str(error)) from None
+
+
+def _outflow_lines(found: OutflowForecast, by: str | None, chance: Chance | None, *, late: bool) -> list[str]:
+    lines = [f"Cash out in {found.currency}, as known on {found.as_of}: expected, and the band of eight cases in ten"]
+    rows = [(f"{week.start} to {week.end}", week.cash) for week in found.weeks]
+    rows.append(("all together", found.total))
+    rows += [(f"  {layer.name}", layer.cash) for layer in found.layers]
+    if by is not None:
+        rows += [(f"  {group.name}", group.cash) for group in found.groups[by]]
+    width = max(len(label) for label, _ in rows)
+    lines += [f"{label:{width}}  {cash.mean:>16,.0f}  {cash.low:>16,.0f}  {cash.high:>16,.0f}" for label, cash in rows]
+    if chance is not None:
+        lines.append(
+            f"More than {chance.threshold:,.0f}: in at least one week from {chance.start} to {chance.end}"
+            f" {chance.in_any_week:.1%}; in all of them together {chance.in_total:.1%}"
+        )
+    if late:
+        lines.append("Probably late:")
+        lines += [
+            f"  {row.number}  {row.supplier}  {row.amount:,.2f}  due {row.due}  expected {row.expected or 'later'}"
+            f"  {row.chance:.0%}"
+            for row in found.late
+        ]
+    return [*lines, found.coverage.sentence]
+
+
+@simulate_app.command()
+def scenario(  # noqa: PLR0913 (the options of a command)
+    *,
+    add_days: Annotated[int | None, typer.Option("--add-days", help="Terms longer by so many days.")] = None,
+    net_days: Annotated[int | None, typer.Option("--net-days", help="Terms of so many days.")] = None,
+    top: Annotated[int, typer.Option("--top", help="Only the n largest suppliers.")] = 0,
+    country: Annotated[list[str] | None, typer.Option("--country", help="Only suppliers of this country.")] = None,
+    supplier: Annotated[list[str] | None, typer.Option("--supplier", help="Only this supplier.")] = None,
+    category: Annotated[list[str] | None, typer.Option("--category", help="Only this category.")] = None,
+    acceptance: Annotated[float, typer.Option("--acceptance", help="Share of suppliers that agree.")] = 1.0,
+    ramp_days: Annotated[int, typer.Option("--ramp-days", help="Days until all have moved.")] = 0,
+    run_days: Annotated[str | None, typer.Option("--run-days", help="Payment runs, such as Tue,Thu.")] = None,
+    faster_approval: Annotated[float | None, typer.Option("--faster-approval", help="Such as 0.5.")] = None,
+    stop_early: Annotated[int | None, typer.Option("--stop-early", help="Days before due still allowed.")] = None,
+    capture: Annotated[float | None, typer.Option("--capture", help="Take offers above this yearly yield.")] = None,
+    growth: Annotated[float | None, typer.Option("--growth", help="Spend growth, such as 0.1.")] = None,
+    hurdle: Annotated[float | None, typer.Option("--hurdle", help="What a year of cash is worth.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A saved scenario (JSON) instead of options.")] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Save the scenario as JSON.")] = None,
+    days: Annotated[int, typer.Option("--days", help="Horizon in days, 7 to 366.")] = 182,
+    as_json: JsonOption = False,
+    seed: SeedOption = 1,
+    mirror: MirrorOption = None,
+) -> None:
+    """Try a change: what happens to DPO and cash, which lever causes what, and what binds it.
+
+    Example: tenor simulate scenario --net-days 60 --top 20 --acceptance 0.8
+
+    Exit code: 0 simulated, 1 error, 4 refused (a legal limit, missing input).
+    """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 (only where levers are built)
+
+    from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
+    from copilot.simulations.levers import Lever, SavedScenario  # noqa: PLC0415
+    from copilot.simulations.scenarios import ScenarioOutcome, simulate  # noqa: PLC0415
+
+    given = _levers(
+        {
+            "suppliers": supplier or [],
+            "categories": category or [],
+            "supplier_countries": [code.upper() for code in country or []],
+            "top_suppliers": top,
+        },
+        add_days=add_days, net_days=net_days, acceptance=acceptance, ramp_days=ramp_days, run_days=run_days,
+        faster=faster_approval, stop_early=stop_early, capture=capture, growth=growth, hurdle=hurdle,
+    )  # fmt: skip
+    with plain_errors():
+        try:
+            if file is not None:
+                saved = SavedScenario.model_validate_json(file.read_bytes())
+            else:
+                adapter: TypeAdapter[Lever] = TypeAdapter(Lever)
+                levers = tuple(adapter.validate_python(item) for item in given)
+                saved = SavedScenario(name="scenario", levers=levers, horizon_days=days, seed=seed)
+        except ValidationError as error:
+            raise CopilotError(_lever_sentence(error)) from None
+        settings = settings_of(mirror)
+        layer = open_layer(settings)
+        found = simulate(
+            read_book(layer),
+            layer.data_date,
+            saved.levers,
+            horizon_days=saved.horizon_days,
+            seed=saved.seed,
+            currency=settings.reporting_currency,
+        )
+        if not isinstance(found, ScenarioOutcome):
+            _refuse(found.reason)
+            return
+        if save is not None:
+            save.write_text(saved.model_dump_json(indent=2), encoding="utf-8")
+        typer.echo(_scenario_json(found) if as_json else "\n".join(_scenario_lines(found)))
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _levers(selection: dict[str, Any], **given: Any) -> list[dict[str, Any]]:
+    """The levers that the options mean, as plain values."""
+    found: list[dict[str, Any]] = []
+    if given["add_days"] is not None or given["net_days"] is not None:
+        terms = {"kind": "extend_terms", "acceptance": str(given["acceptance"]), "ramp_days": given["ramp_days"]}
+        if given["add_days"] is not None:
+            terms["add_days"] = given["add_days"]
+        if given["net_days"] is not None:
+            terms["net_days"] = given["net_days"]
+        found.append(terms)
+    if given["run_days"] is not None:
+        words = [word.strip().lower()[:3] for word in given["run_days"].split(",") if word.strip()]
+        unknown = [word for word in words if word not in WEEKDAYS]
+        if unknown:
+            fail(f"{unknown[0]!r} is no weekday; write them like Tue,Thu.")
+        found.append({"kind": "run_days", "weekdays": [WEEKDAYS.index(word) for word in words]})
+    simple = {
+        "approval_speed": ("faster", given["faster"]),
+        "stop_early_payment": ("tolerance_days", given["stop_early"]),
+        "capture_discounts": ("hurdle", given["capture"]),
+        "spend_growth": ("growth", given["growth"]),
+        "hurdle_rate": ("rate", given["hurdle"]),
+    }
+    for kind, (name, value) in simple.items():
+        if value is not None:
+            found.append({"kind": kind, name: value if isinstance(value, int) else str(value)})
+    return [{**lever, "selection": selection} if lever["kind"] != "hurdle_rate" else lever for lever in found]
+
+
+def _lever_sentence(error: Any) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = " ".join(str(part).replace("_", " ") for part in first["loc"] if isinstance(part, str))
+    return f"That lever is outside its range: {place}: {first['msg'].removeprefix('Value error, ')}."
+
+
+def _scenario_lines(found: ScenarioOutcome) -> list[str]:
+    cash = found.one_off_cash
+    lines = [
+        f"At {found.horizon}, against doing nothing ({found.paths} paths, the same random numbers in both):",
+        (
+            f"DPO {found.dpo_baseline.median} -> {found.dpo_scenario.median} days:"
+            f" {found.change_dpo.mean:+} ({found.change_dpo.low:+} to {found.change_dpo.high:+})"
+        ),
+        f"One-off cash released: {cash.mean:,.0f} {found.currency} ({cash.low:,.0f} to {cash.high:,.0f})",
+        (
+            f"Benefit per year: {found.yearly_benefit:,.0f} {found.currency}, of it discounts"
+            f" {found.discounts_won_a_year:,.0f}; suppliers' cost per year {found.supplier_cost:,.0f}"
+        ),
+        f"Paid late, by amount: {found.late_share_baseline:.1%} -> {found.late_share_scenario:.1%}",
+        "By lever (exact Shapley split): days of DPO, one-off cash, benefit per year",
+    ]
+    lines += [
+        f"  {share.kind:20}  {share.dpo:+8}  {share.one_off_cash:>16,.0f}  {share.yearly_benefit:>14,.0f}"
+        for share in found.split
+    ]
+    lines += [f"{'Binding' if guard.binding else 'Note'}: {guard.name}: {guard.detail}" for guard in found.guards]
+    lines += [f"Assumed: {item.name}: {item.value} ({item.source})" for item in found.assumptions]
+    failed = [check for check in found.checks if not check.passed]
+    return lines + [f"Check {check.name} did not pass: {check.detail}" for check in failed]
+
+
+def _scenario_json(found: ScenarioOutcome) -> str:
+    return json.dumps(plain(found), default=str, indent=2, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, named tuples and pydantic models as plain values for JSON."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "_asdict"):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _refuse(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(REFUSED)
+
+
+def _day(value: datetime | None) -> date | None:
+    return None if value is None else value.date()
