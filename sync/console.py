@@ -124,6 +124,21 @@ def show_status(
     ).fetchall():
         table.add_row(resource, f"{rows:,}", f"{rejected.get(resource, 0):,}", _time(through), _time(synced))
     console.print(table)
+    _show_changes(console, published)
+
+
+def _show_changes(console: Console, published: duckdb.DuckDBPyConnection) -> None:
+    """The last changes of Coupa's schema; versions published by an older program have no such table."""
+    found = published.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_changes'").fetchone()
+    if found is None:
+        return
+    query = (
+        "SELECT resource, path, change, detail, noticed_at FROM schema_changes "
+        "ORDER BY noticed_at DESC, resource, path LIMIT 10"
+    )
+    for resource, path, change, detail, noticed in published.execute(query).fetchall():
+        line = f"schema: {resource} {path}: {change} ({detail}), noticed {_time(noticed)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _drift(manifest: Manifest) -> str:

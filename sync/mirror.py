@@ -296,7 +296,8 @@ class Mirror:
         known = history.overlap(connection, table, stage)
         changed = history.put(connection, table, stage, how.known_at)
         for child in resource.children:
-            self._merge_children(child, batch, stage, how.known_at, known=known)
+            if child.attribute not in batch.hidden:
+                self._merge_children(child, batch, stage, how.known_at, known=known)
         if how.gone:
             removed += self._remove(resource, how.gone, how.known_at)
         connection.execute(
@@ -411,19 +412,26 @@ def _stage_name(table: schema.Table) -> str:
     return f'"stage_{table.name}"'
 
 
+_NOT_DAMAGE: Final = ("permission denied", "read-only file system", "no space left", "file too large", "input/output")
+
+
 def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
     """The work file, opened for writing with nothing fetched from the network."""
     try:
         connection = open_database(path, key)
     except duckdb.IOException as error:
-        if "lock" in str(error).lower():
+        told = str(error).lower()
+        if "could not set lock" in told or "unique file handle" in told:
             raise MirrorBusyError(
                 f"{path} is held open by another program; close it (a DuckDB shell, another sync) and try again.",
             ) from error
+        if any(reason in told for reason in _NOT_DAMAGE):
+            raise  # the file is whole: room or a right is missing
         raise _unreadable(path) from error
     except duckdb.Error as error:
         raise _unreadable(path) from error
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET checkpoint_threshold = '256MB'")  # a backfill would else stop at every few batches
     return connection
 
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from sync.client import CoupaClient
+from sync.drift import Sampler, hidden_children
 from sync.errors import SettingsError
 from sync.mirror import Merging, Mirror, RunRecord
 from sync.pagination import Window
@@ -25,13 +26,14 @@ async def read_resource(client: CoupaClient, mirror: Mirror, run: Run, resource:
     await asyncio.to_thread(mirror.retry_rejected, resource, run.run_id, run.now)
     if bookmark.updated_through is None and run.depth.look_back_start is not None and resource.still_open:
         await _read_still_open(client, mirror, run, resource)
-    totals = ResourceOutcome(resource.name, 0, 0, 0, 0, 0)
+    totals, sampler = ResourceOutcome(resource.name, 0, 0, 0, 0, 0), Sampler(resource)
     while True:
         bookmark = begin(bookmark, resource, run.depth, run.now)
-        bookmark, totals = await _read_window(client, mirror, run, resource, bookmark, totals)
+        bookmark, totals = await _read_window(client, mirror, run, resource, bookmark, totals, sampler)
         if bookmark.updated_through is None or bookmark.updated_through >= run.now:
             break
     _, again = await keep_whole(client, mirror, run, resource, bookmark)
+    await asyncio.to_thread(sampler.note, mirror, run.now)
     rows = await asyncio.to_thread(mirror.count, resource.table)
     totals = replace(totals, read=totals.read + again.read, changed=totals.changed + again.changed, rows=rows)
     run.progress.finished(totals)
@@ -52,7 +54,13 @@ async def _read_still_open(client: CoupaClient, mirror: Mirror, run: Run, resour
 
 
 async def _read_window(
-    client: CoupaClient, mirror: Mirror, run: Run, resource: Resource, bookmark: Bookmark, before: ResourceOutcome
+    client: CoupaClient,
+    mirror: Mirror,
+    run: Run,
+    resource: Resource,
+    bookmark: Bookmark,
+    before: ResourceOutcome,
+    sampler: Sampler,
 ) -> tuple[Bookmark, ResourceOutcome]:
     """Reads one window batch by batch; returns the finished bookmark and the counts so far."""
     started, changed, read, rejected, pages = run.clock(), 0, 0, 0, 0
@@ -68,6 +76,8 @@ async def _read_window(
         batch = Batch(resource)
 
     async for page in client.pages(resource, window(bookmark, resource), after=bookmark.last_id or 0):
+        sampler.look(page.records)
+        batch.hidden |= hidden_children(resource, page.records)
         bad = batch.add_page(page.records, page.last_id)
         run.progress.page(resource.name, len(page.records), bad)
         if batch.read >= run.settings.batch_records and not whole:

@@ -53,23 +53,24 @@ def reconcile_mirror(console: Console, settings: Settings, erp: Path | None, tol
 
 
 def show_differences(console: Console, result: Reconciliation) -> None:
-    """Prints the totals by name and status, and the months that differ."""
+    """Prints Coupa's totals by name and status, and every total that differs."""
     theirs = "Coupa" if result.against == COUPA else "ledger"
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "status"):
         table.add_column(heading)
     for heading in (f"in the {theirs}", "in the mirror", f"money in the {theirs}", "money in the mirror", ""):
         table.add_column(heading.replace("the Coupa", "Coupa"), justify="right")
-    shown = _by_status(result) if result.against == COUPA else result.comparisons
+    shown = _by_status(result) if result.against == COUPA else ()
     for line in (*shown, *result.differing[:_SHOWN]):
         label = " ".join(filter(None, (line.status, line.month, line.currency)))
         counts = (f"{line.their_count:,}", f"{line.mirror_count:,}")
         money = (f"{line.their_money:,.2f}", f"{line.mirror_money:,.2f}")
         table.add_row(line.name, label, *counts, *money, "" if line.agrees else "differs")
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     if result.agrees:
-        what = "totals by status, month and currency" if result.against == COUPA else "control accounts"
-        console.print(f"All {len(result.comparisons)} {what} agree.")
+        what = "control totals agree (by status, month and currency)"
+        console.print(f"All {len(result.comparisons)} {what if result.against == COUPA else 'control accounts agree'}.")
 
 
 def _by_status(result: Reconciliation) -> list[Comparison]:

@@ -153,6 +153,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         looks_back=True,
         money="payable_amount",
         status="status",
+        currency="currency_code",
     ),
     Resource(
         name="payable_allocations",
@@ -163,6 +164,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         looks_back=True,
         money="payable_to_amount",
         status="status",
+        currency="currency_code",
     ),
     Resource(
         name="suppliers",

@@ -45,7 +45,8 @@ class Batch:
     """Rows of some pages of one resource, ready to be merged in one transaction.
 
     `lines` holds JSON lines by table name; a child's line carries `_seq`, the number of the record it came with, so
-    that of two versions of a record in one batch only the winner's children count.
+    that of two versions of a record in one batch only the winner's children count. `hidden` are lists of children
+    that Coupa does not send: those in the mirror stay.
     """
 
     resource: Resource
@@ -54,6 +55,7 @@ class Batch:
     read: int = 0
     pages: int = 0
     last_id: int = 0
+    hidden: set[str] = field(default_factory=set)
 
     def add_page(self, records: Iterable[RawRecord], last_id: int) -> int:
         """Takes a page; returns how many of its records were set aside."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from sync.client import CoupaClient
+from sync.drift import hidden_children
 from sync.errors import TooManyGoneError
 from sync.mirror import Merging, Mirror
 from sync.outline import Outline
@@ -52,6 +53,7 @@ async def read_changed_children(
         batch = Batch(resource)
         window = Window(filters={f"{child.attribute.replace('_', '-')}[updated-at][gt_or_eq]": moment})
         async for page in client.pages(resource, window):
+            batch.hidden |= hidden_children(batch.resource, page.records)
             bad = batch.add_page(page.records, page.last_id)
             run.progress.page(resource.name, len(page.records), bad)
             if batch.read >= run.settings.batch_records:
@@ -140,6 +142,7 @@ async def _fetch(client: CoupaClient, run: Run, batch: Batch, asked: set[int]) -
     generated = cast("AsyncGenerator[Page]", client.pages(batch.resource, window))
     async with contextlib.aclosing(generated) as pages:
         async for page in pages:
+            batch.hidden |= hidden_children(batch.resource, page.records)
             bad = batch.add_page(page.records, page.last_id)
             run.progress.page(batch.resource.name, len(page.records), bad)
             found |= {record.id for record in page.records if record.id is not None}

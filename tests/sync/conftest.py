@@ -92,7 +92,7 @@ def _selected(record: Any, query: dict[str, str]) -> bool:
         return False
     for name, since in query.items():
         if name.endswith("[updated-at][gt_or_eq]"):
-            times = [item.get("updated-at") for item in record.get(name.split("[")[0], [])]
+            times = [item.get("updated-at") for item in record.get(name.split("[")[0]) or ()]
             if not any(time and dt.datetime.fromisoformat(time) >= dt.datetime.fromisoformat(since) for time in times):
                 return False
     updated = record.get("updated-at") if isinstance(record, dict) else None

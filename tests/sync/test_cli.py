@@ -92,7 +92,8 @@ def test_the_demo_is_synced_by_one_command_and_reconciles(tmp_path: Path) -> Non
     agree = start("reconcile", cwd=tmp_path)
     output = agree.communicate(timeout=120)[0]
     assert agree.returncode == 0, output
-    assert "totals agree" in output
+    assert "control totals agree" in output
+    assert "control accounts agree" in output
 
 
 @pytest.mark.slow

@@ -34,7 +34,13 @@ def test_a_published_version_says_what_it_is(mirror: Mirror, tmp_path: Path, kit
     pointer, manifest = read_pointer(tmp_path / "out"), read_manifest(tmp_path / "out")
     assert pointer.file == path.name == f"mirror-{manifest.mirror_version}.duckdb"
     assert (pointer.mirror_version, pointer.data_as_of) == (manifest.mirror_version, kit.now.isoformat())
-    assert dataclasses.astuple(manifest)[1:6] == (kit.now, kit.now, "America/New_York", "http://stub", schema.SCHEMA_VERSION)
+    assert dataclasses.astuple(manifest)[1:6] == (
+        kit.now,
+        kit.now,
+        "America/New_York",
+        "http://stub",
+        schema.SCHEMA_VERSION,
+    )
     assert not path.with_name(f"{path.name}.wal").exists()
     with open_published(tmp_path / "out") as published:
         tables = {row[0] for row in published.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
