@@ -16,17 +16,19 @@ from semantic_layer.errors import (
 )
 from semantic_layer.layer import SemanticLayer
 from semantic_layer.model import Dimension, Metric, SemanticModel
-from semantic_layer.periods import Grain, Period
-from semantic_layer.query import Filter, Having, MetricQuery, Order, RecordQuery
-from semantic_layer.results import Check, Column, Lineage, RecordSet, ResultSet, Value
+from semantic_layer.periods import FiscalCalendar, Grain, Period
+from semantic_layer.query import Filter, Having, MetricQuery, Order, RecordQuery, Target, TopPer, Window
+from semantic_layer.results import Check, Column, Drill, Lineage, RecordSet, ResultSet, Value
 
 __all__ = [
     "Check",
     "Column",
     "DefinitionError",
     "Dimension",
+    "Drill",
     "ExecutionError",
     "Filter",
+    "FiscalCalendar",
     "Grain",
     "GuardError",
     "Having",
@@ -47,7 +49,10 @@ __all__ = [
     "SemanticLayer",
     "SemanticLayerError",
     "SemanticModel",
+    "Target",
     "TimeLimitError",
+    "TopPer",
     "UnknownNameError",
     "Value",
+    "Window",
 ]

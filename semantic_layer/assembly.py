@@ -15,7 +15,8 @@ from semantic_layer.asked_period import natural_end
 from semantic_layer.database import Rows
 from semantic_layer.fragments import UNASSIGNED
 from semantic_layer.model import Metric
-from semantic_layer.periods import Period
+from semantic_layer.periods import Period, bucket
+from semantic_layer.query import Target
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery
 from semantic_layer.results import Check, Column, Lineage, ResultSet, Value
 
@@ -97,7 +98,7 @@ def assemble(
     count = int(main.rows[0][index["__rows"]]) if main.rows else 0
     checks = tuple(_checks(query, main, index, whole))
     failed = tuple(f"Check failed: {check.detail}." for check in checks if not check.passed)
-    return ResultSet(
+    result = ResultSet(
         columns=tuple(column for column, _ in columns),
         rows=rows,
         total=totals,
@@ -113,7 +114,34 @@ def assemble(
         as_of=query.as_of,
         currency=query.currency_label,
         assumptions=query.assumptions,
+        partial=_partial(query),
     )
+    return with_targets(result, query.query.targets)
+
+
+def _partial(query: ResolvedQuery) -> tuple[str, ...]:
+    """The labels of time buckets that the period cuts short: the first or the last, or both."""
+    if query.grain is None or query.windowed:
+        return ()
+    start = query.calendar.fiscal_year_start
+    whole = [bucket(b.start, query.grain, start) for b in query.buckets]
+    return tuple(b.label for b, w in zip(query.buckets, whole, strict=True) if (b.start, b.end) != (w.start, w.end))
+
+
+def with_targets(result: ResultSet, targets: Sequence[Target]) -> ResultSet:
+    """The answer with `<metric>__target` and `<metric>__gap` (figure less target) for each target of a shown metric."""
+    columns, rows, total = list(result.columns), [list(row) for row in result.rows], dict(result.total)
+    for target in targets:
+        at = next(i for i, column in enumerate(columns) if column.name == target.metric)
+        name, unit = columns[at].label, columns[at].unit
+        goal = int(target.value) if unit == "count" else target.value
+        columns.append(Column(f"{target.metric}__target", f"Target of {name.lower()}", "metric", unit, target.metric))
+        columns.append(Column(f"{target.metric}__gap", f"{name} less target", "delta", unit))
+        for row in rows:
+            row += [goal, difference(row[at], goal)]
+        total[f"{target.metric}__target"] = goal
+        total[f"{target.metric}__gap"] = difference(total[target.metric], goal)
+    return replace(result, columns=tuple(columns), rows=tuple(tuple(row) for row in rows), total=total)
 
 
 def _checks(query: ResolvedQuery, main: Rows, index: Mapping[str, int], whole: Mapping[str, Any]) -> list[Check]:

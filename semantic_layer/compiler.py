@@ -20,6 +20,7 @@ from semantic_layer.fragments import (
     tables_of,
     with_dependencies,
 )
+from semantic_layer.knowledge import as_known
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.part_shapes import part_ctes
 from semantic_layer.parts import Cte, PartContext, Spine
@@ -192,5 +193,6 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
         for name in with_dependencies(model, bodies & set(model.entities))
     ]
     kept = [cte for cte in ctes if cte[0] != "spine" or "spine" in bodies]
-    text = ", ".join(f"{name} AS ({body})" for name, body in [*entities, *kept])
+    known = as_known(entities, query.history, query.query.known_at) if query.query.known_at else entities
+    text = ", ".join(f"{name} AS ({body})" for name, body in [*known, *kept])
     return f"WITH {text} {final}"

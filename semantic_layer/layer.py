@@ -6,8 +6,9 @@ assemble
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from semantic_layer.asked_period import Calendar
 from semantic_layer.assembly import assemble, compared, history_caveat
 from semantic_layer.compiler import compile_left_out, compile_query, compile_total
 from semantic_layer.database import Mirror, Snapshot
+from semantic_layer.drilling import by_record, cell_query, drill_of
 from semantic_layer.errors import NoDataError
 from semantic_layer.exploration import Exploration, Limits, Source, explore
 from semantic_layer.guard import guard
+from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
+from semantic_layer.periods import FiscalCalendar
 from semantic_layer.permission import hidden_fields, permitted, permitted_records, policy_filters, require_visible
 from semantic_layer.query import MetricQuery, RecordQuery
 from semantic_layer.records import compile_records, compile_values
 from semantic_layer.resolver import ResolvedQuery, legal_dimensions, resolve
 from semantic_layer.result_cache import ResultCache
-from semantic_layer.results import RecordSet, ResultSet
+from semantic_layer.results import Drill, RecordSet, ResultSet
 from semantic_layer.validation import validate
 from semantic_layer.viewer import EVERYBODY, Viewer
 
@@ -48,7 +52,7 @@ class SemanticLayer:
         model: SemanticModel,
         mirror: Mirror,
         reporting_currency: str = "USD",
-        fiscal_year_start: int = 1,
+        fiscal_year_start: int | FiscalCalendar = 1,
         viewer: Viewer = EVERYBODY,
     ) -> None:
         self.model = model
@@ -64,7 +68,7 @@ class SemanticLayer:
         cls,
         mirror: Path | str,
         reporting_currency: str = "USD",
-        fiscal_year_start: int = 1,
+        fiscal_year_start: int | FiscalCalendar = 1,
         time_limit: float = 30.0,
         encryption_key: SecretStr | None = None,
     ) -> SemanticLayer:
@@ -147,6 +151,18 @@ class SemanticLayer:
         snapshot = self.mirror.snapshot()
         return self._statements(self._resolve(query, snapshot), snapshot)
 
+    def drill(self, query: MetricQuery, cell: Mapping[str, str] | None = None) -> Drill:
+        """The records behind one cell of the query's answer, with what each puts into every part of the figure.
+
+        `cell` names the cell by its dimension values and its time bucket as shown; without it, the whole. Raises as
+        `query` does.
+        """
+        snapshot = self.mirror.snapshot()
+        narrowed = cell_query(query, cell or {}, self.model, self.fiscal_year_start)
+        resolved = by_record(self._resolve(narrowed, snapshot))
+        main, total = self._statements(resolved, snapshot)
+        return drill_of(resolved, snapshot.run(main), snapshot.run(total), (main, total))
+
     def records(self, query: RecordQuery) -> RecordSet:
         """Rows of one entity, as the metrics see them."""
         snapshot = self.mirror.snapshot()
@@ -180,7 +196,13 @@ class SemanticLayer:
     def _resolve(self, query: MetricQuery, snapshot: Snapshot) -> ResolvedQuery:
         hidden = self._hidden(snapshot)
         require_visible(query, hidden)
-        resolved = resolve(query, self.model, self._calendar(snapshot), self.reporting_currency)
+        calendar = self._calendar(snapshot)
+        if query.known_at is not None:
+            calendar = replace(calendar, data_date=self._last_day_known(query.known_at, snapshot))
+        resolved = resolve(query, self.model, calendar, self.reporting_currency)
+        if query.known_at is not None:
+            note = ("known at", query.known_at.isoformat(), "question")
+            resolved = replace(resolved, history=histories(snapshot.columns), assumptions=(*resolved.assumptions, note))
         resolved = permitted(resolved, self.model, self.viewer, hidden)
         first = snapshot.first_date
         if first is not None and resolved.period.end < first:
@@ -189,6 +211,21 @@ class SemanticLayer:
                 choices=(f"since {first.isoformat()}",),
             )
         return resolved
+
+    def _last_day_known(self, moment: datetime, snapshot: Snapshot) -> date:
+        """The last complete day that was known at a moment. Raises NoDataError before the mirror knew anything."""
+        since: datetime | None = None
+        if "known_since" in snapshot.columns.get("mirror_manifest", frozenset()):
+            since = snapshot.run("SELECT known_since FROM mirror_manifest").rows[0][0]
+        if since is None:
+            raise NoDataError("This mirror keeps no past versions, so nothing is known of what it held before.")
+        if moment < since:
+            raise NoDataError(
+                f"The mirror knows its own past since {since.isoformat()}, not yet at {moment.isoformat()}.",
+                choices=(f"known at {since.isoformat()} or later",),
+            )
+        local = moment.astimezone(snapshot.data_as_of.tzinfo).date()
+        return min(snapshot.data_date, local - timedelta(days=1))
 
     def _statements(self, query: ResolvedQuery, snapshot: Snapshot) -> tuple[str, ...]:
         """The statement of the groups and the one of the whole, as they run."""

@@ -11,6 +11,7 @@ from datetime import date
 
 from semantic_layer.fragments import Bindings, comma, condition, entities_of, group_value, literal, on_entity, source
 from semantic_layer.model import Dimension, SemanticModel
+from semantic_layer.periods import FiscalCalendar
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery
 
 Cte = tuple[str, str]
@@ -183,7 +184,8 @@ def _in_period(context: PartContext) -> tuple[str, str]:
 
 def _bucket_of(day: str, query: ResolvedQuery) -> str:
     """The label of the bucket that holds a day, as SQL over the spine's edges."""
-    shape = {"day": "%Y-%m-%d", "month": "%Y-%m"}.get(query.grain or "")
+    fiscal = isinstance(query.calendar.fiscal_year_start, FiscalCalendar)
+    shape = {"day": "%Y-%m-%d", "month": "" if fiscal else "%Y-%m"}.get(query.grain or "")
     if shape:
         return f"STRFTIME({day}, '{shape}') AS bucket"
     cases = " ".join(f"WHEN {day} <= {literal(b.end)} THEN {literal(b.label)}" for b in query.buckets)

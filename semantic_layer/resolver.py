@@ -6,8 +6,8 @@ anything else would count money more than once and is refused with the ways out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
@@ -67,8 +67,8 @@ class ResolvedQuery:
     """Metrics that conditions or the order need and nobody asked to see."""
     windowed: bool = False
     """Each time bucket shows a window that ends with it, wider than the bucket."""
-    past: frozenset[str] = frozenset()
-    """Tables that keep their past versions: read as known at `query.known_at`."""
+    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tables that keep their past versions, with their columns: read as known at `query.known_at`."""
 
     @property
     def computed(self) -> tuple[Metric, ...]:
@@ -119,6 +119,12 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
             raise IllegalGroupingError(
                 f"{dimension.label} can filter an answer but not group it.", choices=("supplier", "category")
             )
+    for target in query.targets:
+        if target.metric not in query.metrics:
+            raise UnknownNameError.of("metric in the answer", target.metric, query.metrics)
+    for name in (*query.share_within, *(query.top_per.within if query.top_per else ())):
+        if name not in {*names, grain}:
+            raise UnknownNameError.of("column in the answer", name, [*names, *([grain] if grain else [])])
     filters = _filters(query, model, everything)
     parts = _parts(query, model, everything)
     currency = _currency(query, metrics, dimensions, filters, reporting_currency)

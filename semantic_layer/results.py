@@ -70,6 +70,8 @@ class ResultSet:
     currency: str
     assumptions: tuple[tuple[str, str, str], ...] = field(default=())
     """(name, value, source) of every default that shaped the figure."""
+    partial: tuple[str, ...] = ()
+    """Labels of the time buckets that are cut short by the period."""
 
     def column(self, name: str) -> tuple[Value, ...]:
         """All values of one column."""
@@ -80,6 +82,21 @@ class ResultSet:
         """Rows as dicts by column name."""
         names = [c.name for c in self.columns]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """The records behind one cell: each row a record and what it puts into each part of the figure, exactly.
+
+    `totals` are the parts of the cell, computed apart; `checks` hold that the records add up to them to the cent.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    totals: Mapping[str, Value]
+    checks: tuple[Check, ...]
+    truncated: bool
+    sql: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Books:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     as_of: dt.datetime = dt.datetime(2026, 4, 1, tzinfo=UTC)
     """Exclusive end of the sync window: the data's last complete day is the day before."""
+    known_since: dt.datetime | None = None
+    """When the mirror began to know its own past."""
 
     def __post_init__(self) -> None:
         self.add("countries", code="US", name="United States", region="North America")
@@ -111,12 +113,15 @@ class Books:
         with duckdb.connect(str(file)) as connection:
             for table in (*COUPA_TABLES, *OWN_TABLES):
                 connection.execute(table.ddl())
+            for statement in (text for table in COUPA_TABLES for text in table.history_ddl()):
+                connection.execute(statement)
             self.rows["mirror_manifest"] = [
                 {
                     "mirror_version": version,
                     "data_as_of": self.as_of,
                     "published_at": self.as_of,
                     "company_time_zone": "UTC",
+                    "known_since": self.known_since,
                 }
             ]
             for name, rows in self.rows.items():
