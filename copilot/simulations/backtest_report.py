@@ -146,6 +146,16 @@ def load_calibration(path: Path) -> Calibration:
     return Calibration(float(content["stretch"]), Coverage(sentence, int(content["origins"]), covered, wape, bias))
 
 
+def dpo_coverage(path: Path) -> str | None:
+    """How often past projections of DPO were right, as a sentence; None when no saved back-test says so."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8")).get("projected_dpo") or []
+    except (OSError, ValueError):
+        return None
+    parts = [f"{row['coverage']:.0%} at {row['horizon']} days" for row in rows]
+    return f"of past projections inside their 80 % band: {', '.join(parts)}" if parts else None
+
+
 def _is_headline(trial: Trial | Score) -> bool:
     return (trial.part, trial.span, trial.horizon) == ("all", "sum", HEADLINE_WEEKS)
 

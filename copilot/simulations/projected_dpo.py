@@ -53,13 +53,15 @@ Floats = NDArray[np.float64]
 class Settings:
     """How the projection is run.
 
-    `widening` stretches the band around its median (from the back-test; 1 = as simulated).
+    `widening` stretches the band around its median (from the back-test; 1 = as simulated); `coverage` is the sentence
+    that says how often past projections were right.
     """
 
     paths: int = PATHS
     seed: int = SEED
     widening: Decimal = Decimal(1)
     currency: str = "USD"
+    coverage: str = "not measured on this mirror yet: run `tenor backtest`"
 
 
 def project(
@@ -272,5 +274,6 @@ def _assumptions(ledger: Ledger, as_of: date, walked: Walk, settings: Settings) 
         Assumption("purchases", "invoices recognised by the target date, as the metric will be read then", "model"),
         Assumption("exchange rates", f"stay at those of {as_of.isoformat()}", "model"),
         Assumption("policy", "no change of terms, runs or discount policy after the data date", "model"),
+        Assumption("measured coverage", settings.coverage, "back-test"),
         Assumption("band", f"10th to 90th percentile, stretched by {settings.widening}", "simulation and back-test"),
     )

@@ -25,7 +25,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the rand
 
 simulate_app = typer.Typer(
     name="simulate",
-    help="Forecast cash out, and try changes before making them.",
+    help="Forecast cash out, and try changes before making them.\n\nExample: tenor simulate outflow --weeks 13",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
