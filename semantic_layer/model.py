@@ -138,18 +138,6 @@ class Part(_Frozen):
     against: str | None = None
 
 
-class Coverage(_Frozen):
-    """How much of the amount must be usable before the figure is shown: amounts of two measures over one period."""
-
-    usable: str
-    all: str
-    minimum: Decimal
-    lacks: str
-    """What the rest lacks, in words ("a due date")."""
-    missing: tuple[Filter, ...]
-    """Conditions that find the documents to fix."""
-
-
 class Golden(_Frozen):
     """A worked example from the literature or by hand, in words: what goes in, what comes out."""
 
@@ -181,13 +169,6 @@ class Metric(_Frozen):
     dimensions: tuple[str, ...] = ()
     looks_ahead: bool = False
     """The period may lie in the future (payments falling due); without one it is the next `default_days` days."""
-    tables: tuple[str, ...] = ()
-    """Tables of the mirror that only some companies load (a feed): without them the metric is refused by name."""
-    needs: str = ""
-    """What is missing when those tables are, in words."""
-    nearest: tuple[str, ...] = ()
-    """The metrics to ask for instead."""
-    coverage: Coverage | None = None
     requires_grouping: str | None = None
     """A dimension that is always part of the answer (ageing bucket)."""
     filters: tuple[Filter, ...] = ()
