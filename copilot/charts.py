@@ -6,6 +6,7 @@
     time                               line
     time and groups                    one line per group, at most eight
     projection                         fan: band and median
+    what if                            two lines, without and with
     cash out                           bars of medians with their P10 to P90
     why                                waterfall from the figure before to the figure now
 
@@ -136,6 +137,20 @@ def bars_with_band(headline: Headline, rows: Sequence[tuple[str, tuple[Decimal, 
     ticks = {"tickmode": "array", "tickvals": list(range(len(rows))), "ticktext": [_escaped(name) for name, _ in rows]}
     layout["xaxis"] = _axis() | ticks | {"showgrid": False}
     return {"data": [bars], "layout": layout}
+
+
+def two_lines(
+    headline: Headline,
+    days: Sequence[str],
+    first: tuple[str, Sequence[Decimal]],
+    second: tuple[str, Sequence[Decimal]],
+) -> Chart:
+    """Two courses of one figure over the same days: the first grey, the second in front."""
+    traces = [
+        _line(days, [format(value, "f") for value in values], name, headline.unit, colour)
+        for (name, values), colour in ((first, INK), (second, COLOURS[0]))
+    ]
+    return {"data": traces, "layout": _layout(headline, headline.unit, legend=True, dates=True)}
 
 
 def _lines(

@@ -18,21 +18,34 @@ from rapidfuzz import fuzz
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
 from copilot.planning.pass_figures import COUNT_OF
-from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, OutflowPlan, Plan, Refuse, WhyPlan
+from copilot.planning.plan import (
+    Clarify,
+    Clock,
+    ForecastPlan,
+    MetricPlan,
+    OutflowPlan,
+    Plan,
+    Refuse,
+    ScenarioPlan,
+    WhyPlan,
+)
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.time_phrases import TimeReading
 from copilot.planning.vocabulary import COUNTRIES
+from copilot.simulations.levers import ExtendTerms
 from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Filter, MetricQuery
 
 DEPTH = 20
 """How many answers can be gone back over."""
 
-Figures = MetricPlan | ForecastPlan | OutflowPlan | WhyPlan
+Figures = MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | WhyPlan
+_OTHER_DAYS = re.compile(r"^(?:and |what about |how about |make it )*(?:net )?(\d{1,3})(?: days)?$")
 _WEEK = re.compile(r"\bweek (\d{1,2})\b")
+LONGEST_TERMS = 180
 _WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
-_FIGURES = (MetricPlan, ForecastPlan, OutflowPlan, WhyPlan)
+_FIGURES = (MetricPlan, ForecastPlan, OutflowPlan, ScenarioPlan, WhyPlan)
 _LONGEST_EDIT = 200
 _BACK = re.compile(
     r"^((no )?(go |take me )?back|undo|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
@@ -192,7 +205,7 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock) -
 
 def _is_edit(new: Slots, *, led: bool) -> bool:
     """Whether words change an answer rather than ask for another one."""
-    if new.externals or new.vague or "define" in new.signals:
+    if new.externals or new.vague or new.signals & {"define", "scenario"}:
         return False
     if new.metrics or new.outflow:
         return led and not new.outflow
@@ -209,6 +222,9 @@ def _says_something(new: Slots) -> bool:
 
 def _simple_edit(old: Slots, text: str) -> Slots | None:
     """Edits in fixed words: without filters, in total, "$?", "how many?", "worst case", "what is in week 3"."""
+    days = _OTHER_DAYS.match(text) if old.levers else None
+    if days:
+        return _with_days(old, int(days[1]))
     week = _WEEK.search(text) if old.outflow else None
     if week:
         old.week_number = int(week[1])
@@ -235,8 +251,21 @@ def _simple_edit(old: Slots, text: str) -> Slots | None:
     return None
 
 
+def _with_days(old: Slots, days: int) -> Slots | None:
+    """The last what-if with other terms, where it has just one lever of terms; None where it has none or several."""
+    places = [at for at, lever in enumerate(old.levers) if isinstance(lever, ExtendTerms)]
+    if len(places) != 1 or not 0 < days <= LONGEST_TERMS:
+        return None
+    lever = old.levers[places[0]]
+    target = {"add_days": days} if isinstance(lever, ExtendTerms) and lever.add_days else {"net_days": days}
+    old.levers[places[0]] = lever.model_copy(update=target)
+    return old
+
+
 def _slots_of(plan: Figures) -> Slots:
     """A plan as the slots it came from."""
+    if isinstance(plan, ScenarioPlan):
+        return Slots(levers=list(plan.levers), signals={"scenario"})
     if isinstance(plan, OutflowPlan):
         return Slots(
             group_by=[] if plan.by == "week" else [plan.by],

@@ -44,16 +44,19 @@ from copilot.planning.plan import (
     OutflowPlan,
     Plan,
     Refuse,
+    ScenarioPlan,
     WhyPlan,
 )
 from copilot.planning.planner import Planner, planner_for
 from copilot.previews import with_previews
+from copilot.scenario_answers import compose_scenario
 from copilot.settings import Settings
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.outflow import OutflowSettings, forecast_outflow
 from copilot.simulations.outflow_outcomes import OutflowOutcome
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
+from copilot.simulations.scenarios import HORIZON_DAYS, Scenario, simulate
 from copilot.state.store import StateStore, open_store
 from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 
@@ -162,6 +165,8 @@ class Engine:
                     answer = self._projection(turn, plan)
                 case OutflowPlan():
                     answer = compose_outflow(turn, plan, self._outflow(plan))
+                case ScenarioPlan():
+                    answer = compose_scenario(turn, plan, self._scenario(plan))
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
@@ -205,6 +210,13 @@ class Engine:
         settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
         book = read_book(self.layer, plan.filters)
         return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings)
+
+    def _scenario(self, plan: ScenarioPlan) -> Scenario:
+        """The levers against the baseline, half a year ahead unless the plan names a day."""
+        day = self.layer.data_date
+        horizon = HORIZON_DAYS if plan.until is None else (plan.until - day).days
+        currency = self._settings.reporting_currency
+        return simulate(read_book(self.layer), day, plan.levers, horizon_days=max(7, horizon), currency=currency)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:

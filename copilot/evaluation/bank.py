@@ -10,18 +10,28 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from copilot.errors import QuestionBankError
-from copilot.planning.plan import DefinePlan, ForecastPlan, MetricPlan, OutflowPlan, Plan, ReasonCode, WhyPlan
+from copilot.planning.plan import (
+    DefinePlan,
+    ForecastPlan,
+    MetricPlan,
+    OutflowPlan,
+    Plan,
+    ReasonCode,
+    ScenarioPlan,
+    WhyPlan,
+)
+from copilot.simulations.levers import Lever
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter
 
-Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "why"]
+Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why"]
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
 
 SLOTS = (
     "metrics", "by", "where", "having", "period", "compare",
     "order", "limit", "per", "share", "currency", "target", "dated", "other",
-    "shows", "threshold", "week",
+    "shows", "threshold", "week", "levers",
 )  # fmt: skip
 """The slots that are scored, in the order of reports."""
 
@@ -57,6 +67,7 @@ class Expected(BaseModel):
     shows: str = ""
     threshold: str = ""
     week: str = ""
+    levers: Names = ()
 
     def slots(self) -> Slots:
         """The slots that are filled, each in canonical form."""
@@ -117,8 +128,8 @@ def behaviour_of(plan: Plan) -> Behaviour:
 
 
 _BEHAVIOURS: Mapping[str, Behaviour] = {
-    "metric": "answer", "forecast": "forecast", "outflow": "outflow", "define": "define", "why": "why",
-    "clarify": "ask", "refuse": "refuse",
+    "metric": "answer", "forecast": "forecast", "outflow": "outflow", "scenario": "scenario",
+    "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse",
 }  # fmt: skip
 
 
@@ -131,6 +142,8 @@ def slots_of(plan: Plan) -> Slots:
             found = {"period": _period(plan.target), "where": tuple(sorted(_condition(f) for f in plan.filters))}
         case DefinePlan():
             found = {"metrics": (plan.metric,), "other": plan.other or ""}
+        case ScenarioPlan():
+            found = {"levers": tuple(_lever(lever) for lever in plan.levers)}
         case OutflowPlan():
             found = _of_outflow(plan)
         case WhyPlan():
@@ -138,6 +151,15 @@ def slots_of(plan: Plan) -> Slots:
         case _:
             found = {}
     return {name: value for name, value in found.items() if value}
+
+
+def _lever(lever: Lever) -> str:
+    """As in "extend_terms net_days=60 top_suppliers=20": the kind and what is set, names sorted."""
+    data = lever.model_dump(exclude_defaults=True, mode="json")
+    chosen = {**data.pop("selection", {}), **data}
+    chosen.pop("kind", None)
+    texts = [f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}" for k, v in sorted(chosen.items())]
+    return " ".join((lever.kind, *texts))
 
 
 def _of_outflow(plan: OutflowPlan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from copilot.planning.plan import (
     WhyPlan,
 )
 from copilot.planning.query_building import build_query
+from copilot.planning.scenario_decision import scenario_plan
 from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.time_phrases import TimeReading
 from semantic_layer.periods import GRAINS, Grain, Period, bucket, shift
@@ -30,6 +31,8 @@ PROJECTED = "dpo_purchases"
 
 def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
+    if "scenario" in slots.signals:
+        return scenario_plan(slots, clock)
     for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)
         if plan is not None:

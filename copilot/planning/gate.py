@@ -79,13 +79,6 @@ _RULES = (
         "Past due AP by supplier",
     ),
     _rule(
-        r"\b(what if|what happens (if|when|to)|if we|simulate|suppose|assuming|assume that|scenario)\b",
-        "OUT_OF_SCOPE",
-        "What-ifs are not built yet; I can show today's figures and projected DPO.",
-        "What's our DPO?",
-        "Projected DPO next quarter",
-    ),
-    _rule(
         r"\b(translate|joke|poem|recipe|football|stock price|performance review|cover letter|horoscope)\b",
         "OUT_OF_SCOPE",
         "That is outside payables and working capital.",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from copilot.simulations.levers import Lever
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter, MetricQuery
 
@@ -105,6 +106,17 @@ class OutflowPlan(_Frozen):
         return max(1, -(-(self.end - sunday).days // 7))
 
 
+class ScenarioPlan(_Frozen):
+    """What if: a baseline and a scenario with these levers, on the same random numbers."""
+
+    kind: Literal["scenario"] = "scenario"
+    levers: tuple[Lever, ...]
+    until: date | None = None
+    """The last day that is simulated; None leaves the usual half year."""
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class DefinePlan(_Frozen):
     """Explain a metric: definition, formula, source fields, relatives."""
 
@@ -153,7 +165,8 @@ class Refuse(_Frozen):
 
 
 Plan = Annotated[
-    MetricPlan | ForecastPlan | OutflowPlan | DefinePlan | WhyPlan | Clarify | Refuse, Field(discriminator="kind")
+    MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | DefinePlan | WhyPlan | Clarify | Refuse,
+    Field(discriminator="kind"),
 ]
 
 

@@ -23,6 +23,7 @@ from copilot.planning.pass_grouping import read_grouping
 from copilot.planning.pass_intents import read_intents, read_leftovers
 from copilot.planning.pass_outflow import OUTFLOW_PHRASES, read_outflow
 from copilot.planning.pass_ranking import read_ranking
+from copilot.planning.pass_scenario import read_scenario
 from copilot.planning.pass_timing import read_timing
 from copilot.planning.plan import Clock, Plan
 from copilot.planning.slots import Lexicon, Sheet, Slots
@@ -31,6 +32,7 @@ from copilot.planning.vocabulary import Layer, Vocabulary
 
 SIMULATIONS = tuple((text, "outflow") for text in OUTFLOW_PHRASES)
 PASSES: tuple[Callable[[Sheet], None], ...] = (
+    read_scenario,
     read_causes,
     read_outflow,
     read_figures,

@@ -12,12 +12,13 @@ from copilot.planning.plan import Clock, Covered
 from copilot.planning.tagging import Span
 from copilot.planning.time_phrases import TimeReading
 from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
+from copilot.simulations.levers import Lever
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain
 from semantic_layer.query import Comparison, Filter, Having
 
 OutflowView = Literal["cash", "chance", "late", "run", "accruals", "week"]
-Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level"]
+Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level", "scenario"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ class Slots:
     """Groupings within each of which the limit holds ("in each region")."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
+    levers: list[Lever] = field(default_factory=list)
+    """What a what-if changes."""
+    out_of_range: list[str] = field(default_factory=list)
     outflow: OutflowView | None = None
     """What is asked about cash ahead."""
     threshold: Decimal | None = None

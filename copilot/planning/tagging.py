@@ -105,7 +105,7 @@ def _tag(items: Sequence[Token], vocabulary: Vocabulary, clock: Clock, fiscal: i
 
 
 def _span(items: Sequence[Token], at: int, vocabulary: Vocabulary, clock: Clock, fiscal: int, *, vague: bool) -> Span:
-    time = read_period(items, at, clock, fiscal)
+    time = None if _is_annual_rate(items, at) else read_period(items, at, clock, fiscal)
     length, meanings = _phrase(items, at, vocabulary, vague=vague)
     if time is not None and time.length >= length:
         return Span(tuple(items[at : at + time.length]), time=time)
@@ -115,6 +115,11 @@ def _span(items: Sequence[Token], at: int, vocabulary: Vocabulary, clock: Clock,
     if amount is not None:
         return Span(tuple(items[at : at + amount.length]), amount=amount)
     return _part_of_a_name(items, at, vocabulary) or Span((items[at],))
+
+
+def _is_annual_rate(items: Sequence[Token], at: int) -> bool:
+    """As in "15 % APR", which is no month."""
+    return at > 0 and items[at].text == "apr" and (items[at - 1].text.endswith("%") or items[at - 1].stem == "percent")
 
 
 def _phrase(items: Sequence[Token], at: int, vocabulary: Vocabulary, *, vague: bool) -> tuple[int, tuple[Meaning, ...]]:

@@ -83,10 +83,11 @@ FORECAST_WORDS = _stems(
 )
 TARGET_WORDS = _stems("target goal benchmark budget plan ziel")
 TARGET_NAMES = _stems("target goal ziel")
+SCENARIO_WORDS = _stems("if happen happens suppose assume assuming simulate scenario combine combined whatif")
 SUBJECT_LINKS = frozenset({"with", "whose", "where", "having", "have", "has", "that", "mit"})
 
 CLOSED_CLASSES = (
     STOP_WORDS | DOCUMENT_NOUNS | NEGATIONS | ADDITIONS | CONJUNCTIONS | GROUPERS | COMPARERS | CHANGE_WORDS | OVER | UNDER
     | COMPARATIVE_UP | COMPARATIVE_DOWN | TOP_WORDS | BOTTOM_WORDS | BEST_WORDS | SORT_WORDS | TREND_WORDS | DRIFT_WORDS
-    | SHARE_WORDS | DEFINE_WORDS | FORECAST_WORDS | TARGET_WORDS | SUBJECT_LINKS
+    | SHARE_WORDS | DEFINE_WORDS | FORECAST_WORDS | TARGET_WORDS | SUBJECT_LINKS | SCENARIO_WORDS
 )  # fmt: skip

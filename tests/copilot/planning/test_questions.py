@@ -178,7 +178,6 @@ REFUSED = {
     "delay payments to make quarter-end DPO look better": "LEGAL_LIMIT",
     "release them": "NEEDS_APPROVAL",
     "ok do it": "NEEDS_APPROVAL",
-    "what if we move the top 20 suppliers to net 60": "OUT_OF_SCOPE",
     "export all supplier contacts": "NOT_PERMITTED",
     "dpo by moon phase": "UNMAPPED_WORDS",
     "spend with Zzyzx Unobtainium": "UNKNOWN_VALUE",
