@@ -217,7 +217,7 @@ def _refusal(answer: httpx.Response, resource: Resource) -> SyncError:
         )
     elif answer.is_redirect:
         error = RequestRefusedError(
-            f"Coupa at {host} sends on to {answer.headers.get('Location', 'somewhere else')!r}, which is not "
+            f"Coupa at {host} sends on to {_without_query(answer.headers.get('Location', ''))!r}, which is not "
             f"followed (HTTP {status}): a token goes to the address in TENOR_COUPA_URL only; correct that.",
         )
     else:
@@ -226,6 +226,11 @@ def _refusal(answer: httpx.Response, resource: Resource) -> SyncError:
             "this tenant: compare docs/sync.md, section 'What is asked for'.",
         )
     return error
+
+
+def _without_query(address: str) -> str:
+    """An address without what may be a secret in it."""
+    return address.partition("?")[0].partition("#")[0]
 
 
 def _cause(error: httpx.TransportError) -> str:

@@ -66,7 +66,13 @@ def refuse_to_replace_real_data(folder: Path, source: str, key: SecretStr | None
     """Raises SourceChangedError when a sandbox company would replace the mirror of a real Coupa."""
     if not source.startswith(SANDBOX_SOURCE) or not (folder / POINTER).exists():
         return
-    held = read_manifest(folder, key).source
+    try:
+        held = read_manifest(folder, key).source
+    except MirrorUnreadableError as error:
+        raise SourceChangedError(
+            f"{error} The sandbox company does not replace what it cannot read: move {folder} away, or name another "
+            "folder with --mirror for the demo.",
+        ) from error
     if not held.startswith(SANDBOX_SOURCE):
         raise SourceChangedError(
             f"{folder} holds the mirror of {held}, which the sandbox company must not replace; set TENOR_COUPA_URL and "

@@ -168,3 +168,13 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_secret(impostor: st
             async for _page in client.pages(RESOURCES[0], Window()):
                 pass
     assert Answering.bodies == []
+
+
+async def test_what_may_be_secret_in_a_redirect_is_not_repeated(stub: Any, kit: Any) -> None:
+    """An address may carry a token behind its question mark: that part stays out of the sentence."""
+    stub.script = [RedirectResponse("https://login.example/start?token=planted#planted", 302)]
+    async with kit.client_of(stub) as client:
+        with pytest.raises(RequestRefusedError, match="'https://login.example/start'") as caught:
+            async for _page in client.pages(RESOURCES[0], Window()):
+                pass
+    assert "planted" not in str(caught.value)
