@@ -114,22 +114,26 @@ def _entity(entity: Entity, definitions: Definitions, snapshot: Snapshot, curren
 
 
 def _metric(metric: Metric, definitions: Definitions, layer: SemanticLayer) -> tuple[list[Finding], int]:
-    """Whether the metric answers alone, by month and by each of its legal dimensions; the first failure is told."""
-    ran = 0
+    """Whether the metric answers alone, by month and by each of its legal dimensions, and whether its checks hold."""
+    place = definitions.place("metrics", metric.name)
+    ran, failing, says, found = 0, list[str](), "", list[Finding]()
     for group_by in groupings(layer.model, layer.legal_dimensions(metric.name)):
         ran += 1
+        by = ", ".join(group_by)
         try:
             result = layer.query(MetricQuery(metrics=(metric.name,), group_by=group_by, limit=50))
         except SemanticLayerError as error:
-            by = f" by {', '.join(group_by)}" if group_by else ""
-            return [
-                Finding(*definitions.place("metrics", metric.name), "error", f"{metric.name!r}{by} fails: {error}")
-            ], ran
+            if not group_by:
+                return [Finding(*place, "error", f"{metric.name!r} fails: {error}")], ran
+            failing.append(by)
+            says = says or str(error)
+            continue
         failed = [c.detail for c in result.checks if not c.passed]
-        if failed:
-            text = f"{metric.name!r} by {', '.join(group_by) or 'nothing'}: {failed[0]}"
-            return [Finding(*definitions.place("metrics", metric.name), "warning", text)], ran
-    return [], ran
+        if failed and not found:
+            found.append(Finding(*place, "warning", f"{metric.name!r} by {by or 'nothing'}: {failed[0]}"))
+    if failing:
+        found.append(Finding(*place, "error", f"{metric.name!r} by {', '.join(failing)} fails: {says}"))
+    return found, ran
 
 
 def groupings(model: SemanticModel, legal: frozenset[str]) -> Iterator[tuple[str, ...]]:

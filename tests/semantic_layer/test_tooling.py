@@ -112,8 +112,9 @@ def test_several_problems_are_told_at_once(copy: Path) -> None:
 
 
 def test_every_metric_runs_by_every_legal_dimension(mirror: SemanticLayer) -> None:
-    """The check over a small mirror: hundreds of queries, no error."""
-    found = over(mirror, read_definitions())
+    """The check over a small mirror, of every sixth metric: a hundred queries, no error."""
+    definitions = read_definitions()
+    found = over(mirror, definitions, *list(definitions.model.metrics)[::6])
     assert [str(f) for f in found.findings if f.severity == "error"] == []
     assert found.queries > 15 * found.metrics
 
@@ -128,8 +129,8 @@ def test_a_missing_column_breaks_only_what_reads_it(mirror: SemanticLayer, tmp_p
     found = over(lacking, read_definitions(), "spend", "cycle_time_approval")
     errors = [str(f) for f in found.findings if f.severity == "error"]
     assert any("entity 'approval' does not fit the mirror" in e and "approval_at" in e for e in errors)
-    assert any("'cycle_time_approval'" in e for e in errors)
-    assert not any("'spend'" in e for e in errors)
+    assert any("'cycle_time_approval' fails" in e for e in errors)
+    assert not any("'spend' fails" in e for e in errors)
     assert lacking.query(MetricQuery(metrics=("spend",))).total["spend"] == Decimal(950)
 
 
@@ -149,7 +150,11 @@ def test_age_and_expiry_are_warnings(mirror: SemanticLayer, copy: Path) -> None:
     assert [str(f) for f in found.findings if "certification" in str(f)] == [
         "metrics/mine.yml:2: warning: the certification of 'mine' ended on 2026-01-31; ask me to review it"
     ]
-    late = check(replace(definitions, model=definitions.model.model_copy(update={"metrics": {}})), mirror, NOW + dt.timedelta(days=3))
+    late = check(
+        replace(definitions, model=definitions.model.model_copy(update={"metrics": {}})),
+        mirror,
+        NOW + dt.timedelta(days=3),
+    )
     assert any("the mirror is 78 hours old" in str(f) for f in late.findings)
     assert found.sound
 
