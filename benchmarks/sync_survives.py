@@ -198,7 +198,7 @@ class Scenario:
                     "concurrency": 6,
                     "lookback_months": 0,
                     "batch_records": self.random.choice((5, 20, 2000)),
-                    "page_size": self.random.choice((3, 10, 50)),
+                    "page_size": self.random.choice((7, 50)),
                     "sweep_hours": 0 if sweep else 10**6,
                     "sweep_loss": 1.0,
                     "reread_minutes": 0 if sweep else 600,

@@ -162,6 +162,21 @@ def test_a_file_of_an_older_layout_is_brought_up(tmp_path: Path, kit: Any, versi
         assert mirror.query("SELECT status FROM invoices_past") == [("approved",)]
 
 
+def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
+    """Layout 3 had no payables, accounts and addresses: they come with their pasts, and everything is read again."""
+    path = tmp_path / "work.duckdb"
+    with Mirror.open(path, "stub") as fresh:
+        expected = layout(fresh)
+    with duckdb.connect(str(path)) as connection:
+        for name in ("payables", "accounts", "supplier_remit_to_addresses"):
+            connection.execute(f'DROP TABLE "{name}"')
+            connection.execute(f'DROP TABLE "{name}_past"')
+        connection.execute("UPDATE sync_source SET schema_version = 3")
+
+    with Mirror.open(path, "stub") as mirror:
+        assert layout(mirror) == expected
+
+
 def layout(mirror: Mirror) -> list[tuple[object, ...]]:
     """Every column of every table."""
     return mirror.query(
