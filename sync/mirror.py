@@ -415,9 +415,6 @@ def _stage_name(table: schema.Table) -> str:
 _NOT_DAMAGE: Final = ("permission denied", "read-only file system", "no space left", "file too large", "input/output")
 
 
-_NOT_DAMAGE: Final = ("permission denied", "read-only file system", "no space left", "file too large", "input/output")
-
-
 def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
     """The work file, opened for writing with nothing fetched from the network."""
     try:
@@ -428,8 +425,6 @@ def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
             raise MirrorBusyError(
                 f"{path} is held open by another program; close it (a DuckDB shell, another sync) and try again.",
             ) from error
-        if any(reason in told for reason in _NOT_DAMAGE):
-            raise  # the file is whole: room or a right is missing
         if any(reason in told for reason in _NOT_DAMAGE):
             raise  # the file is whole: room or a right is missing
         raise _unreadable(path) from error

@@ -174,7 +174,7 @@ async def test_what_may_be_secret_in_a_redirect_is_not_repeated(stub: Any, kit: 
     """An address may carry a token behind its question mark: that part stays out of the sentence."""
     stub.script = [RedirectResponse("https://login.example/start?token=planted#planted", 302)]
     async with kit.client_of(stub) as client:
-        with pytest.raises(RequestRefusedError, match="'https://login.example/start'") as caught:
+        with pytest.raises(RequestRefusedError, match=r"'https://login.example/start'") as caught:
             async for _page in client.pages(RESOURCES[0], Window()):
                 pass
     assert "planted" not in str(caught.value)
