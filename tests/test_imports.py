@@ -26,7 +26,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "errors": -1,
         "__init__": 0, "clock": 0, "fields": 0, "schema": 0, "sandbox": 0,
         "auth": 1, "pages": 1, "pagination": 1, "rate_limit": 1, "records": 1, "row_paths": 1, "settings": 1, "writer_lock": 1,
-        "plain_records": 2, "resources": 2,
+        "plain_records": 2, "read_ahead": 2, "resources": 2,
         "client": 3, "history": 3, "rows": 3, "state": 3,
         "mirror": 4,
         "drift": 5, "outline": 5, "publish": 5, "snapshots": 5,
