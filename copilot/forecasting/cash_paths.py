@@ -11,7 +11,7 @@ risk. Discounts that are usually taken are left out of the cash.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -51,9 +51,12 @@ OWN_DRAWS = 10_000
 """Open documents (the largest) that are drawn for each path; the rest shares SHARED_DRAWS draws of the whole rest."""
 SHARED_DRAWS = 500
 DELAY_DRAWS = 32
-WORLD_DRAWS = 6_000_000
+FEW_DELAY_DRAWS = 8
+"""Draws of the days to payment of each past document that may come again; few where there are many documents."""
+MANY_DOCUMENTS = 50_000
+WORLD_DRAWS = 3_000_000
 """About how many documents to come are drawn in all: it sets the number of worlds that the paths share."""
-WORLDS = (100, 1_000)
+WORLDS = (50, 1_000)
 _CHUNK = 256
 
 
@@ -71,6 +74,13 @@ class Model:
     """The row of `timing.rates` of each document of the ledger."""
     cash_share: Floats
     """Of what a document settles, the part that is cash: without an offer, with one."""
+    _arrivals: dict[int, Arrivals] = field(default_factory=dict)
+
+    def arrivals(self, days: int) -> Arrivals:
+        """What may come, with delays of up to `days` days; learned once, from random numbers of its own."""
+        if days not in self._arrivals:
+            self._arrivals[days] = learn_arrivals(self, days, np.random.Generator(np.random.PCG64(days)))
+        return self._arrivals[days]
 
     @property
     def today(self) -> int:
@@ -294,7 +304,7 @@ class Arrivals:
     source: Ints
     row: Ints
     start: Ints
-    delay: Ints
+    delay: NDArray[np.int16]
     lag: Ints
     due: Ints
     """Due day of each document under today's terms (ordinal on the source calendar; 0 for none)."""
@@ -317,13 +327,14 @@ def learn_arrivals(model: Model, days: int, generator: np.random.Generator) -> A
     due = current_due_days(ledger)
     cells = cells_of(ledger, due)
     rows = model.timing.cells(cells)
-    delay = np.empty((len(pool), DELAY_DRAWS), dtype=np.int64)
+    draws = FEW_DELAY_DRAWS if len(pool) > MANY_DOCUMENTS else DELAY_DRAWS
+    delay = np.empty((len(pool), draws), dtype=np.int16)
     for begin in range(0, len(pool), 4_096):
         part = pool[begin : begin + 4_096]
         survival = model.timing.survival(
             rows[part], cells.anchor[part], cells.entry[part], days, ledger.buying_entity[part], closed=False
         )
-        delay[begin : begin + len(part)] = draw_days(survival, DELAY_DRAWS, generator)
+        delay[begin : begin + len(part)] = draw_days(survival, draws, generator)
     received = model.book.received_day[model.book.recognised_rows][pool]
     return Arrivals(
         source=source,
@@ -369,7 +380,7 @@ def draw_worlds(model: Model, arrivals: Arrivals, days: int, count: int, generat
     new = arrivals.lag[member] < offset  # else it would be in process today already
     world, offset, member = world[new], offset[new], member[new]
     scale = (arrivals.level[source] * arrivals.season.factor(future)[None, :]).ravel()[world * days + offset - 1]
-    wait = arrivals.delay[member, generator.integers(0, DELAY_DRAWS, len(member))]
+    wait = arrivals.delay[member, generator.integers(0, arrivals.delay.shape[1], len(member))]
     paid = next_open_day(model, days)[
         model.ledger.buying_entity[arrivals.row[member]], np.minimum(offset + wait, days + 1)
     ]
@@ -422,7 +433,7 @@ def worlds_for(arrivals: Arrivals, days: int, paths: int) -> int:
 def _new_layer(
     model: Model, days: int, paths: int, generator: np.random.Generator, codes: Ints, count: int
 ) -> tuple[Floats, Floats]:
-    arrivals = learn_arrivals(model, days, generator)
+    arrivals = model.arrivals(days)
     number = worlds_for(arrivals, days, paths)
     worlds = draw_worlds(model, arrivals, days, number, generator)
     book_rows = model.book.recognised_rows[arrivals.row]

@@ -15,7 +15,6 @@ from copilot.forecasting.cash_paths import (
     Model,
     draw_waiting,
     draw_worlds,
-    learn_arrivals,
     open_survival,
     volumes,
     waiting_rows,
@@ -70,7 +69,7 @@ def draw_events(model: Model, days: int, seed: int) -> Events:
     """All documents that matter over `days` days: owed, in process, and to come."""
     reach = days + MARGIN
     streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(5)]
-    arrivals = learn_arrivals(model, reach, streams[2])
+    arrivals = model.arrivals(reach)
     open_rows = int(np.count_nonzero(model.ledger.open_amount))
     waiting = waiting_rows(model)
     per_path = open_rows + len(waiting) + len(arrivals.row) / max(1, len(arrivals.source)) * reach
