@@ -30,7 +30,7 @@ Slots = Mapping[str, Any]
 
 SLOTS = (
     "metrics", "by", "where", "having", "period", "compare",
-    "order", "limit", "per", "share", "currency", "target", "dated", "other",
+    "order", "limit", "per", "share", "currency", "target", "dated", "window", "other",
     "shows", "threshold", "week", "levers",
 )  # fmt: skip
 """The slots that are scored, in the order of reports."""
@@ -63,6 +63,7 @@ class Expected(BaseModel):
     currency: str = ""
     target: str = ""
     dated: str = ""
+    window: str = ""
     other: str = ""
     shows: str = ""
     threshold: str = ""
@@ -184,7 +185,8 @@ def _of_query(plan: MetricPlan | WhyPlan) -> dict[str, Any]:
         "compare": _period(query.compare),
         "order": ("down" if query.order[0].descending else "up") if query.order else "",
         "limit": str(query.limit or ""),
-        "per": vars(query).get("limit_per", ()),
+        "per": (f"{query.top_per.n} {', '.join(query.top_per.within)}",) if query.top_per else (),
+        "window": query.window.label if query.window else "",
         "share": query.share,
         "currency": query.currency or "",
         "target": str(plan.target) if isinstance(plan, MetricPlan) and plan.target is not None else "",

@@ -127,7 +127,16 @@ def _synonyms(question: str, coverage: tuple[Covered, ...], model: SemanticModel
     """The figure called by every other name it has."""
     for covered in coverage:
         metric = model.metrics.get(covered.meaning) if covered.slot == "metric" else None
-        if metric is None or question.count(covered.words) != 1 or any(c.slot == "ambiguous" for c in coverage):
+        says_more = (
+            any(c.slot == "ambiguous" for c in coverage)
+            or "invoice" in covered.words.lower()
+            or (
+                covered.words.lower() not in {name.lower() for name in (*metric.synonyms, metric.label)}
+                if metric
+                else True
+            )
+        )
+        if metric is None or question.count(covered.words) != 1 or says_more:
             continue
         for synonym in metric.synonyms:
             yield "synonym", question.replace(covered.words, synonym, 1)

@@ -43,7 +43,8 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         return why_plan(slots, lexicon, clock)
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):
         return DefinePlan(metric=slots.metrics[0], other=slots.other, coverage=slots.coverage)
-    if "forecast" in slots.signals or _in_future(slots.period, clock):
+    looks_ahead = all(lexicon.layer.model.metrics[name].looks_ahead for name in slots.metrics)
+    if "forecast" in slots.signals or (_in_future(slots.period, clock) and not looks_ahead):
         return _forecast(slots, lexicon, clock)
     return metric_plan(slots, lexicon, clock)
 

@@ -352,20 +352,6 @@ def two_grains(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  #
     )
 
 
-def ranked_within(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
-    """A ranking that starts again in each group, which a query cannot say yet."""
-    if not slots.limit_per or slots.limit is None:
-        return None
-    model, figure = lexicon.layer.model, _label(slots, lexicon)
-    names = [model.dimensions[name].label.lower() for name in slots.group_by if name not in GRAINS]
-    return _refuse(
-        "OUT_OF_SCOPE",
-        f"A ranking within each {model.dimensions[slots.limit_per[0]].label.lower()} is not built yet; ask for all of them.",
-        slots,
-        [Choice(label=text, question=text) for text in (f"{figure} by {' and '.join(names)}",)],
-    )
-
-
 def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """A share with nothing to share among."""
     if not slots.share_asked or slots.group_by or slots.filters or len(slots.metrics) != 1 or slots.limit is not None:
@@ -397,7 +383,7 @@ def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Ch
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, ranked_within, share_of_what, illegal,
+    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, wrong_currency, unclear, absent, several_periods)

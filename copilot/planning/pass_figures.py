@@ -39,8 +39,10 @@ def read_figures(sheet: Sheet) -> None:
 
 
 def read_implied_figures(sheet: Sheet) -> None:
-    """As in "late and over 1m", "invoices more than 30 days overdue": lateness names its balance by itself."""
+    """As in "late and over 1m", "invoices over 1m due next week": lateness and falling due name their balance."""
     slots = sheet.slots
+    slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
+    _falling_due(sheet)
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
@@ -50,6 +52,20 @@ def read_implied_figures(sheet: Sheet) -> None:
         ]  # what past due means anyway
         slots.metrics.append("past_due_ap")
         slots.notes.append(f"No figure was named: read as {sheet.model.metrics['past_due_ap'].label.lower()}.")
+
+
+def _falling_due(sheet: Sheet) -> None:
+    """As in "due next week": what is open and falls due in the period; of invoices, a row each."""
+    slots = sheet.slots
+    due = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "due_date"), None)
+    if due is None or sheet.figures or slots.externals or slots.outflow or "payments_due" not in sheet.model.metrics:
+        return
+    if slots.vague or not any(span.time for span in sheet.spans):
+        return
+    slots.metrics.append("payments_due")
+    sheet.take(due, "metric", "payments_due")
+    if slots.documents:
+        slots.signals |= {"top", "list"}
 
 
 def _qualify(sheet: Sheet) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copilot.planning.calendar_words import ROLLING
 from copilot.planning.slots import Sheet, Unclear
+from copilot.planning.tagging import Span
 from copilot.planning.word_classes import STOP_WORDS
 from semantic_layer.model import SemanticModel
+from semantic_layer.periods import GRAINS
+from semantic_layer.query import Window
 from semantic_layer.resolver import join_path
 
 _PREPOSITIONS = frozenset(
@@ -31,7 +35,10 @@ def _period(sheet: Sheet, at: int) -> None:
     if reading.other is not None:
         days = (reading.period.start.isoformat(), reading.other.start.isoformat())
         sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, days=days))
-    if sheet.slots.period is None:
+    if (window := _window(span)) is not None:
+        sheet.slots.rolling = window
+        sheet.slots.signals.add("trend")
+    elif sheet.slots.period is None:
         sheet.slots.period = reading
     elif sheet.slots.period.period != reading.period:
         sheet.slots.extra_periods.append(sheet.question[span.start : span.end])
@@ -39,6 +46,15 @@ def _period(sheet: Sheet, at: int) -> None:
     for place in range(at - 1, max(at - 3, -1), -1):
         if sheet.is_free(place) and sheet.word(place) in _MARKS:
             sheet.take(place, "time", "preposition")
+
+
+def _window(span: Span) -> Window | None:
+    """As in "rolling 3 month on-time rate": a span that ends with each month, not the last three months."""
+    words = [token.text for token in span.items]
+    if len(words) != 3 or words[0] not in ROLLING or words[2] not in GRAINS or not words[1].isdigit():
+        return None
+    grain = next(g for g in GRAINS if g == words[2])
+    return Window(kind="rolling", size=int(words[1]), grain=grain)
 
 
 def _role(sheet: Sheet, at: int) -> None:

@@ -10,9 +10,11 @@ from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.time_phrases import TimeReading
 from semantic_layer.model import Metric
 from semantic_layer.periods import GRAINS, Grain, Period, bucket, is_whole, shift
-from semantic_layer.query import MetricQuery, Order
+from semantic_layer.query import MetricQuery, Order, TopPer
 
 TOP_LIMIT = 10
+LISTED = "invoice_id"
+"""The dimension that gives each invoice a row."""
 _BUYERS_PLACE = frozenset({"region", "entity_country"})
 _BUCKETS_BACK: dict[Grain, int] = {"day": 30, "week": 12, "month": 12, "quarter": 4, "year": 2}
 Built = tuple[MetricQuery, tuple[str, ...]]
@@ -23,7 +25,8 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
     metrics = tuple(lexicon.layer.model.metrics[name] for name in slots.metrics)
     fiscal, balance = lexicon.fiscal_year_start, all(metric.time_role == "as_of" for metric in metrics)
     notes: list[str] = []
-    group_by = _groups(slots, metrics, notes)
+    listable = all(LISTED in lexicon.layer.legal_dimensions(name) for name in slots.metrics)
+    group_by = _groups(slots, metrics, notes, listable=listable)
     buckets = _buckets_side_by_side(slots, group_by, clock, fiscal)
     period: Period | None
     compare: Period | None
@@ -44,18 +47,20 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
         group_by=tuple(group_by),
         filters=tuple(slots.filters),
         having=tuple(slots.having),
+        top_per=_top_per(slots, group_by, notes),
+        window=slots.rolling,
         period=period,
         time_role=slots.time_role,
         compare=compare,
         order=order,
-        limit=_limit(slots, order),
+        limit=None if _ranked_within(slots, group_by) else _limit(slots, order),
         share=_share(slots, metrics, group_by, notes),
         currency=slots.currency,
     )
     return query, tuple(notes)
 
 
-def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str]) -> list[str]:
+def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str], *, listable: bool) -> list[str]:
     """The groupings, with the one that a ranking or a share implies."""
     names = list(dict.fromkeys(slots.group_by))
     if slots.share_asked and not names and len(metrics) == 1 and slots.filters:
@@ -65,6 +70,8 @@ def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str]) -> list[s
         return [first.field]
     ranked = slots.limit is not None or "top" in slots.signals
     if ranked and not [name for name in names if name not in GRAINS]:
+        if slots.documents and listable:
+            return [LISTED, *names]
         notes.append("Ranked by supplier, since no grouping was named.")
         return ["supplier", *names]
     return names
@@ -215,6 +222,24 @@ def _order(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str]) -> 
         neutral = metrics[0].direction == "neutral"
         descending = neutral or best_is_high == (slots.by_direction == "best")
     return (Order(field=metrics[0].name, descending=descending),)
+
+
+def _ranked_within(slots: Slots, group_by: Sequence[str]) -> tuple[str, ...]:
+    """The groupings within each of which a ranking starts again: those said with "each", or all but the one ranked."""
+    names = [name for name in group_by if name not in GRAINS]
+    if slots.limit is None or not names or len(group_by) < 2:
+        return ()
+    each = tuple(name for name in group_by if name in slots.limit_per)
+    ranked = next((name for name in names if name not in each), names[0])
+    return each or tuple(name for name in group_by if name != ranked)
+
+
+def _top_per(slots: Slots, group_by: Sequence[str], notes: list[str]) -> TopPer | None:
+    within = _ranked_within(slots, group_by)
+    if not within or slots.limit is None:
+        return None
+    notes.append(f"The first {slots.limit} within each {' and '.join(name.replace('_', ' ') for name in within)}.")
+    return TopPer(n=slots.limit, within=within)
 
 
 def _limit(slots: Slots, order: Sequence[Order]) -> int | None:

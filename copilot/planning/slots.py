@@ -15,7 +15,7 @@ from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
 from copilot.simulations.levers import Lever
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain
-from semantic_layer.query import Comparison, Filter, Having
+from semantic_layer.query import Comparison, Filter, Having, Window
 
 OutflowView = Literal["cash", "chance", "late", "run", "accruals", "week"]
 Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level", "scenario"]
@@ -58,6 +58,9 @@ class Slots:
     limit: int | None = None
     limit_per: list[str] = field(default_factory=list)
     """Groupings within each of which the limit holds ("in each region")."""
+    documents: bool = False
+    """Invoices are named as what is counted or listed."""
+    rolling: Window | None = None
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
     levers: list[Lever] = field(default_factory=list)

@@ -41,7 +41,7 @@ READ: dict[str, tuple[Any, ...]] = {
     "month over month change in past due AP, % and $": (
         "past_due_ap", ("month",), (), ("2025-11-01", "2026-10-31"), {"compare": ("2025-10-01", "2026-09-30")},
     ),
-    "rolling 3 month otp for marketing": ("on_time_rate", (), (("category", "=", ("Marketing",)),), ("2026-08-22", "2026-11-21")),
+    "rolling 3 month otp for marketing": ("on_time_rate", ("month",), (("category", "=", ("Marketing",)),), YEAR_OF_MONTHS),
     "which suppliers have the highest open ap": ("open_ap", ("supplier",), (), None, {"limit": 10, "order": [("open_ap", True)]}),
     "suppliers with spend over 2m": ("spend", ("supplier",), (), None, {"having": [("spend", ">", "2000000")]}),
     "spend in Q3 vs Q2": ("spend", (), (), Q3, {"compare": Q2}),
