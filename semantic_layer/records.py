@@ -29,6 +29,7 @@ RECOGNISED = (
 )
 ALIASES = {
     ("invoice", "invoice_id"): "invoice.id",
+    ("payment", "invoice_id"): "payment.invoice_id",
     ("invoice", "recognised_date"): RECOGNISED,
     ("invoice", "last_payment_date"): "settlement.last_payment_date",
     ("invoice", "open_reporting"): (
