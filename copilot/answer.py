@@ -84,6 +84,8 @@ class Freshness(_Frozen):
 
     data_as_of: str
     mirror_version: str
+    drift: int | None = None
+    """Control totals that differed from Coupa when they were last compared; null where they never were."""
 
 
 class Answer(_Frozen):

@@ -142,7 +142,11 @@ class Engine:
         return ThreadState.model_validate(found.state) if found and found.state else ThreadState()
 
     def _turn(self, question: str, thread: str, clock: Clock) -> Turn:
-        freshness = Freshness(data_as_of=self.layer.data_as_of.isoformat(), mirror_version=self.layer.mirror_version)
+        freshness = Freshness(
+            data_as_of=self.layer.data_as_of.isoformat(),
+            mirror_version=self.layer.mirror_version,
+            drift=self.layer.drift,
+        )
         return Turn(question, thread, clock, freshness, self._settings.fiscal_year_start)
 
     def _pack(self, answer: Answer, clock: Clock) -> EvidencePack:
@@ -178,7 +182,7 @@ class Engine:
                     answer = compose_refusal(turn, plan)
         except QueryError as error:
             return compose_refusal(turn, refusal_of(error, plan if isinstance(plan, MetricPlan) else None, model))
-        return _with_staleness(answer, turn.clock)
+        return _with_drift(_with_staleness(answer, turn.clock))
 
     def _projection(self, turn: Turn, plan: ForecastPlan) -> Answer:
         """Projected DPO from the rows that the metric itself counts; the opening must tie to the metric."""
@@ -227,3 +231,12 @@ def _with_staleness(answer: Answer, clock: Clock) -> Answer:
     end = clock.data_date.isoformat()
     caveat = f"The mirror ends on {end}, {age} days before today: run `tenor-sync once` for newer data."
     return answer.model_copy(update={"caveats": (caveat, *answer.caveats)})
+
+
+def _with_drift(answer: Answer) -> Answer:
+    """The answer with a caveat in front when the mirror did not agree with Coupa."""
+    drift = answer.freshness.drift if answer.freshness else None
+    if answer.status != "answered" or not drift:
+        return answer
+    caveat = f"The mirror differs from Coupa in {drift} control totals: see `tenor-sync status`."
+    return answer.model_copy(update={"caveats": (caveat, *answer.caveats), "trust": "exploratory"})

@@ -78,8 +78,16 @@ class Snapshot:
             raise MirrorMissingError(f"{self.file.name} has an empty manifest. Run `tenor-sync once` again.")
         self.version, data_as_of, zone = found[0]
         self.data_as_of: datetime = data_as_of.astimezone(ZoneInfo(zone))
+        self.drift = self._read_drift()
         first = self.run("SELECT MIN(invoice_date) FROM invoices").rows[0][0]
         self.first_date: date | None = first
+
+    def _read_drift(self) -> int | None:
+        """Control totals that differed from Coupa when they were last compared; None where they never were."""
+        if "drift" not in self.columns["mirror_manifest"]:
+            return None
+        found = self.run("SELECT drift FROM mirror_manifest").rows[0][0]
+        return None if found is None else int(found)
 
     @property
     def data_date(self) -> date:

@@ -97,6 +97,11 @@ class SemanticLayer:
         return self.mirror.snapshot().data_date
 
     @property
+    def drift(self) -> int | None:
+        """Control totals that differed from Coupa when they were last compared; None where they never were."""
+        return self.mirror.snapshot().drift
+
+    @property
     def data_as_of(self) -> datetime:
         """When the mirror's sync window ended, in the company's time zone."""
         return self.mirror.snapshot().data_as_of

@@ -242,3 +242,16 @@ def test_names_in_the_data_are_data(engine: Engine) -> None:
     names = [str(row[0]) for row in answer.table.rows]
     assert len(names) == answer.table.row_count or answer.table.truncated
     assert engine.ask("what's our dpo?").headline == engine.ask("what's our dpo?").headline
+
+
+def test_a_mirror_that_differs_from_coupa_is_not_trusted(engine: Engine) -> None:
+    """Drift of control totals stands first among the caveats and takes the badge away; agreement says nothing."""
+    from copilot.engine import _with_drift  # noqa: PLC0415 - the caveat by itself
+
+    answer = engine.ask("What's our DPO?")
+    assert answer.freshness is not None
+    assert not any("control totals" in caveat for caveat in answer.caveats)
+    drifted = answer.model_copy(update={"freshness": answer.freshness.model_copy(update={"drift": 3})})
+    shown = _with_drift(drifted)
+    assert "3 control totals" in shown.caveats[0]
+    assert shown.trust == "exploratory"
