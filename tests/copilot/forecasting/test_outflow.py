@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from copilot.forecasting.book import Book
+from copilot.simulations.outflow import Calibration, OutflowSettings, forecast_outflow
+from copilot.simulations.outflow_outcomes import UNMEASURED, HorizonOutOfReach, NothingToForecast, OutflowForecast
+
+AS_OF = date(2026, 11, 21)
+FAST = OutflowSettings(paths=300, groups=("currency",))
+
+
+@pytest.fixture(scope="module")
+def forecast(trade: Callable[..., Book]) -> OutflowForecast:
+    """Thirteen weeks of a steady company."""
+    found = forecast_outflow(trade(), AS_OF, settings=FAST)
+    assert isinstance(found, OutflowForecast)
+    return found
+
+
+def test_weeks_are_whole_and_add_up(forecast: OutflowForecast) -> None:
+    """Sunday is what is left of this week; then thirteen weeks from Monday; their means are the mean of the whole."""
+    assert [week.label for week in forecast.weeks[:3]] == ["rest of this week", "week 1", "week 2"]
+    assert (forecast.weeks[1].start, forecast.weeks[1].end) == (date(2026, 11, 23), date(2026, 11, 29))
+    assert len(forecast.weeks) == 14
+    means = sum(week.cash.mean for week in forecast.weeks)
+    assert means == pytest.approx(forecast.total.mean, abs=Decimal("0.1"))
+    assert sum(row.cash.mean for row in forecast.groups["currency"]) == pytest.approx(means, abs=Decimal("0.1"))
+    assert all(check.passed for check in forecast.checks), forecast.checks
+
+
+def test_the_band_of_a_sum_is_no_sum_of_bands(forecast: OutflowForecast) -> None:
+    """Weeks do not all come out high together."""
+    assert forecast.total.high < sum(week.cash.high for week in forecast.weeks)
+    assert forecast.total.low > sum(week.cash.low for week in forecast.weeks)
+    assert forecast.band(forecast.days[0].start, forecast.end) == forecast.total
+
+
+def test_chances_are_counted_over_paths(forecast: OutflowForecast) -> None:
+    """At least one week is likelier than any single one; against a count path by path."""
+    threshold = forecast.week(2).week.cash.median
+    found = forecast.chance_above(threshold, date(2026, 12, 1), date(2026, 12, 31))
+    assert found.in_any_week >= max(chance for _, chance in found.by_week)
+    first = (date(2026, 11, 30) - AS_OF).days - 1
+    weeks = forecast.paths[:, first : first + 35].reshape(300, 5, 7).sum(axis=2)
+    assert float(found.in_any_week) == pytest.approx(float((weeks > float(threshold)).any(axis=1).mean()), abs=0.001)
+    with pytest.raises(IndexError, match="reaches from"):
+        forecast.chance_above(threshold, AS_OF + timedelta(days=400), AS_OF + timedelta(days=410))
+
+
+def test_a_week_says_what_it_holds(forecast: OutflowForecast) -> None:
+    """Its layers add up to it; its documents are the ones most expected; there is no week 99."""
+    content = forecast.week(1)
+    assert sum(layer.cash.mean for layer in content.layers) == pytest.approx(content.week.cash.mean, abs=Decimal("0.1"))
+    assert all(0 < document.chance <= 1 for document in content.documents)
+    with pytest.raises(IndexError, match="weeks 1 to 13"):
+        forecast.week(99)
+
+
+def test_late_invoices_are_named(trade: Callable[..., Book]) -> None:
+    """A company that always pays a week late: what is nearly due will be late, with a day after the due date."""
+    book = trade(lateness=0.0, runs=(0,), terms=24)
+    found = forecast_outflow(book, AS_OF, settings=FAST)
+    assert isinstance(found, OutflowForecast)
+    assert found.late
+    assert all(row.chance >= Decimal("0.5") for row in found.late)
+    assert all(row.expected is None or row.expected >= row.due for row in found.late)
+
+
+def test_calibration_stretches_around_the_median(trade: Callable[..., Book], forecast: OutflowForecast) -> None:
+    """Twice as wide, the same middle; the mean stays."""
+    wide = forecast_outflow(trade(), AS_OF, settings=FAST, calibration=Calibration(2.0, UNMEASURED))
+    assert isinstance(wide, OutflowForecast)
+    one, two = forecast.total, wide.total
+    assert two.median == one.median
+    assert two.high - two.median == pytest.approx((one.high - one.median) * 2, abs=Decimal("0.05"))
+    assert two.mean == one.mean
+
+
+def test_exports_hold_the_same_figures(forecast: OutflowForecast) -> None:
+    """The CSV has a line per day, the JSON the documented keys; a second forecast gives the same bytes."""
+    lines = forecast.to_csv().splitlines()
+    assert len(lines) == len(forecast.days) + 1
+    content = json.loads(forecast.to_json())
+    assert content["schema"] == "tenor.outflow/1"
+    assert {"total", "days", "weeks", "runs", "layers", "groups", "accruals", "assumptions", "coverage"} <= set(content)
+    assert np.isclose(sum(float(line.split(",")[2]) for line in lines[1:]), float(content["total"]["mean"]), atol=0.5)
+
+
+def test_the_same_bytes_again(trade: Callable[..., Book], forecast: OutflowForecast) -> None:
+    """Same book, day and settings."""
+    again = forecast_outflow(trade(), AS_OF, settings=FAST)
+    assert isinstance(again, OutflowForecast)
+    assert again.to_json() == forecast.to_json()
+
+
+def test_what_cannot_be_forecast_is_said(trade: Callable[..., Book]) -> None:
+    """Too little history names what is missing; a horizon has limits."""
+    short = forecast_outflow(trade(days=40), AS_OF)
+    assert isinstance(short, NothingToForecast)
+    assert "90 days" in short.missing[0]
+    far = forecast_outflow(trade(), AS_OF, weeks=30)
+    assert isinstance(far, HorizonOutOfReach)
