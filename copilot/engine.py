@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
@@ -51,6 +52,7 @@ from copilot.planning.planner import Planner, planner_for
 from copilot.previews import with_previews
 from copilot.scenario_answers import compose_scenario
 from copilot.settings import Settings
+from copilot.simulations.backtest_report import backtest_file, dpo_coverage, load_calibration
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.outflow import OutflowSettings, forecast_outflow
 from copilot.simulations.outflow_outcomes import OutflowOutcome
@@ -196,7 +198,7 @@ class Engine:
             day,
             closing=closing_balances(self.layer, plan.filters),
             metric_value=value if isinstance(value, Decimal) else None,
-            settings=ProjectionSettings(currency=actual.currency),
+            settings=self._projection_settings(actual.currency),
         )
         match outcome:
             case Projection():
@@ -207,13 +209,20 @@ class Engine:
                 message = reason
         return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=message, coverage=plan.coverage))
 
+    def _projection_settings(self, currency: str) -> ProjectionSettings:
+        """The currency, and how often past projections were right where a back-test has measured it."""
+        measured = dpo_coverage(backtest_file(self._settings.mirror))
+        base = ProjectionSettings(currency=currency)
+        return replace(base, coverage=measured) if measured else base
+
     def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
         """The forecast as far as the plan asks, in the breakdown it asks for."""
         day = self.layer.data_date
         groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
         settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
         book = read_book(self.layer, plan.filters)
-        return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings)
+        measured = load_calibration(backtest_file(self._settings.mirror))
+        return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
 
     def _scenario(self, plan: ScenarioPlan) -> Scenario:
         """The levers against the baseline, half a year ahead unless the plan names a day."""

@@ -129,6 +129,16 @@ def stretch_of(outflow: OutflowBacktest) -> float:
     return round(mean(factors), 4) if factors else 1.0
 
 
+SAVED = "backtest.json"
+"""The name of a saved back-test."""
+
+
+def backtest_file(mirror: Path) -> Path:
+    """Where the back-test of a mirror is kept: beside it, be it a folder, a pointer in one, or one file."""
+    folder = mirror.parent if mirror.is_dir() or mirror.suffix == ".duckdb" else mirror.parent.parent
+    return folder / SAVED
+
+
 def load_calibration(path: Path) -> Calibration:
     """The calibration that a saved back-test holds; UNCALIBRATED when there is none at `path` or it says too little."""
     try:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from copilot.simulations.backtest_report import BacktestReport
 
 REPORT_NAME = "backtest.html"
-CALIBRATION_NAME = "backtest.json"
 FILE_HISTORY = 91
 """Days of history before the first origin in a file, which often holds no more than a year."""
 
@@ -98,7 +97,7 @@ def _of_mirror(
     from copilot.forecasting.outflow_backtest import backtest_outflow  # noqa: PLC0415
     from copilot.forecasting.timing_backtest import backtest_timing  # noqa: PLC0415
     from copilot.layer_opening import open_layer  # noqa: PLC0415
-    from copilot.simulations.backtest_report import BacktestReport  # noqa: PLC0415
+    from copilot.simulations.backtest_report import BacktestReport, backtest_file  # noqa: PLC0415
 
     settings = settings_of(mirror)
     layer = open_layer(settings)
@@ -108,12 +107,7 @@ def _of_mirror(
     timing = backtest_timing(book.ledger, layer.data_date, book.countries)
     name = f"mirror {layer.mirror_version}"
     report = BacktestReport(name, layer.data_date, found, timing, tuple(asdict(score) for score in scores))
-    return report, state_folder(Path(settings.mirror))
-
-
-def state_folder(mirror: Path) -> Path:
-    """Where a back-test's page and calibration lie: beside the mirror (a folder, a pointer in it, or one file)."""
-    return mirror.parent if mirror.is_dir() or mirror.suffix == ".duckdb" else mirror.parent.parent
+    return report, backtest_file(settings.mirror).parent
 
 
 def _progress() -> Callable[[int, int], None] | None:
@@ -133,7 +127,9 @@ def _write(found: BacktestReport, folder: Path | None, report: Path | None, tria
         page.write_text(found.page(), encoding="utf-8")
         typer.echo(f"Report: {page}", err=True)
     if folder is not None:
-        (folder / CALIBRATION_NAME).write_text(found.to_json(), encoding="utf-8")
+        from copilot.simulations.backtest_report import SAVED  # noqa: PLC0415 (numpy; other commands need not)
+
+        (folder / SAVED).write_text(found.to_json(), encoding="utf-8")
     if trials is not None:
         _write_trials(trials, found.outflow.trials)
 

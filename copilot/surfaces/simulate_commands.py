@@ -53,17 +53,16 @@ def outflow(  # noqa: PLR0913 (the options of a command)
     """
     from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
     from copilot.layer_opening import open_layer  # noqa: PLC0415
-    from copilot.simulations.backtest_report import load_calibration  # noqa: PLC0415
+    from copilot.simulations.backtest_report import backtest_file, load_calibration  # noqa: PLC0415
     from copilot.simulations.outflow import GROUPS, OutflowSettings, forecast_outflow  # noqa: PLC0415
     from copilot.simulations.outflow_outcomes import OutflowForecast  # noqa: PLC0415
-    from copilot.surfaces.backtest_commands import CALIBRATION_NAME, state_folder  # noqa: PLC0415
 
     with plain_errors():
         if by is not None and by not in GROUPS:
             raise CopilotError(f"There is no breakdown {by!r}; choose one of {', '.join(GROUPS)}.")
         settings = settings_of(mirror)
         layer = open_layer(settings)
-        calibration = load_calibration(state_folder(Path(settings.mirror)) / CALIBRATION_NAME)
+        calibration = load_calibration(backtest_file(settings.mirror))
         chosen = OutflowSettings(seed=seed, currency=settings.reporting_currency, groups=(by,) if by else ())
         found = forecast_outflow(
             read_book(layer), layer.data_date, weeks=weeks, settings=chosen, calibration=calibration

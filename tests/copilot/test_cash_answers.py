@@ -104,3 +104,31 @@ def test_what_cannot_be_forecast_is_refused(engine: Engine, question: str, says:
     assert answer.status == "refused"
     assert answer.headline is None
     assert says in answer.narrative
+
+
+def test_the_measured_coverage_stands_under_a_forecast(mirror_folder: Path, tmp_path: Path) -> None:
+    """What a back-test beside the mirror found is said; without one, that nothing was measured."""
+    import json  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    mirror = tmp_path / "mirror"
+    shutil.copytree(mirror_folder, mirror)
+    saved = {
+        "schema": "tenor.backtest/1", "coverage_80": 0.77, "wape_4w": 0.094, "bias_4w": -0.024, "origins": 26,
+        "origin_dates": ["2026-02-28", "2026-10-24"], "stretch": 1.3, "projected_dpo": [{"coverage": 0.8, "horizon": 30}],
+    }  # fmt: skip
+
+    def caveats(question: str) -> str:
+        opened = Engine.open(
+            Settings(mirror=mirror, state_url=f"sqlite:///{tmp_path / 'state.db'}"), today=date(2026, 11, 22)
+        )
+        try:
+            answer = opened.ask(question)
+        finally:
+            opened.close()
+        return " ".join((*answer.caveats, *(a.value for a in answer.assumptions)))
+
+    assert "run `tenor backtest`" in caveats("AP outflow for 4 weeks")
+    (tmp_path / "backtest.json").write_text(json.dumps(saved))
+    assert "77%" in caveats("AP outflow for 4 weeks")
+    assert "80% at 30 days" in caveats("projected DPO next quarter")
