@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeGuard
 
-from copilot.language_model import OpenAICompatibleModel
 from copilot.planning.description import describe
 from copilot.planning.model_planner import ModelPlanner
 from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
@@ -95,5 +94,7 @@ def planner_for(layer: Layer, settings: Settings) -> Planner:
     rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start)
     if not (settings.model_base_url and settings.model_name):
         return rules
+    from copilot.chat_completions import OpenAICompatibleModel  # noqa: PLC0415 (takes half a second to import)
+
     endpoint = OpenAICompatibleModel(settings.model_base_url, settings.model_name, settings.model_api_key)
     return SecondOpinion(rules, ModelPlanner(rules, endpoint))

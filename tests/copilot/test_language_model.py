@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from copilot.chat_completions import OpenAICompatibleModel
 from copilot.errors import LanguageModelError
-from copilot.language_model import Message, OpenAICompatibleModel
+from copilot.language_model import Message
 
 Answer = Callable[[dict[str, Any]], tuple[int, str]]
 SCHEMA = {"type": "object", "properties": {"answerable": {"type": "boolean"}}, "required": ["answerable"]}
