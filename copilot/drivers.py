@@ -107,6 +107,8 @@ class Ratio:
 
 def ratio_of(metric: Metric) -> Ratio | None:
     """The metric's formula as a ratio of two sums, or None."""
+    if metric.kind != "ratio":
+        return None
     tree = sqlglot.parse_one(metric.formula)
     division = tree.find(exp.Div)
     if division is None or not all(isinstance(side, exp.Column) for side in (division.this, division.expression)):
@@ -136,22 +138,25 @@ def decompose(
     if before.truncated or now.truncated:
         return NotDecomposable("there are too many groups to show all of them")
     old, new = _by_group(before, dimension), _by_group(now, dimension)
-    groups = sorted(old.keys() | new.keys())
     if metric.additive:
-        effects: tuple[str, ...] = ("Change",)
-        found = [_additive(group, metric.name, old.get(group, {}), new.get(group, {})) for group in groups]
-    else:
-        ratio = ratio_of(metric)
-        if ratio is None:
-            return NotDecomposable("a median or a count of distinct things is not a sum of parts")
-        sides = _Sides(metric.name, ratio, old, new)
-        if not sides.usable:
-            return NotDecomposable("the amounts it is divided by are zero on one of the two sides")
-        by_parts = metric.time_role == "as_of" and not nested
-        effects = (ratio.numerator, ratio.denominator) if by_parts else ("rate", "mix")
-        found = [sides.parts(group) if by_parts else sides.rate_and_mix(group) for group in groups]
+        groups = sorted(old.keys() | new.keys())
+        changes = [_additive(group, metric.name, old.get(group, {}), new.get(group, {})) for group in groups]
+        return _ranked(totals[0], totals[1], ("Change",), changes)
+    ratio = ratio_of(metric)
+    if ratio is None:
+        return NotDecomposable("a median or a count of distinct things is not a sum of parts")
+    sides = _Sides(metric.name, ratio, old, new)
+    if sides.reason is not None:
+        return NotDecomposable(sides.reason)
+    if metric.time_role == "as_of" and not nested:
+        parts = [sides.parts(group) for group in sides.groups]
+        return _ranked(totals[0], totals[1], (ratio.numerator, ratio.denominator), parts)
+    return _ranked(totals[0], totals[1], ("rate", "mix"), [sides.rate_and_mix(group) for group in sides.groups])
+
+
+def _ranked(before: Decimal, now: Decimal, effects: tuple[str, ...], found: Sequence[Contribution]) -> Decomposition:
     ranked = tuple(sorted(found, key=lambda c: (-abs(c.total), c.group)))
-    return _without_rounding(Decomposition(totals[0], totals[1], effects, ranked))
+    return _without_rounding(Decomposition(before, now, effects, ranked))
 
 
 def _without_rounding(found: Decomposition) -> Decomposition:
@@ -188,9 +193,16 @@ class _Sides:
         self._b = [sum((self._denominator(side, group) for group in self._cells[side]), ZERO) for side in (0, 1)]
 
     @property
-    def usable(self) -> bool:
-        """Whether both sides can be divided."""
-        return all(self._b)
+    def groups(self) -> list[str]:
+        """The groups of either side."""
+        return sorted(self._cells[0].keys() | self._cells[1].keys())
+
+    @property
+    def reason(self) -> str | None:
+        """Why the ratio does not come apart, or None."""
+        if not any(self._ratio.denominator in cells for side in self._cells for cells in side.values()):
+            return "what it is divided by is no amount that stands alone"
+        return None if all(self._b) else "the amounts it is divided by are zero on one of the two sides"
 
     def _cell(self, side: int, group: str, name: str) -> Decimal | None:
         return self._cells[side].get(group, {}).get(name)

@@ -141,7 +141,7 @@ def test_follow_ups_in_a_thread_survive_a_restart(settings: Settings, company_to
     ("question", "status", "reason"),
     [
         ("What's our DSO?", "refused", "NEEDS_EXTERNAL_DATA"),
-        ("spend by gl account", "refused", "ILLEGAL_GROUPING"),
+        ("dpo by gl account", "refused", "ILLEGAL_GROUPING"),
         ("spend by ageing bucket", "refused", "ILLEGAL_GROUPING"),
         ("open ap in 2019", "refused", "NO_SNAPSHOT"),
         ("dpo for Unobtainium Trading", "refused", None),
