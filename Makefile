@@ -12,7 +12,7 @@ demo: setup ## the chat on the sandbox company
 	$(BIN)/tenor demo --port $(PORT)
 
 test: setup-dev ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 setup: $(VENV)/.ready ## the commands `tenor` and `tenor-sync`, into .venv
 
