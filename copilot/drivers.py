@@ -142,16 +142,21 @@ def decompose(
         groups = sorted(old.keys() | new.keys())
         changes = [_additive(group, metric.name, old.get(group, {}), new.get(group, {})) for group in groups]
         return _ranked(totals[0], totals[1], ("Change",), changes)
+    return _of_ratio(metric, totals[0], totals[1], (old, new), by_parts=metric.time_role == "as_of" and not nested)
+
+
+def _of_ratio(
+    metric: Metric, before: Decimal, now: Decimal, cells: tuple[Groups, Groups], *, by_parts: bool
+) -> Decomposition | NotDecomposable:
     ratio = ratio_of(metric)
     if ratio is None:
         return NotDecomposable("a median or a count of distinct things is not a sum of parts")
-    sides = _Sides(metric.name, ratio, old, new)
+    sides = _Sides(metric.name, ratio, *cells)
     if sides.reason is not None:
         return NotDecomposable(sides.reason)
-    if metric.time_role == "as_of" and not nested:
-        parts = [sides.parts(group) for group in sides.groups]
-        return _ranked(totals[0], totals[1], (ratio.numerator, ratio.denominator), parts)
-    return _ranked(totals[0], totals[1], ("rate", "mix"), [sides.rate_and_mix(group) for group in sides.groups])
+    if by_parts:
+        return _ranked(before, now, (ratio.numerator, ratio.denominator), [sides.parts(g) for g in sides.groups])
+    return _ranked(before, now, ("rate", "mix"), [sides.rate_and_mix(g) for g in sides.groups])
 
 
 def _ranked(before: Decimal, now: Decimal, effects: tuple[str, ...], found: Sequence[Contribution]) -> Decomposition:
@@ -170,6 +175,7 @@ def _without_rounding(found: Decomposition) -> Decomposition:
 
 
 Cells = Mapping[str, Decimal | None]
+Groups = Mapping[str, Cells]
 
 
 def _by_group(result: ResultSet, dimension: str) -> dict[str, Cells]:
