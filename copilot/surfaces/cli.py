@@ -26,6 +26,7 @@ from copilot.state.store import open_store
 from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
 from copilot.surfaces.eval_command import evaluate_bank
+from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
 from copilot.surfaces.simulate_commands import simulate_app
@@ -162,6 +163,7 @@ def replay(
 
 app.command()(backtest)
 app.command(name="eval")(evaluate_bank)
+app.command()(explore)
 app.add_typer(metrics_app, name="metrics")
 app.add_typer(simulate_app, name="simulate")
 app.command(name="rotate-key")(rotate_key)

@@ -163,3 +163,17 @@ def test_a_backtest_prints_scores_and_writes_trials(run: Run, mirror_folder: Pat
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert {"method", "origin", "horizon", "p10", "p90", "actual"} <= set(rows[0])
     assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_explore_runs_a_select_and_nothing_else(mirror_folder: Path) -> None:
+    """A SELECT gives rows, marked exploratory; a write, another table and a file are refused in one sentence."""
+    run = CliRunner()
+    sql = "SELECT status, count(*) AS n FROM invoice GROUP BY ALL ORDER BY 2 DESC"
+    shown = run.invoke(app, ["explore", sql, "--mirror", str(mirror_folder), "--today", "2026-11-22"])
+    assert shown.exit_code == 0, shown.output
+    assert "approved" in shown.output
+    assert "Exploratory" in shown.output
+    for bad in ("DELETE FROM invoice", "SELECT * FROM secrets", "SELECT * FROM read_csv('/etc/passwd')"):
+        refused = run.invoke(app, ["explore", bad, "--mirror", str(mirror_folder)])
+        assert refused.exit_code == 1
+        assert refused.stderr.count("\n") == 1
