@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
@@ -287,6 +288,7 @@ def _slots_of(plan: Figures) -> Slots:
         period=TimeReading(query.period, 0) if query.period else None,
         compare=TimeReading(query.compare, 0) if query.compare else None,
         time_role=query.time_role,
+        known_on=query.known_at.date() - timedelta(days=1) if query.known_at else None,
         limit=query.limit,
         currency=query.currency,
         target=plan.target if isinstance(plan, MetricPlan) else None,
@@ -319,6 +321,7 @@ def _laid_over(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> Slots:
         old.currency = None
     old.target = new.target or old.target
     old.time_role = new.time_role or old.time_role
+    old.known_on = new.known_on or old.known_on
     for name in (
         "unclear",
         "absent",

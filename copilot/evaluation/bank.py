@@ -30,7 +30,7 @@ Slots = Mapping[str, Any]
 
 SLOTS = (
     "metrics", "by", "where", "having", "period", "compare",
-    "order", "limit", "per", "share", "currency", "target", "dated", "window", "other",
+    "order", "limit", "per", "share", "currency", "target", "dated", "known", "window", "other",
     "shows", "threshold", "week", "levers",
 )  # fmt: skip
 """The slots that are scored, in the order of reports."""
@@ -64,6 +64,7 @@ class Expected(BaseModel):
     target: str = ""
     dated: str = ""
     window: str = ""
+    known: str = ""
     other: str = ""
     shows: str = ""
     threshold: str = ""
@@ -186,6 +187,7 @@ def _of_query(plan: MetricPlan | WhyPlan) -> dict[str, Any]:
         "order": ("down" if query.order[0].descending else "up") if query.order else "",
         "limit": str(query.limit or ""),
         "per": (f"{query.top_per.n} {', '.join(query.top_per.within)}",) if query.top_per else (),
+        "known": query.known_at.date().isoformat() if query.known_at else "",
         "window": query.window.label if query.window else "",
         "share": query.share,
         "currency": query.currency or "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from copilot.planning.plan import ForecastPlan, MetricPlan
 from copilot.wording import figures
@@ -10,7 +11,7 @@ from copilot.wording.period_words import period_words
 from copilot.wording.quoting import quoted
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS, Period
-from semantic_layer.query import Filter, Having
+from semantic_layer.query import Filter, Having, MetricQuery
 
 _OPERATORS = {"=": "is", "!=": "is not", "in": "is any of", "not in": "is none of"}
 _UNITS = {"number": "count", "date": "date", "boolean": "text", "text": "text"}
@@ -30,11 +31,25 @@ def reading_of(
     pieces.extend(_having_words(condition, model, currency) for condition in query.having)
     if query.compare is not None:
         pieces.append(f"compared with {period_words(query.compare, fiscal_year_start)}")
-    if query.limit is not None:
-        pieces.append(f"top {query.limit}")
+    pieces.extend(_ranking_words(query, model))
+    if query.window is not None:
+        pieces.append(f"each over the {query.window.label}")
+    if query.known_at is not None:
+        pieces.append(f"as known at the end of {figures.day(query.known_at.date() - timedelta(days=1))}")
     if not any(condition.field == "intercompany" for condition in query.filters):
         pieces.extend(_defaults(metrics))
     return "; ".join(pieces)
+
+
+def _ranking_words(query: MetricQuery, model: SemanticModel) -> Iterable[str]:
+    """How many rows, from which end, and within which groups the count starts again."""
+    highest = not query.order or query.order[0].descending
+    end = "top" if highest else "lowest"
+    if query.top_per is not None:
+        within = " and ".join(_group_label(name, model) for name in query.top_per.within)
+        yield f"{end} {query.top_per.n} within each {within}"
+    if query.limit is not None:
+        yield f"{end} {query.limit}"
 
 
 def forecast_reading(plan: ForecastPlan, label: str, model: SemanticModel, fiscal_year_start: int = 1) -> str:

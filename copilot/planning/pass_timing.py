@@ -14,17 +14,38 @@ from semantic_layer.resolver import join_path
 _PREPOSITIONS = frozenset(
     {"in", "on", "during", "by", "at", "within", "since", "for", "between", "was", "were", "are", "is"}
 )
+_KNOWING = frozenset({"known", "knew", "know"})
 _MARKS = frozenset({"of", "at", "by", "per", "zum", "au", "on", "until", "through", "during", "within", "over", "end"})
 
 
 def read_timing(sheet: Sheet) -> None:
     """Take the period and the date it means."""
+    _knowledge(sheet)
     for at in sheet.free():
         if sheet.is_free(at) and sheet.spans[at].time is not None:
             _period(sheet, at)
     for at in sheet.free():
         if sheet.is_free(at):
             _role(sheet, at)
+
+
+def _knowledge(sheet: Sheet) -> None:
+    """As in "as known on 2 July", "as we knew it on 2 July": a day of knowledge, not a period."""
+    for at in sheet.free():
+        if sheet.word(at) not in _KNOWING:
+            continue
+        place = at + 1
+        while sheet.word(place) in {"it", "on", "at", "by", "of", "then", "the", "end"}:
+            place += 1
+        span = sheet.span(place)
+        if span is None or span.time is None or not sheet.is_free(place):
+            continue
+        first = at
+        while sheet.is_free(first - 1) and sheet.word(first - 1) in {"as", "we", "was", "it", "what"}:
+            first -= 1
+        sheet.slots.known_on = span.time.period.end
+        sheet.take(first, "knowledge", span.time.period.end.isoformat(), place + 1 - first)
+        return
 
 
 def _period(sheet: Sheet, at: int) -> None:

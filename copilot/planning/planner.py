@@ -91,7 +91,7 @@ def _noted(plan: MetricPlan | Refuse, note: str) -> MetricPlan | Refuse:
 
 def planner_for(layer: Layer, settings: Settings) -> Planner:
     """The rule planner; with a model's address in the settings, the model beside it."""
-    rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start)
+    rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start, settings.time_zone())
     if not (settings.model_base_url and settings.model_name):
         return rules
     from copilot.chat_completions import OpenAICompatibleModel  # noqa: PLC0415 (takes half a second to import)

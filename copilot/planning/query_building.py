@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from copilot.planning.plan import Clock
 from copilot.planning.slots import Lexicon, Slots
@@ -49,6 +49,7 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
         having=tuple(slots.having),
         top_per=_top_per(slots, group_by, notes),
         window=slots.rolling,
+        known_at=_end_of(slots.known_on, lexicon.zone),
         period=period,
         time_role=slots.time_role,
         compare=compare,
@@ -240,6 +241,11 @@ def _top_per(slots: Slots, group_by: Sequence[str], notes: list[str]) -> TopPer 
         return None
     notes.append(f"The first {slots.limit} within each {' and '.join(name.replace('_', ' ') for name in within)}.")
     return TopPer(n=slots.limit, within=within)
+
+
+def _end_of(day: date | None, zone: tzinfo) -> datetime | None:
+    """The moment at which a day has passed for the company."""
+    return None if day is None else datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone)
 
 
 def _limit(slots: Slots, order: Sequence[Order]) -> int | None:

@@ -9,6 +9,7 @@ is asked about or refused, never answered: a slot cannot be dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
 
 from copilot.planning.decision import decide
 from copilot.planning.gate import turned_away
@@ -55,10 +56,13 @@ class RulePlanner:
     Deterministic; a few milliseconds.
     """
 
-    def __init__(self, layer: Layer, reporting_currency: str = "USD", fiscal_year_start: int = 1) -> None:
+    def __init__(
+        self, layer: Layer, reporting_currency: str = "USD", fiscal_year_start: int = 1, zone: tzinfo = UTC
+    ) -> None:
         self.layer = layer
         self._reporting_currency = reporting_currency
         self._fiscal_year_start = fiscal_year_start
+        self._zone = zone
         self._vocabulary: tuple[str, Vocabulary] | None = None
 
     @property
@@ -69,7 +73,7 @@ class RulePlanner:
         if known is None or known[0] != version:
             known = (version, Vocabulary.build(self.layer, SIMULATIONS))
             self._vocabulary = known
-        return Lexicon(self.layer, known[1], self._reporting_currency, self._fiscal_year_start)
+        return Lexicon(self.layer, known[1], self._reporting_currency, self._fiscal_year_start, self._zone)
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The plan of a question that stands alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, tzinfo
 from decimal import Decimal
 from typing import Literal
 
@@ -58,6 +58,8 @@ class Slots:
     limit: int | None = None
     limit_per: list[str] = field(default_factory=list)
     """Groupings within each of which the limit holds ("in each region")."""
+    known_on: date | None = None
+    """The day of knowledge: later arrivals and corrections do not count."""
     documents: bool = False
     """Invoices are named as what is counted or listed."""
     rolling: Window | None = None
@@ -117,6 +119,8 @@ class Lexicon:
     vocabulary: Vocabulary
     reporting_currency: str = "USD"
     fiscal_year_start: int = 1
+    zone: tzinfo = UTC
+    """In which the company's days end."""
 
 
 class Sheet:
