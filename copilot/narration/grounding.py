@@ -237,7 +237,8 @@ def unsupported(prose: str, support: Support) -> tuple[Unsupported, ...]:
 
 def _strike(text: str, backed: Iterable[str], *, bounded: bool = True) -> str:
     """`text` with every backed piece replaced, longest first, only where it stands alone as a number or word."""
-    for piece in sorted(set(backed), key=lambda p: (-len(p), p)):
+    composed = {unicodedata.normalize("NFC", piece) for piece in backed}  # as the text is
+    for piece in sorted(composed, key=lambda p: (-len(p), p)):
         pattern = re.escape(piece)
         if bounded:
             pattern = rf"(?<![\w.,+%-]){pattern}(?![\w%]|[.,]\d)"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from copilot.answer import Headline, Table, TableColumn
 from copilot.narration.grounding import Support, support_of, unsupported
+from copilot.wording.quoting import quoted
 
 COLUMNS = (
     TableColumn(name="supplier", label="Supplier", role="dimension", unit="text"),
@@ -107,3 +108,13 @@ def test_hostile_names_never_break_the_scanner(name: str) -> None:
     """Whatever a supplier is called, a claim beside its name is still found."""
     table = Table(columns=COLUMNS, rows=((name, "99.50"),), row_count=1, truncated=False)
     assert unsupported("The DPO is 12 days.", support_of(None, table))
+
+
+def test_a_name_in_another_unicode_form_is_still_that_name() -> None:
+    """Compatibility letters change when text is composed; the name in the table changes with them."""
+    name = "\uf900"
+    table = Table(
+        columns=(TableColumn(name="supplier", label="Supplier", role="dimension", unit="text"),),
+        rows=((name,),), row_count=1, truncated=False,
+    )  # fmt: skip
+    assert unsupported(f"It is {quoted(name)}.", support_of(None, table)) == ()
