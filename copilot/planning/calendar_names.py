@@ -209,8 +209,7 @@ def _day_named(day: int, month: int | None, length: int) -> Named | None:
         return None
 
     def build(year: int) -> Period:
-        last = month_end(date(year, month, 1))
-        found = last.replace(day=min(day, last.day))
+        found = date(year, month, day)  # 29 February of a common year is no day: the caller reads no date then
         return Period(found, found, found.isoformat())
 
     return Named(build, length, is_day=True)

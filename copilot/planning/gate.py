@@ -70,6 +70,14 @@ _RULES = (
         "Days beyond terms by buying entity",
     ),
     _rule(
+        r"\b(what if|if|suppose|simulate)\b.*\b(pay|paid|paying)\b.*\b\d+ (days?|weeks?) (late|later)\b",
+        "LEGAL_LIMIT",
+        "Paying after the agreed date is limited by late-payment law and by contract, so I do not simulate it; longer terms that "
+        "suppliers agree to can be.",
+        "What if terms were 5 days longer?",
+        "What if the top 20 suppliers go to net 60?",
+    ),
+    _rule(
         _POLITE
         + r"(pay|release|approve|reject|cancel|void|delete|remove invoice|wire|transfer|execute|submit|do it|book)\b(?! (terms?|time|rate|cycle))"
         r"|\b(wire|transfer) (us |me )?[$€£]?\d",

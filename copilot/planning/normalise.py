@@ -36,7 +36,8 @@ _SPELT_OUT = {
     "qoq": "quarter over quarter", "q/q": "quarter over quarter", "wow": "week over week", "w/w": "week over week",
     "ltm": "rolling twelve months", "ttm": "rolling twelve months", "eoy": "year end", "eoq": "quarter end",
     "py": "last year", "pls": "please", "plz": "please", "thx": "thanks", "pct": "percent", "avg": "average",
-    "tbl": "table", "u": "you", "cant": "can't", "dont": "don't", "isnt": "isn't", "whats": "what is", "what's": "what is",
+    "tbl": "table", "yr": "year", "yrs": "years", "mth": "month", "mths": "months", "wks": "weeks", "qtrs": "quarters", "r": "are",
+    "diff": "difference", "avg.": "average", "atm": "now", "amongst": "among", "w": "with", "u": "you", "cant": "can't", "dont": "don't", "isnt": "isn't", "whats": "what is", "what's": "what is",
     "how's": "how is", "where's": "where is", "who's": "who is", "that's": "that is", "it's": "it is", "there's": "there is",
     "let's": "let us", "&": "and",
 }  # fmt: skip

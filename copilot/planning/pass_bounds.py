@@ -9,6 +9,7 @@ import re
 from decimal import Decimal
 
 from copilot.planning.amounts import Amount
+from copilot.planning.pass_figures import COUNT_OF
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import (
     COMPARATIVE_DOWN,
@@ -141,6 +142,11 @@ def _money_or_figure(
     currency = currency or amount.currency or _currency_at(sheet, at + 1)
     if _currency_at(sheet, at + 1):
         last += 1
+    counted = _counted_right(sheet, last, amount, currency)
+    if counted is not None:
+        sheet.slots.metrics[:] = [counted]
+        sheet.slots.group(_group_before(sheet, start))
+        return _having(sheet, start, last, counted, operator, amount)
     right = _figure_right(sheet, last)
     if right is not None:
         return _having_right(sheet, start, last, right, operator, amount, currency)
@@ -193,6 +199,24 @@ def _figure_right(sheet: Sheet, last: int) -> str | None:
     return found if found is not None and len(sheet.figures) > 1 else None
 
 
+def _counted_right(sheet: Sheet, last: int, amount: Amount, currency: str | None) -> str | None:
+    """As in "at least 3 overdue invoices": a plain number before documents counts them, it is no money."""
+    metric = sheet.meaning(last + 1, "metric")
+    span = sheet.span(last + 1)
+    if metric not in COUNT_OF or span is None or "invoice" not in span.text + sheet.text(last + 2):
+        return None
+    plain = amount.kind == "plain" and currency is None and amount.value < _CLEARLY_MONEY
+    count = COUNT_OF[metric]
+    return count if plain and count in sheet.model.metrics and len(sheet.slots.metrics) == 1 else None
+
+
+def _group_before(sheet: Sheet, start: int) -> str:
+    """The dimension named before a bound, else the supplier."""
+    span = sheet.span(sheet.left(start, STOP_WORDS | SUBJECT_LINKS))
+    dimension = span.one("dimension") if span else None
+    return dimension.name if dimension else "supplier"
+
+
 def _having_right(
     sheet: Sheet, start: int, last: int, metric: str, operator: Comparison, amount: Amount, currency: str | None
 ) -> bool:
@@ -201,9 +225,7 @@ def _having_right(
     if (unit == "ratio") != (amount.kind == "percent"):
         return False
     _check_currency(sheet, currency)
-    span = sheet.span(sheet.left(start, STOP_WORDS | SUBJECT_LINKS))
-    dimension = span.one("dimension") if span else None
-    sheet.slots.group(dimension.name if dimension else "supplier")
+    sheet.slots.group(_group_before(sheet, start))
     return _having(sheet, start, last, metric, operator, amount)
 
 
@@ -249,7 +271,7 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
     following = sheet.span(at + 1)
     after = sheet.word(at + 2)
     numeric = _numeric_dimension(sheet, at + 1)
-    if numeric is None and after == "old":
+    if numeric is None and (after == "old" or sheet.text(start).startswith(("old", "young"))):
         numeric = "days_since_invoice"
     if numeric is None and (
         sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or _named_overdue(sheet, at + 2)
@@ -266,7 +288,7 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
     if numeric is None:
         sheet.slots.notes.append("Days count from the due date.")
         numeric, last = "days_past_due", at + 1
-    return _filter(sheet, start, last, Filter(field=numeric, op=operator, values=(amount.value,)))
+    return _filter(sheet, start, min(last, len(sheet) - 1), Filter(field=numeric, op=operator, values=(amount.value,)))
 
 
 def _named_overdue(sheet: Sheet, at: int) -> bool:

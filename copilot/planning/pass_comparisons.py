@@ -14,6 +14,8 @@ _ARTICLES = frozenset({"the", "our", "a", "what", "it", "was", "in"})
 
 def read_comparisons(sheet: Sheet) -> None:
     """Take comparisons with a period or a target, and words of change."""
+    if "why" in sheet.slots.signals:
+        _why_between(sheet)
     for at in sheet.free():
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_over_period, _same_period, _change, _comparer))
@@ -64,6 +66,23 @@ def _change(sheet: Sheet, at: int) -> bool:
         if sheet.is_free(place) and span.time and span.items[0].text in {"between", "from"}:
             return _two_periods(sheet, place)
     return True
+
+
+def _why_between(sheet: Sheet) -> None:
+    """As in "why did it change Q2 to Q3": the two ends, not what lies between them."""
+    for at in sheet.free():
+        span = sheet.spans[at]
+        links = (
+            [i for i, token in enumerate(span.items) if token.text in {"to", "until", "-", "and"}] if span.time else []
+        )
+        if links and 0 < links[-1] < len(span.items) - 1:
+            start = 1 if span.items[0].text in {"between", "from"} else 0
+            first = read_period(span.items[: links[-1]], start, sheet.clock, sheet.fiscal_year_start)
+            second = read_period(span.items, links[-1] + 1, sheet.clock, sheet.fiscal_year_start)
+            if first is not None and second is not None:
+                earlier, later = sorted((first, second), key=lambda reading: reading.period.end)
+                sheet.slots.compare, sheet.slots.period = earlier, later
+                sheet.take(at, "compare", f"{later.period} against {earlier.period}")
 
 
 def _two_periods(sheet: Sheet, at: int) -> bool:

@@ -240,7 +240,11 @@ def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Mean
             first, last = (min(at, place), max(at, place)) if takes else (at, at)
     if any(m.name in COUNTRIES for m in values):
         countries = [m for m in values if m.name in COUNTRIES]
-        return [next((m for m in countries if m.name == "entity_country"), countries[0])], first, last
+        grouped = any(
+            m.name == "supplier_country" for span in sheet.spans for m in span.meanings if m.kind == "dimension"
+        )
+        meant = "supplier_country" if grouped else "entity_country"
+        return [next((m for m in countries if m.name == meant), countries[0])], first, last
     return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
 
 

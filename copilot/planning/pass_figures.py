@@ -43,6 +43,8 @@ def read_implied_figures(sheet: Sheet) -> None:
     slots = sheet.slots
     slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
     _falling_due(sheet)
+    if slots.metrics == ["payments_due"] and slots.documents and not slots.group_by:
+        slots.signals |= {"top", "list"}
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]

@@ -76,6 +76,8 @@ def _grain(sheet: Sheet, at: int) -> bool:
 
 def _take_grain(sheet: Sheet, at: int, grain: Grain, count: int = 1) -> bool:
     sheet.slots.group(grain)
+    if sheet.slots.limit is not None and _says_each(sheet, at):
+        sheet.slots.limit_per.append(grain)
     sheet.take(at, "group", grain, count)
     _take_grouper(sheet, at)
     return True
@@ -146,6 +148,7 @@ def _is_noun(sheet: Sheet, at: int) -> bool:
     """Whether the name says only whom we pay or who pays."""
     if sheet.slots.having and not sheet.slots.group_by:
         return False
-    if sheet.slot(at - 1) == "filter" or sheet.word(at - 1) in _OWNERS:
+    last_word = sheet.text(at - 1).rsplit(" ", 1)[-1]
+    if sheet.slot(at - 1) == "filter" or last_word in _OWNERS:
         return True
     return sheet.word(at + 1) in _PLACES and sheet.slot(at + 2) == "filter"

@@ -44,6 +44,8 @@ def _limit(sheet: Sheet, at: int) -> bool:
     )
     if not (beside or counted) or not 0 < number <= _MOST_ROWS:
         return False
+    if sheet.slots.limit is not None:
+        return False  # a second ranking: left over, so that it stops the turn
     sheet.slots.limit = number
     sheet.take(at, "limit", str(number))
     return True
@@ -54,7 +56,11 @@ def _ranked(sheet: Sheet, at: int) -> bool:
     if word not in RANKING:
         return False
     slots = sheet.slots
+    if slots.descending not in {None, word in TOP_WORDS} and word not in BEST_WORDS:
+        return False
     slots.signals.add("top")
+    if slots.limit is None and word not in BEST_WORDS and _names_one(sheet, at + 1):
+        slots.limit = 1
     count = 2 if sheet.word(at + 1) == "first" else 1
     if count == 2:
         slots.signals.add("list")
@@ -65,6 +71,17 @@ def _ranked(sheet: Sheet, at: int) -> bool:
     slots.descending = word in TOP_WORDS
     sheet.take(at, "order", "highest first" if slots.descending else "lowest first", count)
     return True
+
+
+def _names_one(sheet: Sheet, at: int) -> bool:
+    """As in "the biggest category", "largest overdue invoice": one, not a list."""
+    span = sheet.span(at)
+    if span is None:
+        return False
+    last = span.items[-1]
+    if span.one("dimension") is not None:
+        return last.kind == "word" and last.text == last.stem
+    return any(token.text == "invoice" for token in span.items) or sheet.text(at + 1) == "invoice"
 
 
 def _most(sheet: Sheet, at: int) -> bool:

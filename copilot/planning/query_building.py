@@ -34,13 +34,16 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
         grain, period, compare = buckets
         group_by.append(grain)
     else:
-        found_grain, period = _period(slots, group_by, clock, fiscal, balance=balance)
+        found_grain, period = _period(
+            slots, group_by, clock, fiscal, balance=balance, looks_ahead=all(metric.looks_ahead for metric in metrics)
+        )
         if found_grain and found_grain not in group_by:
             group_by.append(found_grain)
         period, compare = _comparison(slots, period, clock, fiscal, notes, balance=balance)
         if compare is None and "change" in slots.signals and not set(group_by) & set(GRAINS):
             return None
-    notes += _notes(slots, group_by, period, clock, balance=balance)
+    if not all(metric.looks_ahead for metric in metrics):
+        notes += _notes(slots, group_by, period, clock, balance=balance)
     order = _order(slots, metrics, group_by)
     query = MetricQuery(
         metrics=tuple(slots.metrics),
@@ -70,6 +73,9 @@ def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str], *, listab
         notes.append(f"{', '.join(first.values)} is one of the rows; the shares add up to the whole.")
         return [first.field]
     ranked = slots.limit is not None or "top" in slots.signals
+    within = [name for name in names if name in slots.limit_per]
+    if ranked and slots.documents and listable and within and within == names:
+        return [LISTED, *names]
     if ranked and not [name for name in names if name not in GRAINS]:
         if slots.documents and listable:
             return [LISTED, *names]
@@ -93,7 +99,7 @@ def _buckets_side_by_side(
 
 
 def _period(
-    slots: Slots, group_by: Sequence[str], clock: Clock, fiscal: int, *, balance: bool
+    slots: Slots, group_by: Sequence[str], clock: Clock, fiscal: int, *, balance: bool, looks_ahead: bool = False
 ) -> tuple[Grain | None, Period | None]:
     """The grain and the period asked for."""
     reading = slots.period
@@ -101,9 +107,19 @@ def _period(
     if reading is None:
         return grain, _default_run(grain, clock, fiscal) if grain else None
     period = reading.period
+    if looks_ahead and reading.ahead is not None and period.end <= clock.data_date:
+        return grain, _still_to_come(reading.ahead, clock, fiscal)
     if "trend" in slots.signals and reading.grain is not None and period.end < clock.data_date:
         period = Period(period.start, clock.data_date, f"{period} and to date")
     return grain, period
+
+
+def _still_to_come(whole: Period, clock: Clock, fiscal: int) -> Period:
+    """What is left of a period in progress for what is still to be paid; on its last day, the next one."""
+    grain = _whole_grain(whole, fiscal)
+    if whole.end <= clock.today and grain is not None:
+        return shift(whole, grain, 1, fiscal)
+    return Period(clock.today, whole.end, f"rest of {whole}")
 
 
 def _implied_grain(slots: Slots, reading: TimeReading | None, *, balance: bool) -> Grain | None:

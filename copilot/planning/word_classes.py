@@ -30,7 +30,7 @@ STOP_WORDS = _stems(
     "display calculate compute provide pull return fetch find check curious wondering wonder question answer "
     "go going got when where if while during within been having doing done again level levels position "
     "chart graph plot table lines bars excel csv slide dashboard "
-    "yet sql currently stand stands standing sit sits sitting run runs running looks looked kind sort"
+    "yet sql using use used using ballpark roughly approx among currently stand stands standing sit sits sitting run runs running looks looked kind sort"
     # German and French glue
     "  der die das den dem des und oder ist sind war unser unsere unseren unserer fuer fur im am mit von "
     "vom zu zum zur bei beim wie hoch viel bitte zeig "
