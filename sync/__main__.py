@@ -127,9 +127,7 @@ def run(
     plan = schedule_of(every, settings.schedule, settings.zone)
     clock = clock_for(None, settings.zone)
     write_lines(settings)
-    ended_by = run_worker(
-        settings, plan, lambda watch: sync_once(settings, Source(base_url), clock, watch), clock
-    )
+    ended_by = run_worker(settings, plan, lambda watch: sync_once(settings, Source(base_url), clock, watch), clock)
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt
 

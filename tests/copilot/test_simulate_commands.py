@@ -26,7 +26,7 @@ def test_cash_out_as_text_json_and_csv(run: Run, tmp_path: Path) -> None:
     text = run("outflow", "--weeks", "4", "--above", "50000", "--csv", str(file), "--by", "currency", "--late")
     assert text.exit_code == 0, text.stderr
     assert "in at least one week" in text.stdout
-    assert "tenor backtest" in text.stdout
+    assert "tenor backtest" in text.stdout or "past forecasts" in text.stdout  # another test may have measured
     found = json.loads(run("outflow", "--weeks", "4", "--json").stdout)
     assert found["schema"] == "tenor.outflow/1"
     assert all(check["passed"] for check in found["checks"])

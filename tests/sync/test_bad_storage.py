@@ -62,8 +62,15 @@ def reads(mirror: Path, url: str, **more: Any) -> None:
 def ran(mirror: Path, url: str, *arguments: str, **more: Any) -> tuple[int, str]:
     """Exit code and everything that was printed; never a traceback."""
     done = subprocess.run(
-        [*more.pop("prefix", ()), *COMMAND, *arguments], cwd=mirror.parent, env=environment(url, mirror),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False, **more,
+        [*more.pop("prefix", ()), *COMMAND, *arguments],
+        cwd=mirror.parent,
+        env=environment(url, mirror),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+        **more,
     )
     assert "Traceback" not in done.stdout, done.stdout
     return done.returncode, " ".join(done.stdout.split())

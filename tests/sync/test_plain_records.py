@@ -185,6 +185,9 @@ def _cell(column: Column, record: Any, parent: Any) -> object:
     if column.source == "credit_note":
         said = record["is-credit-note"]
         return record["document-type"] == "Credit Note" if said in (None, "") else said
+    if column.source == "invoice_id" and "document-id" in record:
+        number = record["document-id"] or ""
+        return int(number) if record["document-type"] == "InvoiceHeader" and number.isdecimal() else None
     if column.source in {"is_intercompany", "is_small_supplier"}:
         said = (record["custom-fields"] or {}).get(column.source.removeprefix("is_").replace("_", "-"))
         said = said["name"] if isinstance(said, dict) else said

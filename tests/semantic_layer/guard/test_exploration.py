@@ -156,8 +156,11 @@ def test_every_view_runs(asked: Any) -> None:
     for who in (EVERYBODY, viewer):
         views = view_definitions(asked.layer.model, asked.layer.data_date, "USD", who, asked.source.columns)
         assert {"invoice", "payment", "supplier"} <= set(views)
-        joined = " UNION ALL ".join(f"SELECT '{name}' AS view, count(*) AS n FROM {name}" for name in sorted(views))
-        assert len(asked(joined, who).rows) == len(views)
+        names = sorted(views)
+        for start in range(0, len(names), 15):
+            some = names[start : start + 15]
+            joined = " UNION ALL ".join(f"SELECT '{name}' AS view, count(*) AS n FROM {name}" for name in some)
+            assert len(asked(joined, who).rows) == len(some)
 
 
 def test_a_view_needs_its_tables(asked: Any) -> None:
