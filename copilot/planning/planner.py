@@ -12,6 +12,7 @@ from copilot.planning.rule_planner import RulePlanner
 from copilot.planning.slots import Slots
 from copilot.planning.vocabulary import Layer
 from copilot.settings import Settings
+from semantic_layer.model import SemanticModel
 
 WIDENED = frozenset({"UNMAPPED_WORDS", "UNKNOWN_METRIC"})
 """Refusals of the rules for want of words: what a language model may know."""
@@ -19,6 +20,10 @@ WIDENED = frozenset({"UNMAPPED_WORDS", "UNKNOWN_METRIC"})
 
 class Planner(Protocol):
     """Reads questions. Nothing that a person can type makes it raise."""
+
+    @property
+    def model(self) -> SemanticModel:
+        """The metrics and dimensions that plans are made of."""
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The plan of a question that stands alone."""
@@ -39,6 +44,11 @@ class SecondOpinion:
     def __init__(self, rules: RulePlanner, model: ModelPlanner) -> None:
         self._rules = rules
         self._model = model
+
+    @property
+    def model(self) -> SemanticModel:
+        """The rules' model."""
+        return self._rules.model
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The rules' plan where it stands, the model's where the rules lack words, a question where the two differ."""
