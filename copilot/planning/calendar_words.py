@@ -36,11 +36,12 @@ THIS = _words("this current diese dieser dieses diesen diesem")
 NEXT = _words("next coming following upcoming nachste nachsten nachstes naechstes prochain")
 ROLLING = _words("trailing rolling")
 CLOSED = _words("full closed complete completed whole calendar fiscal")
+WEEKDAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
 RANGE = _words("to until till through thru bis -")
 SINCE = _words("since seit depuis")
 
 WORDS_OF_TIME = (
     frozenset(MONTHS) | frozenset(ORDINALS) | frozenset(UNITS) | frozenset(GRAIN_ADVERBS)
     | LAST | THIS | NEXT | ROLLING | CLOSED | RANGE | SINCE
-    | _words("ago today yesterday ytd qtd mtd half year-to-date")
+    | _words("ago today yesterday tomorrow ytd qtd mtd half year-to-date")
 )  # fmt: skip

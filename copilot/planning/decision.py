@@ -38,7 +38,7 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         if plan is not None:
             return plan
     if slots.outflow:
-        return outflow_plan(slots, clock)
+        return outflow_plan(slots, clock, lexicon.fiscal_year_start)
     if "why" in slots.signals and "define" not in slots.signals:
         return why_plan(slots, lexicon, clock)
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):

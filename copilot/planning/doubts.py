@@ -381,10 +381,27 @@ def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Ch
     return Refuse(reason=reason, message=message, choices=tuple(choices), coverage=slots.coverage)
 
 
+def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """Conditions joined by "or": conditions of one question always hold together."""
+    if slots.either is None:
+        return None
+    first, second = slots.either
+    begin, end = question.find(first), question.find(second, question.find(first)) + len(second)
+    return _refuse(
+        "UNMAPPED_WORDS",
+        f'Conditions hold together here, so "{first}" or "{second}" cannot be asked in one go; ask for one, then for the other.',
+        slots,
+        [
+            Choice(label=f"Only {kept}", question=f"{question[:begin]}{kept}{question[end:]}")
+            for kept in (first, second)
+        ],
+    )
+
+
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
-OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, wrong_currency, unclear, absent, several_periods)
+OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)
 """What can keep a forecast of cash from being made; it has no metric that could be missing or illegal."""

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from copilot.planning.gate import refusal
 from copilot.planning.plan import Clock, OutflowPlan, Refuse
+from copilot.planning.query_building import still_to_come
 from copilot.planning.slots import Slots
 from semantic_layer.periods import GRAINS, Period
 
@@ -20,9 +21,9 @@ _SUGGESTED = (
 )
 
 
-def outflow_plan(slots: Slots, clock: Clock) -> OutflowPlan | Refuse:
+def outflow_plan(slots: Slots, clock: Clock, fiscal: int = 1) -> OutflowPlan | Refuse:
     """The plan, or why the forecast cannot be had that way."""
-    period = _period(slots, clock)
+    period = _period(slots, clock, fiscal)
     horizon = (period.end - clock.data_date).days
     if horizon < 1:
         return _refused(
@@ -52,7 +53,7 @@ def outflow_plan(slots: Slots, clock: Clock) -> OutflowPlan | Refuse:
     )
 
 
-def _period(slots: Slots, clock: Clock) -> Period:
+def _period(slots: Slots, clock: Clock, fiscal: int) -> Period:
     """The days that are asked about: a run's day, so many weeks, the next such period, or thirteen weeks."""
     tomorrow = clock.data_date + timedelta(days=1)
     monday = tomorrow + timedelta(days=(7 - tomorrow.weekday()) % 7)
@@ -60,7 +61,11 @@ def _period(slots: Slots, clock: Clock) -> Period:
         return Period(slots.run_day, slots.run_day, slots.run_day.isoformat())
     if slots.period is not None:
         reading = slots.period
-        found = reading.ahead if reading.ahead and reading.period.end <= clock.data_date else reading.period
+        found = reading.period
+        if reading.ahead is not None and found.end <= clock.data_date:
+            found = still_to_come(reading.ahead, clock, fiscal)
+        if slots.until and found.end > clock.data_date:
+            return Period(tomorrow, found.end, f"until {found.end.isoformat()}")
         return Period(max(found.start, tomorrow), found.end, str(found)) if found.end > clock.data_date else found
     weeks = slots.weeks or WEEKS
     return Period(tomorrow, monday + timedelta(days=7 * weeks - 1), f"{weeks} weeks")

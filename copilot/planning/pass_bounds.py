@@ -17,6 +17,7 @@ from copilot.planning.word_classes import (
     DOCUMENT_NOUNS,
     OVER,
     RANKING,
+    SORT_WORDS,
     STOP_WORDS,
     SUBJECT_LINKS,
     UNDER,
@@ -106,11 +107,39 @@ def _between(sheet: Sheet, at: int) -> bool:
         return False
     if sheet.word(first + 1) not in ({"and", "to"} if first > at else {"to"}):
         return False
-    _place_bound(sheet, at, first, ">=", low.amount, None)
+    if sheet.word(first + 3) in {"day", "d"} or _numeric_dimension(sheet, first + 3):
+        return _between_days(sheet, at, first, low.amount, high.amount)
+    filters, having = len(sheet.slots.filters), len(sheet.slots.having)
+    if not _place_bound(sheet, at, first, ">=", low.amount, _currency_at(sheet, first + 3)):
+        return False
     for place in (first + 1, first + 2):
         sheet.take(place, "filter", "upper bound")
-    _place_bound(sheet, first + 2, first + 2, "<=", high.amount, None)
+    unit = first + 3
+    if len(sheet.slots.having) > having:
+        lower = sheet.slots.having[-1]
+        return _having(sheet, first + 2, _after_unit(sheet, unit, high.amount), lower.metric, "<=", high.amount)
+    if len(sheet.slots.filters) > filters:
+        field = sheet.slots.filters[-1].field
+        condition = Filter(field=field, op="<=", values=(high.amount.value,))
+        return _filter(sheet, first + 2, _after_unit(sheet, unit, high.amount), condition)
     return True
+
+
+def _between_days(sheet: Sheet, at: int, first: int, low: Amount, high: Amount) -> bool:
+    """As in "between 30 and 60 days overdue": the unit stands after the upper bound and holds for both."""
+    having = len(sheet.slots.having)
+    if not _place_bound(sheet, first + 2, first + 2, "<=", high, None):
+        return False
+    if len(sheet.slots.having) > having:
+        return _having(sheet, at, first + 1, sheet.slots.having[-1].metric, ">=", low)
+    condition = Filter(field=sheet.slots.filters[-1].field, op=">=", values=(low.value,))
+    return _filter(sheet, at, first + 1, condition)
+
+
+def _after_unit(sheet: Sheet, unit: int, amount: Amount) -> int:
+    """The last place of an upper bound: its number, or the currency or unit after it where nothing took that yet."""
+    named = sheet.word(unit) == "day" if amount.kind == "plain" else _currency_at(sheet, unit) is not None
+    return unit if named and sheet.is_free(unit) else unit - 1
 
 
 def _currency_at(sheet: Sheet, at: int) -> str | None:
@@ -142,11 +171,8 @@ def _money_or_figure(
     currency = currency or amount.currency or _currency_at(sheet, at + 1)
     if _currency_at(sheet, at + 1):
         last += 1
-    counted = _counted_right(sheet, last, amount, currency)
-    if counted is not None:
-        sheet.slots.metrics[:] = [counted]
-        sheet.slots.group(_group_before(sheet, start))
-        return _having(sheet, start, last, counted, operator, amount)
+    if _counts(amount, currency) and (said := _counted(sheet, _right_of(sheet, last))) is not None:
+        return _count_of_each(sheet, start, last, said, operator, amount)
     right = _figure_right(sheet, last)
     if right is not None:
         return _having_right(sheet, start, last, right, operator, amount, currency)
@@ -171,7 +197,7 @@ def _money_or_figure(
         return _having(sheet, start, last, metric, operator, amount)
     if _group_left(sheet, start) and figure:
         return _having(sheet, start, last, figure, operator, amount)
-    if metric and _is_grouped(sheet) and sheet.word(start - 1) not in {"and", "but"}:
+    if _is_grouped(sheet) and (metric or _points_back(sheet, start)) and sheet.word(start - 1) not in {"and", "but"}:
         sheet.slots.bound_on_group = (
             sheet.question[sheet.spans[start].start : sheet.spans[last].end],
             operator,
@@ -180,6 +206,11 @@ def _money_or_figure(
         sheet.take(start, "filter", "a bound that fits invoices and groups", last + 1 - start)
         return True
     return _amount_filter(sheet, start, last, operator, amount)
+
+
+def _points_back(sheet: Sheet, at: int) -> bool:
+    """As in "only those above 100" after groups were named."""
+    return sheet.word(sheet.left(at, {"is", "are", "with", "only"})) in {"those", "that", "these", "one"}
 
 
 def _check_currency(sheet: Sheet, currency: str | None) -> None:
@@ -199,15 +230,46 @@ def _figure_right(sheet: Sheet, last: int) -> str | None:
     return found if found is not None and len(sheet.figures) > 1 else None
 
 
-def _counted_right(sheet: Sheet, last: int, amount: Amount, currency: str | None) -> str | None:
-    """As in "at least 3 overdue invoices": a plain number before documents counts them, it is no money."""
-    metric = sheet.meaning(last + 1, "metric")
-    span = sheet.span(last + 1)
-    if metric not in COUNT_OF or span is None or "invoice" not in span.text + sheet.text(last + 2):
-        return None
-    plain = amount.kind == "plain" and currency is None and amount.value < _CLEARLY_MONEY
-    count = COUNT_OF[metric]
-    return count if plain and count in sheet.model.metrics and len(sheet.slots.metrics) == 1 else None
+def _counts(amount: Amount, currency: str | None) -> bool:
+    """Whether a number can count things: a small whole one without a currency."""
+    return amount.kind == "plain" and currency is None and amount.value < _CLEARLY_MONEY
+
+
+def _right_of(sheet: Sheet, last: int) -> int:
+    """The place after a bound, over the "or more" that belongs to it."""
+    place = last + 1
+    while sheet.meaning(place, "filter") in _FLIPPED:
+        place += 1
+    return place
+
+
+def _counted(sheet: Sheet, at: int) -> str | None:
+    """The figure whose number stands before it: "3 overdue invoices", "2 missed discounts", "20 invoices".
+
+    Empty where such things cannot be counted; None where nothing that is counted stands there.
+    """
+    metric = sheet.meaning(at, "metric")
+    if metric is not None and sheet.model.metrics[metric].unit == "money":
+        named = COUNT_OF.get(metric, "")
+        return named if named in sheet.model.metrics else ""
+    if sheet.word(at) in DOCUMENT_NOUNS and sheet.text(at).endswith("s"):
+        if (state := sheet.meaning(at + 1, "metric")) in COUNT_OF:
+            return COUNT_OF[state]
+        return "invoice_count" if "invoice_count" in sheet.model.metrics else ""
+    return None
+
+
+def _count_of_each(sheet: Sheet, start: int, last: int, counted: str, operator: Comparison, amount: Amount) -> bool:
+    """A bound on how many of them each group has; a plain number before documents is no money."""
+    slots, right = sheet.slots, _right_of(sheet, last)
+    money = sheet.meaning(right, "metric") or sheet.meaning(right + 1, "metric")
+    if not counted:
+        return False
+    slots.metrics[:] = list(dict.fromkeys(counted if name == money else name for name in slots.metrics)) or [counted]
+    if counted not in slots.metrics:
+        slots.metrics.append(counted)
+    slots.group(_group_before(sheet, start))
+    return _having(sheet, start, last, counted, operator, amount)
 
 
 def _group_before(sheet: Sheet, start: int) -> str:
@@ -254,7 +316,8 @@ def _is_grouped(sheet: Sheet) -> bool:
     """Whether a dimension asks for a row each: "by supplier", "top 5 suppliers", "which suppliers"."""
     leads = {"by", "per", "each", "which"}
     return any(
-        span.one("dimension") and (sheet.word(i - 1) in leads or sheet.amount(i - 1) or sheet.word(i - 1) in RANKING)
+        span.one("dimension")
+        and (sheet.word(i - 1) in leads or sheet.amount(i - 1) or sheet.word(i - 1) in RANKING | SORT_WORDS)
         for i, span in enumerate(sheet.spans)
     )
 

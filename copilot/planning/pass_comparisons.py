@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from copilot.planning.calendar_words import LAST, UNITS
+from copilot.planning.normalise import Token
 from copilot.planning.slots import Sheet
-from copilot.planning.time_phrases import TimeReading, read_period
+from copilot.planning.time_phrases import TimeReading, paired
 from copilot.planning.word_classes import CHANGE_WORDS, COMPARERS, TARGET_NAMES
 
 _TO = frozenset({"to", "with", "vs", "against"})
@@ -77,12 +80,15 @@ def _why_between(sheet: Sheet) -> None:
         )
         if links and 0 < links[-1] < len(span.items) - 1:
             start = 1 if span.items[0].text in {"between", "from"} else 0
-            first = read_period(span.items[: links[-1]], start, sheet.clock, sheet.fiscal_year_start)
-            second = read_period(span.items, links[-1] + 1, sheet.clock, sheet.fiscal_year_start)
-            if first is not None and second is not None:
-                earlier, later = sorted((first, second), key=lambda reading: reading.period.end)
+            both = _paired(sheet, span.items[start : links[-1]], span.items[links[-1] + 1 :])
+            if both is not None:
+                earlier, later = sorted(both, key=lambda reading: reading.period.end)
                 sheet.slots.compare, sheet.slots.period = earlier, later
                 sheet.take(at, "compare", f"{later.period} against {earlier.period}")
+
+
+def _paired(sheet: Sheet, first: Sequence[Token], second: Sequence[Token]) -> tuple[TimeReading, TimeReading] | None:
+    return paired(first, second, sheet.clock, sheet.fiscal_year_start)
 
 
 def _two_periods(sheet: Sheet, at: int) -> bool:
@@ -91,11 +97,10 @@ def _two_periods(sheet: Sheet, at: int) -> bool:
     links = [i for i, token in enumerate(items) if token.text in {"and", "to", "until", "-"} and i > 1]
     if not links:
         return True
-    first = read_period(items[: links[-1]], 1, sheet.clock, sheet.fiscal_year_start)
-    second = read_period(items, links[-1] + 1, sheet.clock, sheet.fiscal_year_start)
-    if first is None or second is None:
+    both = _paired(sheet, items[1 : links[-1]], items[links[-1] + 1 :])
+    if both is None:
         return True
-    earlier, later = sorted((first, second), key=lambda reading: reading.period.end)
+    earlier, later = sorted(both, key=lambda reading: reading.period.end)
     sheet.slots.compare, sheet.slots.period = earlier, later
     sheet.take(at, "compare", f"{later.period} against {earlier.period}")
     return True
@@ -123,11 +128,17 @@ def _comparer(sheet: Sheet, at: int) -> bool:
 
 def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
     """A period after the comparer: the baseline, unless "compare Q3 with Q2" names both."""
-    both = sheet.span(end + 2)
-    if sheet.word(at).startswith("compar") and sheet.word(end + 1) in _TO | {"and"} and both and both.time:
-        sheet.slots.period, sheet.slots.compare = reading, both.time
-        sheet.take(at, "compare", f"{reading.period} against {both.time.period}", end + 3 - at)
+    second = sheet.span(end + 2)
+    if sheet.word(at).startswith("compar") and sheet.word(end + 1) in _TO | {"and"} and second and second.time:
+        both = _paired(sheet, sheet.spans[end].items, second.items) or (reading, second.time)
+        sheet.slots.period, sheet.slots.compare = both
+        sheet.take(at, "compare", f"{both[0].period} against {both[1].period}", end + 3 - at)
         return True
+    before = [i for i in range(at) if sheet.is_free(i) and sheet.spans[i].time]
+    pair = _paired(sheet, sheet.spans[before[0]].items, sheet.spans[end].items) if len(before) == 1 else None
+    if pair is not None:
+        sheet.slots.period, reading = pair
+        sheet.take(before[0], "time", str(pair[0].period))
     sheet.slots.compare = reading
     sheet.take(at, "compare", str(reading.period), end + 1 - at)
     return True
@@ -171,9 +182,11 @@ def _listed_periods(sheet: Sheet, at: int) -> bool:
     places = [i for i in range(at + 1, len(sheet)) if sheet.is_free(i) and sheet.spans[i].time]
     if len(places) != 2 or sheet.word(places[0] + 1) not in _TO | {"and"} or places[1] != places[0] + 2:
         return False
-    first, second = (sheet.spans[i].time for i in places)
-    sheet.slots.period, sheet.slots.compare = first, second
+    both = _paired(sheet, *(sheet.spans[i].items for i in places))
+    if both is None:
+        return False
+    sheet.slots.period, sheet.slots.compare = both
     sheet.take(at, "compare", "two periods")
-    sheet.take(places[0], "time", str(first.period) if first else "", 1)
-    sheet.take(places[0] + 1, "compare", str(second.period) if second else "", 2)
+    sheet.take(places[0], "time", str(both[0].period), 1)
+    sheet.take(places[0] + 1, "compare", str(both[1].period), 2)
     return True

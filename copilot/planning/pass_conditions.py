@@ -243,9 +243,16 @@ def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Mean
         grouped = any(
             m.name == "supplier_country" for span in sheet.spans for m in span.meanings if m.kind == "dimension"
         )
-        meant = "supplier_country" if grouped else "entity_country"
+        meant = _listed_with(sheet, at) or ("supplier_country" if grouped else "entity_country")
         return [next((m for m in countries if m.name == meant), countries[0])], first, last
     return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
+
+
+def _listed_with(sheet: Sheet, at: int) -> str | None:
+    """The kind of country that the one before it in a list was read as."""
+    joined = at - 2 if sheet.word(at - 1) in CONJUNCTIONS else at - 1 if at and _comma_between(sheet, at - 1) else -1
+    before = (sheet.meaning(joined, "filter") or " ").split()
+    return before[0] if before and before[0] in COUNTRIES else None
 
 
 def _country_of(dimension: str) -> str:

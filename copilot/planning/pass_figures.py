@@ -8,8 +8,13 @@ from copilot.planning.tagging import Span
 from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, STOP_WORDS
 from semantic_layer.model import SemanticModel
 
-COUNT_OF = {"past_due_ap": "past_due_count", "open_ap": "open_invoice_count"}
-"""Balances in money, and the number of documents in them."""
+COUNT_OF = {
+    "past_due_ap": "past_due_count", "open_ap": "open_invoice_count", "duplicate_risk": "duplicate_count",
+    "discount_missed": "discount_missed_count", "discount_captured": "discount_captured_count",
+    "discount_offered": "discount_offered_count", "pending_approval_value": "pending_approval_count",
+    "term_cap_breach_value": "term_cap_breaches", "term_mismatch_leakage": "term_mismatch_count",
+}  # fmt: skip
+"""Figures in money, and the number of documents in them."""
 
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
@@ -43,8 +48,6 @@ def read_implied_figures(sheet: Sheet) -> None:
     slots = sheet.slots
     slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
     _falling_due(sheet)
-    if slots.metrics == ["payments_due"] and slots.documents and not slots.group_by:
-        slots.signals |= {"top", "list"}
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
@@ -66,8 +69,6 @@ def _falling_due(sheet: Sheet) -> None:
         return
     slots.metrics.append("payments_due")
     sheet.take(due, "metric", "payments_due")
-    if slots.documents:
-        slots.signals |= {"top", "list"}
 
 
 def _qualify(sheet: Sheet) -> None:

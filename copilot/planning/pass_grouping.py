@@ -43,6 +43,13 @@ def read_grouping(sheet: Sheet) -> None:
     for at in sheet.free():
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_grain, _bucket_end, _dimension, _side_by_side))
+    slots = sheet.slots
+    if slots.documents and not slots.group_by and slots.metrics and all(_looks_ahead(sheet, m) for m in slots.metrics):
+        slots.signals |= {"top", "list"}  # "invoices due next week" are wanted one by one
+
+
+def _looks_ahead(sheet: Sheet, metric: str) -> bool:
+    return sheet.model.metrics[metric].looks_ahead
 
 
 def _side_by_side(sheet: Sheet, at: int) -> bool:

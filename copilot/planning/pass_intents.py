@@ -26,7 +26,7 @@ _UNITS_IN_WORDS = {
     "ratio": {"%", "percent"},
     "count": {"count"},
 }
-_IDLE_AFTER = {"over": {"time"}, "under": {"time"}}
+_OR = frozenset({"or", "oder", "ou"})
 
 
 def read_intents(sheet: Sheet) -> None:
@@ -66,6 +66,7 @@ def _asks_what_it_is(sheet: Sheet) -> bool:
 
 def read_leftovers(sheet: Sheet) -> None:
     """Take the glue; everything else is unresolved, and the question is not answered."""
+    _either(sheet)
     for at in sheet.free():
         if not sheet.is_free(at):
             continue
@@ -77,6 +78,31 @@ def read_leftovers(sheet: Sheet) -> None:
                 (sheet.question[span.start : span.end], sheet.word(sheet.left(at, {"the", "our"})))
             )
             sheet.take(at, "unresolved")
+
+
+def _either(sheet: Sheet) -> None:
+    """As in "from Germany or with French entities": conditions on two things, of which either would do."""
+    conditions = {"filter", "having"}
+    for at in sheet.free():
+        if sheet.word(at) not in _OR:
+            continue
+        left, right = at - 1, at + 1
+        while left >= 0 and sheet.slot(left) not in conditions and _between_conditions(sheet, left):
+            left -= 1
+        while right < len(sheet) and sheet.slot(right) not in conditions and _between_conditions(sheet, right):
+            right += 1
+        if sheet.slot(left) in conditions and sheet.slot(right) in conditions and not _one_list(sheet, left, right):
+            sheet.slots.either = (sheet.covered(left), sheet.covered(right))
+
+
+def _between_conditions(sheet: Sheet, at: int) -> bool:
+    return sheet.is_free(at) or sheet.slot(at) in {"stop", "noun", "negation"}
+
+
+def _one_list(sheet: Sheet, left: int, right: int) -> bool:
+    """Whether both are values of one dimension: "Germany or France"."""
+    first, second = ((sheet.meaning(at, "filter") or " ").split(maxsplit=2) for at in (left, right))
+    return first[:1] == second[:1] and {*first[1:2], *second[1:2]} == {"="}
 
 
 def _is_glue(sheet: Sheet, at: int) -> bool:

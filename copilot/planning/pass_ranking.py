@@ -9,6 +9,7 @@ from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import (
     BEST_WORDS,
     DRIFT_WORDS,
+    GROUPERS,
     RANKING,
     SHARE_WORDS,
     SORT_WORDS,
@@ -29,6 +30,18 @@ def read_ranking(sheet: Sheet) -> None:
     for at in sheet.free():
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_limit, _ranked, _most, _sorted, _share, _trend))
+    _ranked_by(sheet)
+
+
+def _ranked_by(sheet: Sheet) -> None:
+    """As in "spend and overdue by category, top 4 by overdue": the figure after "by"."""
+    slots = sheet.slots
+    if not slots.signals & {"top", "list"} and slots.limit is None:
+        return
+    named = [m for at in range(1, len(sheet)) if sheet.word(at - 1) in GROUPERS and (m := sheet.meaning(at, "metric"))]
+    if named and len(slots.metrics) > 1:
+        slots.ranked_by = named[-1]
+        slots.metrics.sort(key=lambda name: name != named[-1])
 
 
 def _limit(sheet: Sheet, at: int) -> bool:
@@ -65,6 +78,8 @@ def _ranked(sheet: Sheet, at: int) -> bool:
     if count == 2:
         slots.signals.add("list")
     if word in BEST_WORDS:
+        if slots.by_direction not in {None, word}:
+            return False  # both ends at once: left over, so that it stops the turn
         slots.by_direction = "best" if word == "best" else "worst"
         sheet.take(at, "order", f"{word} first", count)
         return True
@@ -78,6 +93,10 @@ def _names_one(sheet: Sheet, at: int) -> bool:
     span = sheet.span(at)
     if span is None:
         return False
+    following = sheet.span(at + 1)
+    figure_alone = span.one("metric") is not None and span.one("dimension") is None
+    if figure_alone and following is not None and following.one("dimension") is not None:
+        return _names_one(sheet, at + 1)  # "the biggest overdue supplier"
     last = span.items[-1]
     if span.one("dimension") is not None:
         return last.kind == "word" and last.text == last.stem
@@ -140,6 +159,8 @@ def _trend(sheet: Sheet, at: int) -> bool:
     over_time = word == "over" and sheet.word(at + 1) == "time"
     if not (word in TREND_WORDS or word in DRIFT_WORDS or over_time):
         return False
+    if word in DRIFT_WORDS and sheet.slot(at + 1) == "metric" and any(s.one("dimension") for s in sheet.spans):
+        return False  # a condition on how each group's figure moved, which cannot be asked
     sheet.slots.signals.add("trend")
     sheet.take(at, "intent", "trend", 2 if over_time else 1)
     return True

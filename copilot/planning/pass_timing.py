@@ -15,7 +15,27 @@ _PREPOSITIONS = frozenset(
     {"in", "on", "during", "by", "at", "within", "since", "for", "between", "was", "were", "are", "is"}
 )
 _KNOWING = frozenset({"known", "knew", "know"})
-_MARKS = frozenset({"of", "at", "by", "per", "zum", "au", "on", "until", "through", "during", "within", "over", "end"})
+_UNTIL = frozenset({"by", "until", "till", "before", "bis"})
+_MARKS = frozenset(
+    {
+        "of",
+        "at",
+        "by",
+        "per",
+        "zum",
+        "au",
+        "on",
+        "until",
+        "through",
+        "during",
+        "within",
+        "over",
+        "end",
+        "before",
+        "till",
+        "bis",
+    }
+)
 
 
 def read_timing(sheet: Sheet) -> None:
@@ -66,6 +86,7 @@ def _period(sheet: Sheet, at: int) -> None:
     sheet.take(at, "time", str(reading.period))
     for place in range(at - 1, max(at - 3, -1), -1):
         if sheet.is_free(place) and sheet.word(place) in _MARKS:
+            sheet.slots.until = sheet.slots.until or sheet.word(place) in _UNTIL
             sheet.take(place, "time", "preposition")
 
 

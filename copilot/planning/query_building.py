@@ -106,20 +106,38 @@ def _period(
     grain = next((g for g in GRAINS if g in group_by), None) or _implied_grain(slots, reading, balance=balance)
     if reading is None:
         return grain, _default_run(grain, clock, fiscal) if grain else None
-    period = reading.period
-    if looks_ahead and reading.ahead is not None and period.end <= clock.data_date:
-        return grain, _still_to_come(reading.ahead, clock, fiscal)
+    period = _day_meant(reading, balance=balance) or reading.period
+    if looks_ahead:
+        return grain, _due(slots, reading, clock, fiscal)
     if "trend" in slots.signals and reading.grain is not None and period.end < clock.data_date:
         period = Period(period.start, clock.data_date, f"{period} and to date")
     return grain, period
 
 
-def _still_to_come(whole: Period, clock: Clock, fiscal: int) -> Period:
-    """What is left of a period in progress for what is still to be paid; on its last day, the next one."""
+def _day_meant(reading: TimeReading, *, balance: bool) -> Period | None:
+    """The one day that "a year ago" means for a balance."""
+    return Period(reading.day, reading.day, reading.day.isoformat()) if balance and reading.day else None
+
+
+def _due(slots: Slots, reading: TimeReading, clock: Clock, fiscal: int) -> Period:
+    """The days in which something falls due: the next such period, the rest of the one in progress, or all until a day."""
+    period = reading.period
+    if reading.ahead is not None and period.end <= clock.data_date:
+        period = still_to_come(reading.ahead, clock, fiscal)
+    until = slots.until or (reading.end_only and reading.ahead is not None and reading.ahead.days > 1)
+    return (
+        Period(clock.today, period.end, f"until {period.end.isoformat()}")
+        if until and period.end >= clock.today
+        else period
+    )
+
+
+def still_to_come(whole: Period, clock: Clock, fiscal: int) -> Period:
+    """What is left of a period that has begun for what is still to be paid; on its last day, the next one."""
     grain = _whole_grain(whole, fiscal)
     if whole.end <= clock.today and grain is not None:
         return shift(whole, grain, 1, fiscal)
-    return Period(clock.today, whole.end, f"rest of {whole}")
+    return whole if whole.start >= clock.today else Period(clock.today, whole.end, f"rest of {whole}")
 
 
 def _implied_grain(slots: Slots, reading: TimeReading | None, *, balance: bool) -> Grain | None:
@@ -152,6 +170,9 @@ def _comparison(
     """The period, and the baseline it is compared with."""
     if slots.compare is not None:
         baseline = slots.compare.ahead if slots.compare.cut and slots.compare.ahead else slots.compare.period
+        baseline = _day_meant(slots.compare, balance=balance) or baseline
+        if period is not None and slots.compare.period.end > period.end:  # the later of two is what has changed
+            period, baseline = _day_meant(slots.compare, balance=balance) or slots.compare.period, period
         found = period or _counterpart(baseline, clock, fiscal, balance=balance)
     elif slots.compare_grain is not None:
         grain = slots.compare_grain
@@ -234,11 +255,12 @@ def _order(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str]) -> 
     if not group_by or not ("top" in slots.signals or slots.limit is not None):
         return ()
     descending = slots.descending if slots.descending is not None else True
+    ranked = next((metric for metric in metrics if metric.name == slots.ranked_by), metrics[0])
     if slots.by_direction:
-        best_is_high = metrics[0].direction == "up"
-        neutral = metrics[0].direction == "neutral"
+        best_is_high = ranked.direction == "up"
+        neutral = ranked.direction == "neutral"
         descending = neutral or best_is_high == (slots.by_direction == "best")
-    return (Order(field=metrics[0].name, descending=descending),)
+    return (Order(field=ranked.name, descending=descending),)
 
 
 def _ranked_within(slots: Slots, group_by: Sequence[str]) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ class Slots:
     """(dimension, value) of values people know but the mirror does not hold."""
     wrong_currency: str | None = None
     period: TimeReading | None = None
+    until: bool = False
+    """The period runs up to the day that is named ("due by Friday")."""
     extra_periods: list[str] = field(default_factory=list)
     compare: TimeReading | None = None
     compare_grain: Grain | None = None
@@ -63,6 +65,10 @@ class Slots:
     documents: bool = False
     """Invoices are named as what is counted or listed."""
     rolling: Window | None = None
+    ranked_by: str | None = None
+    """The figure that orders the rows where several are shown ("top 4 by overdue")."""
+    either: tuple[str, str] | None = None
+    """Two conditions on different things that are joined by "or"."""
     descending: bool | None = None
     by_direction: Literal["best", "worst"] | None = None
     levers: list[Lever] = field(default_factory=list)
@@ -179,6 +185,11 @@ class Sheet:
         """What a place that a slot took was read as; None when another slot took it, or none."""
         covered = self._taken[at] if 0 <= at < len(self.spans) else None
         return covered.meaning if covered and covered.slot == slot else None
+
+    def covered(self, at: int) -> str:
+        """The words that one slot took at a place; empty where nothing did."""
+        covered = self._taken[at] if 0 <= at < len(self.spans) else None
+        return covered.words if covered else ""
 
     def amount(self, at: int) -> bool:
         """Whether a number stands at a place."""

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 from copilot.planning.amounts import WORDS
 from copilot.planning.calendar_names import Named, named, year_at
-from copilot.planning.calendar_words import CLOSED, LAST, NEXT, RANGE, ROLLING, SINCE, THIS, UNITS
+from copilot.planning.calendar_words import CLOSED, LAST, NEXT, RANGE, ROLLING, SINCE, THIS, UNITS, WEEKDAYS
 from copilot.planning.normalise import Token
 from copilot.planning.plan import Clock
 from semantic_layer.periods import Grain, Period, add_months, bucket, bucket_end, month_end, shift
@@ -41,6 +41,8 @@ class TimeReading:
     """The next such period not yet over, for questions about the future."""
     cut: str = ""
     """Name of the current period that was cut at the last day of the data."""
+    day: date | None = None
+    """The day that many weeks, months or years back, for balances ("a year ago")."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,23 @@ def _range(scene: _Scene, first: Named, last: Named, length: int) -> TimeReading
     """Two named periods joined by "to": one year speaks for both."""
     end = _alone(scene, last)
     whole_end = end.ahead if end.cut and end.ahead else end.period
-    if first.year is not None:
-        start = _alone(scene, first).period
-    else:
-        years = (whole_end.end.year + 1, whole_end.end.year, whole_end.end.year - 1)
-        start = next(p for p in map(first.build, years) if p.start <= whole_end.start)
+    start = _alone(scene, first).period if first.year is not None else _start_before(first, whole_end)
     if whole_end.end < start.start:
         start, whole_end = whole_end, start
-    label = f"{_short(start)} to {_short(whole_end)}"
-    return _cut(scene, Period(start.start, whole_end.end, label), length)
+    found = _cut(scene, _span(start, whole_end), length)
+    if found.ahead is None and end.ahead is not None and first.year is None:
+        return replace(found, ahead=_span(_start_before(first, end.ahead), end.ahead))
+    return found
+
+
+def _start_before(first: Named, last: Period) -> Period:
+    """The latest such period that does not start after another one."""
+    years = (last.end.year + 1, last.end.year, last.end.year - 1)
+    return next(p for p in map(first.build, years) if p.start <= last.start)
+
+
+def _span(first: Period, last: Period) -> Period:
+    return Period(first.start, last.end, f"{_short(first)} to {_short(last)}")
 
 
 def _short(period: Period) -> str:
@@ -268,7 +278,8 @@ def _ago(scene: _Scene, at: int) -> TimeReading | None:
     if grain == "day":
         day = scene.clock.today - timedelta(days=count)
         return TimeReading(Period(day, day, day.isoformat()), 3, end_only=True)
-    return TimeReading(scene.moved(grain, -count), 3)
+    same_day = None if grain == "quarter" else _rolling(count, grain, scene.clock).start - timedelta(days=1)
+    return TimeReading(scene.moved(grain, -count), 3, day=same_day)
 
 
 def _to_date(scene: _Scene, at: int) -> TimeReading | None:
@@ -364,10 +375,79 @@ def _week_number(scene: _Scene, at: int) -> TimeReading | None:
 
 
 def _single_day(scene: _Scene, at: int) -> TimeReading | None:
-    day = {"today": scene.clock.data_date, "yesterday": scene.clock.today - timedelta(days=1)}.get(scene.text(at))
-    return TimeReading(Period(day, day, day.isoformat()), 1, end_only=True) if day else None
+    """As in "today": the last day that is known, and the day itself for what is still to come."""
+    word, today = scene.text(at), scene.clock.today
+    if word == "today":
+        return replace(_day(scene.clock.data_date, 1), ahead=_only(today))
+    steps = {"yesterday": -1, "tomorrow": 1}.get(word)
+    return _day(today + timedelta(days=steps), 1) if steps else None
+
+
+def _weekday(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "last Friday", "on Monday", "due Thursday": the latest such day, and the next one for what is to come.
+
+    A weekday that a run is named after is no date.
+    """
+    lead = scene.text(at)
+    relative = lead in LAST | THIS | NEXT
+    place = at + relative
+    if scene.text(place) not in WEEKDAYS or scene.text(place + 1) in {"run", "runs", "and", "payment"}:
+        return None
+    if not relative and scene.text(at - 1) not in {"on", "due", "by", "of", "until", "since", "before"}:
+        return None
+    today, number = scene.clock.today, WEEKDAYS.index(scene.text(place))
+    coming = today + timedelta(days=(number - today.weekday() - 1) % 7 + 1)
+    before = today - timedelta(days=(today.weekday() - number - 1) % 7 + 1)
+    if lead in NEXT:
+        return _day(coming, 2)
+    if lead in THIS:
+        return _day(today + timedelta(days=number - today.weekday()), 2)
+    return _day(before, 2) if lead in LAST else replace(_day(before, 1), ahead=_only(coming))
+
+
+def _only(day: date) -> Period:
+    return Period(day, day, day.isoformat())
+
+
+def _day(day: date, length: int) -> TimeReading:
+    return TimeReading(_only(day), length, end_only=True)
+
+
+def paired(
+    first: Sequence[Token], second: Sequence[Token], clock: Clock, fiscal_year_start: int = 1
+) -> tuple[TimeReading, TimeReading] | None:
+    """Two periods that are compared, each the whole of its words. A year that stands with one speaks for the other.
+
+    "H1 vs H2 2025" is two halves of one year, "Q4 vs Q1 2026" two quarters in a row: the nearer year, then the same.
+    """
+    scenes = tuple(_Scene(items, clock, fiscal_year_start) for items in (first, second))
+    readings = [_longest(scene, 0) for scene in scenes]
+    if not all(r is not None and r.length == len(s.items) for r, s in zip(readings, scenes, strict=True)):
+        return None
+    names = [named(scene.items, 0, fiscal_year_start) for scene in scenes]
+    for mine, other in ((0, 1), (1, 0)):
+        name, against = names[mine], readings[other]
+        if name is not None and name.year is None and against is not None and _names_a_year(names[other]):
+            readings[mine] = _nearest(scenes[mine], name, against.period)
+    return (readings[0], readings[1]) if readings[0] and readings[1] else None
+
+
+def _names_a_year(found: Named | None) -> bool:
+    return found is not None and found.year is not None and not found.relative_year
+
+
+def _nearest(scene: _Scene, found: Named, other: Period) -> TimeReading:
+    """The named period in the year that brings it nearest to another one; the same year where two are as near."""
+    year = other.end.year
+
+    def gap(period: Period) -> int:
+        return max((other.start - period.end).days, (period.start - other.end).days, 0)
+
+    candidates = [found.build(year), found.build(year - 1), found.build(year + 1)]
+    begun = [period for period in candidates if period.start <= scene.clock.data_date] or candidates
+    return _cut(scene, min(begun, key=gap), found.length, end_only=found.is_day)
 
 
 _READERS: tuple[_Reader, ...] = (
-    _calendar_period, _written_date, _relative, _run_of_buckets, _ago, _to_date, _since, _ends, _week_number, _single_day,
+    _calendar_period, _written_date, _relative, _run_of_buckets, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
 )  # fmt: skip

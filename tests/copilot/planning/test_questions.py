@@ -68,7 +68,7 @@ READ: dict[str, tuple[Any, ...]] = {
     "suppliers where we missed more than 10k in discounts": (
         "discount_missed", ("supplier",), (), None, {"having": [("discount_missed", ">", "10000")]},
     ),
-    "DPO last year vs this year": ("dpo_purchases", (), (), ("2025-01-01", "2025-12-31"), {"compare": YTD}),
+    "DPO last year vs this year": ("dpo_purchases", (), (), YTD, {"compare": ("2025-01-01", "2025-12-31")}),
     "DPO for suppliers in Germany": ("dpo_purchases", (), (("supplier_country", "=", ("DE",)),)),
     "smallest 5 categories by spend": ("spend", ("category",), (), None, {"limit": 5, "order": [("spend", False)]}),
 }  # fmt: skip
