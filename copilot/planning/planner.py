@@ -9,10 +9,9 @@ from copilot.planning.description import describe
 from copilot.planning.model_planner import ModelPlanner
 from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
 from copilot.planning.rule_planner import RulePlanner
-from copilot.planning.slots import Slots
+from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.vocabulary import Layer
 from copilot.settings import Settings
-from semantic_layer.model import SemanticModel
 
 WIDENED = frozenset({"UNMAPPED_WORDS", "UNKNOWN_METRIC"})
 """Refusals of the rules for want of words: what a language model may know."""
@@ -22,8 +21,8 @@ class Planner(Protocol):
     """Reads questions. Nothing that a person can type makes it raise."""
 
     @property
-    def model(self) -> SemanticModel:
-        """The metrics and dimensions that plans are made of."""
+    def lexicon(self) -> Lexicon:
+        """The words, the model and the company's conventions that plans are made with."""
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The plan of a question that stands alone."""
@@ -46,9 +45,9 @@ class SecondOpinion:
         self._model = model
 
     @property
-    def model(self) -> SemanticModel:
-        """The rules' model."""
-        return self._rules.model
+    def lexicon(self) -> Lexicon:
+        """The rules' lexicon."""
+        return self._rules.lexicon
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The rules' plan where it stands, the model's where the rules lack words, a question where the two differ."""

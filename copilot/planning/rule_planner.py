@@ -30,7 +30,6 @@ from copilot.planning.plan import Clock, Plan
 from copilot.planning.slots import Lexicon, Sheet, Slots
 from copilot.planning.tagging import spell, tag
 from copilot.planning.vocabulary import Layer, Vocabulary
-from semantic_layer.model import SemanticModel
 
 SIMULATIONS = tuple((text, "outflow") for text in OUTFLOW_PHRASES)
 PASSES: tuple[Callable[[Sheet], None], ...] = (
@@ -65,11 +64,6 @@ class RulePlanner:
         self._fiscal_year_start = fiscal_year_start
         self._zone = zone
         self._vocabulary: tuple[str, Vocabulary] | None = None
-
-    @property
-    def model(self) -> SemanticModel:
-        """The layer's model."""
-        return self.layer.model
 
     @property
     def lexicon(self) -> Lexicon:
