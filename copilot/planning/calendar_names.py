@@ -68,10 +68,28 @@ def year_at(items: Sequence[Token], at: int) -> tuple[int, int, bool] | None:
 
 
 def _with_year(items: Sequence[Token], at: int, found: Named) -> Named:
-    year = year_at(items, at + found.length)
+    year = year_at(items, at + found.length) or _short_year(items, at, found)
     if year is None:
         return found
     return replace(found, length=found.length + year[1], year=year[0], relative_year=year[2])
+
+
+def _short_year(items: Sequence[Token], at: int, found: Named) -> tuple[int, int, bool] | None:
+    """As in "Q3 25", "H1 '26": two digits after a quarter or half in figures."""
+    digits = _text(items, at + found.length)
+    if items[at].kind != "period" or found.length != 1 or not re.fullmatch(r"2\d", digits):
+        return None
+    ranked = _text(items, at + found.length + 1) in {
+        "largest",
+        "biggest",
+        "highest",
+        "smallest",
+        "lowest",
+        "top",
+        "worst",
+        "best",
+    }
+    return None if ranked or items[at + found.length].kind != "number" else (2000 + int(digits), 1, False)
 
 
 def _text(items: Sequence[Token], at: int) -> str:
@@ -123,8 +141,9 @@ def _quarter(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
 
 def _half(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
     text = _text(items, at)
-    if match := re.fullmatch(r"h([12])", text):
-        return Named(_half_of(int(match[1]), fiscal), 1)
+    for pattern in (r"h(?P<h>[12])(?:[/'-]?(?P<y>\d{2,4}))?", r"(?P<h>[12])h'?(?P<y>\d{2,4})"):
+        if match := re.fullmatch(pattern, text):
+            return Named(_half_of(int(match["h"]), fiscal), 1, _two_digits(match["y"]))
     if text in {"first", "second", "1st", "2nd"} and _text(items, at + 1) == "half":
         of_year = (_text(items, at + 2), _text(items, at + 3), _text(items, at + 4)) == ("of", "the", "year")
         return Named(_half_of(ORDINALS[text], fiscal), 5 if of_year else 2)

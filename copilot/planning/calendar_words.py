@@ -34,7 +34,7 @@ LAST = _words(
 )
 THIS = _words("this current diese dieser dieses diesen diesem")
 NEXT = _words("next coming following upcoming nachste nachsten nachstes naechstes prochain")
-ROLLING = _words("trailing rolling")
+ROLLING = _words("trailing rolling moving")
 CLOSED = _words("full closed complete completed whole calendar fiscal")
 WEEKDAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
 RANGE = _words("to until till through thru bis -")

@@ -27,6 +27,8 @@ from semantic_layer.query import MetricQuery
 _LONGEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 PROJECTED = "dpo_purchases"
 """The only figure that can be projected so far."""
+PAID = "payments_made"
+"""Payments of days to come are cash out, which is forecast."""
 
 
 def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
@@ -45,6 +47,9 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         return DefinePlan(metric=slots.metrics[0], other=slots.other, coverage=slots.coverage)
     looks_ahead = all(lexicon.layer.model.metrics[name].looks_ahead for name in slots.metrics)
     if "forecast" in slots.signals or (_in_future(slots.period, clock) and not looks_ahead):
+        if slots.metrics == [PAID]:
+            slots.metrics, slots.outflow = [], "cash"
+            return outflow_plan(slots, clock, lexicon.fiscal_year_start)
         return _forecast(slots, lexicon, clock)
     return metric_plan(slots, lexicon, clock)
 

@@ -381,6 +381,22 @@ def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Ch
     return Refuse(reason=reason, message=message, choices=tuple(choices), coverage=slots.coverage)
 
 
+def age_or_money(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "most overdue": the most money, or the longest."""
+    if not slots.by_age_or_money:
+        return None
+    words = f"{slots.by_age_or_money} "
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question="By the amount overdue, or by how long?",
+        choices=(
+            Choice(label="The largest amount", question=question.replace(words, "largest ", 1)),
+            Choice(label="The oldest", question=question.replace(words, "oldest ", 1)),
+        ),
+        coverage=slots.coverage,
+    )
+
+
 def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """Conditions joined by "or": conditions of one question always hold together."""
     if slots.either is None:
@@ -400,7 +416,7 @@ def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noq
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, age_or_money, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

@@ -19,24 +19,35 @@ LONGEST_QUESTION = 2_000
 
 _PATTERN = r"""
     (?P<date>\d{4}-\d{1,2}-\d{1,2}\b|\d{1,2}-\d{1,2}-\d{4}\b|\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2}\b)?|\d{1,2}/\d{1,2}/\d{2,4}\b)
-  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|\d{1,2}/20\d\d\b|h[12]\b|fy'?\d{2,4}\b)
+  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|[12]h'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|\d{1,2}/20\d\d\b|h[12](?:[/'-]?\d{2,4})?\b|fy'?\d{2,4}\b)
   | (?P<bucket>\d{1,3}-\d{1,3}\b(?![.,\d])|\d{1,3}\+)
   | (?P<number>[$€£]\s?\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b)?|\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b|\s?%)?)
   | (?P<symbol>[<>]=?|!=|=|%|\$|-\s?(?=(?:MONTHS)\b|q[1-4]|\d{1,2}\.\d{1,2}\.))
-  | (?P<word>w/o\b|[ymqw]/[ymqw]\b|[^\W\d_]+(?:'[^\W\d_]+)?)
+  | (?P<word>w/o?\b|w/(?=\s)|[ymqw]/[ymqw]\b|[^\W\d_]+(?:'[^\W\d_]+)?)
     """
 _TOKEN = re.compile(_PATTERN.replace("MONTHS", "|".join(MONTHS)), re.VERBOSE)
 
-_INCLUDED = frozenset({"including", "include", "included", "counting"})
+_LEAVING_OUT = frozenset(
+    {
+        ("not", "including"),
+        ("not", "include"),
+        ("not", "included"),
+        ("not", "counting"),
+        ("other", "than"),
+        ("apart", "from"),
+        ("aside", "from"),
+    }
+)
+"""Two words that leave something out together."""
 
 # Short forms -> the words they stand for.
 _SPELT_OUT = {
-    "w/o": "without", "ex": "excluding", "excl": "excluding", "incl": "including", "vs": "vs", "versus": "vs", "v": "vs",
+    "w/o": "without", "w/": "with", "ex": "excluding", "excl": "excluding", "incl": "including", "vs": "vs", "versus": "vs", "v": "vs",
     "mom": "month over month", "m/m": "month over month", "yoy": "year over year", "y/y": "year over year",
     "qoq": "quarter over quarter", "q/q": "quarter over quarter", "wow": "week over week", "w/w": "week over week",
     "ltm": "rolling twelve months", "ttm": "rolling twelve months", "eoy": "year end", "eoq": "quarter end",
     "py": "last year", "pls": "please", "plz": "please", "thx": "thanks", "pct": "percent", "avg": "average",
-    "tbl": "table", "yr": "year", "yrs": "years", "mth": "month", "mths": "months", "wks": "weeks", "qtrs": "quarters", "r": "are",
+    "tbl": "table", "yr": "year", "yrs": "years", "mth": "month", "mths": "months", "mos": "months", "wks": "weeks", "qtrs": "quarters", "r": "are",
     "diff": "difference", "avg.": "average", "atm": "now", "amongst": "among", "w": "with", "u": "you", "cant": "can't", "dont": "don't", "isnt": "isn't", "whats": "what is", "what's": "what is",
     "how's": "how is", "where's": "where is", "who's": "who is", "that's": "that is", "it's": "it is", "there's": "there is",
     "let's": "let us", "&": "and",
@@ -108,7 +119,7 @@ def _with_negations_joined(found: Sequence[Token]) -> Iterator[Token]:
     for token, following in zip_longest(found, found[1:]):
         if skip:
             skip = False
-        elif following is not None and token.text == "not" and following.text in _INCLUDED:
+        elif following is not None and (token.text, following.text) in _LEAVING_OUT:
             skip = True
             yield Token("excluding", "excluding", "word", token.start, following.end)
         else:

@@ -15,6 +15,7 @@ from copilot.planning.word_classes import (
     COMPARATIVE_DOWN,
     COMPARATIVE_UP,
     DOCUMENT_NOUNS,
+    NEGATIONS,
     OVER,
     RANKING,
     SORT_WORDS,
@@ -34,6 +35,7 @@ _AFTERWARDS: dict[tuple[str, str], Comparison] = {
 _FLIPPED: dict[Comparison, Comparison] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "!=", "!=": "="}
 _NET = re.compile(r"\bnet (\d{1,3})$", re.IGNORECASE)
 _CLEARLY_MONEY = 1_000
+_LEFT_OUT = DOCUMENT_NOUNS | frozenset("those these any all the ones one with amount that are is for".split())
 _PER_INVOICE = frozenset({"each", "apiece"})
 
 
@@ -75,6 +77,12 @@ def _bound_before(sheet: Sheet, at: int) -> bool:
     if span is None or span.amount is None or not sheet.is_free(place):
         return False
     start = at - 1 if sheet.word(at - 1) in {"no", "not"} and sheet.is_free(at - 1) and found[1] == 2 else at
+    left_out = sheet.left(at, _LEFT_OUT) if start == at else -1
+    if left_out >= 0 and sheet.word(left_out) in NEGATIONS and sheet.is_free(left_out):
+        if not _place_bound(sheet, start, place, _FLIPPED[operator], span.amount, currency):
+            return False
+        sheet.take(left_out, "negation")
+        return True
     return _place_bound(sheet, start, place, operator, span.amount, currency)
 
 
@@ -220,7 +228,7 @@ def _check_currency(sheet: Sheet, currency: str | None) -> None:
 
 def _figure_left(sheet: Sheet, at: int) -> str | None:
     """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
-    return sheet.meaning(sheet.left(at, STOP_WORDS | {"by"}), "metric")
+    return sheet.meaning(sheet.left(at, STOP_WORDS | {"by", "balance"}), "metric")
 
 
 def _figure_right(sheet: Sheet, last: int) -> str | None:
@@ -308,7 +316,7 @@ def _is_subject(sheet: Sheet, at: int) -> bool:
 
 def _group_left(sheet: Sheet, at: int) -> bool:
     """Whether a dimension stands right before the bound ("by supplier over 2m", "suppliers over 2m")."""
-    span = sheet.span(sheet.left(at, STOP_WORDS))
+    span = sheet.span(sheet.left(at, STOP_WORDS | {"balance"}))
     return span is not None and span.one("dimension") is not None
 
 
@@ -348,6 +356,8 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
         return _having(sheet, start, at + 1, metric, operator, amount)
     if numeric is None and sheet.text(start).startswith("old"):
         numeric = "days_since_invoice"
+    if numeric is None and any("waiting_bucket" in sheet.layer.legal_dimensions(name) for name in sheet.figures):
+        return False  # days of waiting, of which there are only buckets
     if numeric is None:
         sheet.slots.notes.append("Days count from the due date.")
         numeric, last = "days_past_due", at + 1

@@ -9,8 +9,10 @@ from copilot.planning.normalise import Token
 from copilot.planning.slots import Sheet
 from copilot.planning.time_phrases import TimeReading, paired
 from copilot.planning.word_classes import CHANGE_WORDS, COMPARERS, TARGET_NAMES
+from semantic_layer.periods import Period
 
 _TO = frozenset({"to", "with", "vs", "against"})
+_NOW = frozenset({"now", "currently", "jetzt", "heute", "present"})
 _SAME = frozenset({"period", "time", "quarter", "month", "week", "day", "date"})
 _ARTICLES = frozenset({"the", "our", "a", "what", "it", "was", "in"})
 
@@ -118,6 +120,8 @@ def _comparer(sheet: Sheet, at: int) -> bool:
         return False
     if target.time is not None and sheet.is_free(end):
         return _with_period(sheet, at, end, target.time)
+    if sheet.word(at + 1) in _NOW:
+        return _with_now(sheet, at)
     if _with_target(sheet, at, end) or _bucket_before(sheet, at, end):
         return True
     if sheet.slot(end) == "metric" and any(sheet.slot(i) == "metric" for i in range(at)):
@@ -141,6 +145,16 @@ def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
         sheet.take(before[0], "time", str(pair[0].period))
     sheet.slots.compare = reading
     sheet.take(at, "compare", str(reading.period), end + 1 - at)
+    return True
+
+
+def _with_now(sheet: Sheet, at: int) -> bool:
+    """As in "DPO last year vs now": the last day that is known, for figures that are read as of a day."""
+    if not sheet.figures or any(sheet.model.metrics[name].time_role != "as_of" for name in sheet.figures):
+        return False
+    today = sheet.clock.data_date
+    sheet.slots.compare = TimeReading(Period(today, today, today.isoformat()), 0, end_only=True)
+    sheet.take(at, "compare", today.isoformat(), 2)
     return True
 
 

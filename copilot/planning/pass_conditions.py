@@ -45,6 +45,8 @@ _BETWEEN = (
             "one",
             "ones",
             "other",
+            "on",
+            "under",
         }
     )
     | DOCUMENT_NOUNS
@@ -97,8 +99,9 @@ def _take_negation(sheet: Sheet, place: int | None) -> bool:
 def _yes_or_no(sheet: Sheet, at: int) -> bool:
     """Intercompany and other dimensions that are true or false."""
     span = sheet.spans[at]
+    meanings = (*_of_supplier(sheet, at), *span.meanings)
     found = next(
-        (m for m in span.meanings if m.kind == "dimension" and sheet.model.dimensions[m.name].type == "boolean"), None
+        (m for m in meanings if m.kind == "dimension" and sheet.model.dimensions[m.name].type == "boolean"), None
     )
     if found is None or sheet.word(sheet.left(at, {"the"})) in {"by", "per"}:
         return False
@@ -109,6 +112,14 @@ def _yes_or_no(sheet: Sheet, at: int) -> bool:
     sheet.slots.add_filter(condition)
     sheet.take(at, "filter", f"{found.name} = {condition.values[0]}")
     return True
+
+
+def _of_supplier(sheet: Sheet, at: int) -> tuple[Meaning, ...]:
+    """What words right after "suppliers" mean of suppliers: "suppliers on hold" are not invoices on hold."""
+    owner = sheet.span(at - 1)
+    if owner is None or (meaning := owner.one("dimension")) is None or meaning.name not in _SUPPLIERS:
+        return ()
+    return sheet.vocabulary.phrases.get(("supplier", *(token.stem for token in sheet.spans[at].items)), ())
 
 
 def _intercompany(sheet: Sheet, at: int, *, negated: bool) -> bool:

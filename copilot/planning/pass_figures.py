@@ -5,7 +5,7 @@ from __future__ import annotations
 from copilot.planning.normalise import phrase
 from copilot.planning.slots import Sheet
 from copilot.planning.tagging import Span
-from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, STOP_WORDS
+from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
 from semantic_layer.model import SemanticModel
 
 COUNT_OF = {
@@ -19,6 +19,8 @@ COUNT_OF = {
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_HAVING = frozenset({"have", "has", "had", "having"})
+_WHO = frozenset({"who", "that", "which"})
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
 
 
@@ -41,6 +43,19 @@ def read_figures(sheet: Sheet) -> None:
     if sheet.slots.vague and not sheet.slots.metrics:
         _qualify(sheet)
     _count_documents(sheet)
+    _related(sheet)
+
+
+def _related(sheet: Sheet) -> None:
+    """As in "spend with suppliers who have overdue invoices": a condition on another figure, which cannot be asked."""
+    for at in range(2, len(sheet)):
+        have = sheet.left(at, {"any", "some", "open"})
+        if sheet.meaning(at, "metric") is None or sheet.word(have) not in _HAVING or sheet.word(have - 1) not in _WHO:
+            continue
+        if any(sheet.slot(i) == "metric" for i in range(have)):
+            words = sheet.question[sheet.spans[have - 1].start : sheet.spans[at].end]
+            sheet.slots.unresolved.append((words, ""))
+            sheet.take(have - 1, "unresolved", "", at + 1 - have + 1)
 
 
 def read_implied_figures(sheet: Sheet) -> None:
@@ -51,7 +66,8 @@ def read_implied_figures(sheet: Sheet) -> None:
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
-    if late:
+    asks_share = any(sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%" for at in sheet.free())
+    if late and not asks_share:
         slots.filters[:] = [
             f for f in slots.filters if f not in late or f.values != ("0",)
         ]  # what past due means anyway

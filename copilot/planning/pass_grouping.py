@@ -75,6 +75,8 @@ def _grain(sheet: Sheet, at: int) -> bool:
     if sheet.word(at + 1) == "by" and sheet.word(at + 2) == word:
         return _take_grain(sheet, at, grain, 3)
     before = sheet.left(at, {"calendar", "fiscal", "the"})
+    if sheet.slot(before) == "order" or sheet.word(before) in {"which", "what"}:
+        return "top" in sheet.slots.signals and _take_grain(sheet, at, grain)
     chained = sheet.word(at - 1) in CONJUNCTIONS and sheet.slot(at - 2) == "group"
     if not (sheet.word(before) in _EACH or sheet.text(at - 1) == "each" or chained):
         return False

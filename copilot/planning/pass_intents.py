@@ -6,6 +6,7 @@ Explain a figure, project it, or just see it; then the glue words, and what is l
 from __future__ import annotations
 
 from copilot.planning.slots import Sheet
+from copilot.planning.vocabulary import LEGAL_FORMS
 from copilot.planning.word_classes import (
     COMPARERS,
     CONJUNCTIONS,
@@ -122,7 +123,18 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
         return len(sheet.figures) > 1
     if word in GROUPERS:
         return sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
+    if word in LEGAL_FORMS and sheet.slot(at - 1) == "filter":
+        return True
     return _is_unit(sheet, word) or _is_idle(sheet, at, word)
+
+
+def _is_an_average(sheet: Sheet) -> bool:
+    """Whether every figure is an average over the documents of a period already, weighted by amount."""
+    found = [sheet.model.metrics[name] for name in sheet.figures]
+    averages = bool(found) and all(m.kind == "ratio" and m.unit == "days" and m.time_role != "as_of" for m in found)
+    if averages:
+        sheet.slots.notes.append("The average is weighted by amount.")
+    return averages
 
 
 def _leads_to_unknown(sheet: Sheet, at: int) -> bool:
@@ -145,8 +157,12 @@ def _is_idle(sheet: Sheet, at: int, word: str) -> bool:
     """
     if word in {"over", "during"}:
         return any(sheet.slot(i) == "time" for i in (at + 1, at + 2))
-    if word in {"unpaid", "outstanding", "open"}:
+    if word in {"unpaid", "outstanding", "open", "balance"}:
         return any(sheet.model.metrics[name].time_role == "as_of" for name in sheet.figures)
+    if word in {"make", "up"}:
+        return sheet.slots.share_asked  # "which make up what share"
+    if word == "average":
+        return sheet.slots.rolling is not None or _is_an_average(sheet)
     if word in TARGET_NAMES:
         return sheet.slots.target is not None
     return word in {"median", "typical"} and any(sheet.model.metrics[name].kind == "duration" for name in sheet.figures)

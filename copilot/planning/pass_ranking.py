@@ -19,6 +19,8 @@ from copilot.planning.word_classes import (
 )  # fmt: skip
 
 _MOST_ROWS = 1_000
+_BY_AGE = frozenset({"oldest"})
+_AGE = "dpo_open_age"
 _DIRECTIONS = {
     "descending": True, "desc": True, "ascending": False, "asc": False,
 }  # fmt: skip
@@ -71,6 +73,8 @@ def _ranked(sheet: Sheet, at: int) -> bool:
     slots = sheet.slots
     if slots.descending not in {None, word in TOP_WORDS} and word not in BEST_WORDS:
         return False
+    if word == "most" and sheet.meaning(at + 1, "metric") == "past_due_ap":
+        slots.by_age_or_money = sheet.question[sheet.spans[at].start : sheet.spans[at].end]
     slots.signals.add("top")
     if slots.limit is None and word not in BEST_WORDS and _names_one(sheet, at + 1):
         slots.limit = 1
@@ -84,7 +88,22 @@ def _ranked(sheet: Sheet, at: int) -> bool:
         sheet.take(at, "order", f"{word} first", count)
         return True
     slots.descending = word in TOP_WORDS
+    if word in _BY_AGE and not _by_age(sheet):
+        return False
     sheet.take(at, "order", "highest first" if slots.descending else "lowest first", count)
+    return True
+
+
+def _by_age(sheet: Sheet) -> bool:
+    """As in "oldest unpaid invoice": the age in days orders the rows, not the money; of other figures there is no age."""
+    slots = sheet.slots
+    if slots.metrics == ["past_due_ap"]:
+        slots.filters += sheet.model.named_filters["overdue"].filters
+    elif slots.metrics not in (["open_ap"], ["open_invoice_count"], [_AGE]):
+        return False
+    slots.documents = True
+    slots.metrics[:] = [_AGE, "open_ap"]
+    slots.ranked_by = _AGE
     return True
 
 

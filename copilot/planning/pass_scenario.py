@@ -36,7 +36,7 @@ _MOVE = frozenset(
 _GLUE = frozenset(
     "to at on onto from by for the a an our all every each any other their them they we us it and or then but also in of with would could can "
     "what happen happens change changes impact effect cash dpo do does is are be new invoice supplier vendor payment term day if "
-    "combine combined scenario instead everyone everybody everything than stay stays put nothing else same only per week".split()
+    "combine combined scenario instead everyone everybody everything than stay stays put nothing else same only per week gain release free save".split()
 )
 _MORE_DAYS = frozenset("longer more extra additional later".split())
 _FASTER = frozenset("faster quicker sooner".split())

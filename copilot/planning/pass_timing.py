@@ -93,6 +93,8 @@ def _period(sheet: Sheet, at: int) -> None:
 def _window(span: Span) -> Window | None:
     """As in "rolling 3 month on-time rate": a span that ends with each month, not the last three months."""
     words = [token.text for token in span.items]
+    if len(words) == 3 and words[2] in ROLLING:  # "3 month moving"
+        words = [words[2], words[0], words[1]]
     if len(words) != 3 or words[0] not in ROLLING or words[2] not in GRAINS or not words[1].isdigit():
         return None
     grain = next(g for g in GRAINS if g == words[2])

@@ -76,6 +76,8 @@ def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str], *, listab
     within = [name for name in names if name in slots.limit_per]
     if ranked and slots.documents and listable and within and within == names:
         return [LISTED, *names]
+    if ranked and names and not slots.limit_per:
+        return names
     if ranked and not [name for name in names if name not in GRAINS]:
         if slots.documents and listable:
             return [LISTED, *names]

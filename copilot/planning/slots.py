@@ -67,6 +67,8 @@ class Slots:
     rolling: Window | None = None
     ranked_by: str | None = None
     """The figure that orders the rows where several are shown ("top 4 by overdue")."""
+    by_age_or_money: str = ""
+    """Ranking words that can mean days or money ("most overdue")."""
     either: tuple[str, str] | None = None
     """Two conditions on different things that are joined by "or"."""
     descending: bool | None = None

@@ -258,6 +258,14 @@ def _run_of_buckets(scene: _Scene, at: int) -> TimeReading | None:
     return TimeReading(Period(first.start, last.end, label), length, grain if count > 1 else None)
 
 
+def _window_after(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "3 month moving average", "12 months rolling"."""
+    count, grain = _count(scene, at), scene.unit(at + 1)
+    if count is None or grain is None or scene.text(at + 2) not in ROLLING:
+        return None
+    return TimeReading(_rolling(count, grain, scene.clock), 3)
+
+
 def _rolling(count: int, grain: Grain, clock: Clock) -> Period:
     """The `count` units that end on the last day of the data."""
     end = clock.data_date
@@ -449,5 +457,5 @@ def _nearest(scene: _Scene, found: Named, other: Period) -> TimeReading:
 
 
 _READERS: tuple[_Reader, ...] = (
-    _calendar_period, _written_date, _relative, _run_of_buckets, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
+    _calendar_period, _written_date, _relative, _run_of_buckets, _window_after, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
 )  # fmt: skip

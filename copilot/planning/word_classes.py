@@ -36,7 +36,7 @@ STOP_WORDS = _stems(
     "vom zu zum zur bei beim wie hoch viel bitte zeig "
     "zeige mir wir haben hat welche welcher welches le la les l et ou est sont notre nos quel quelle "
     "quels quelles combien de du en avec pour "
-    "montre moi avons nous a"
+    "montre moi avons nous a wieviel"
 )
 """Words that carry no condition.
 
@@ -55,7 +55,7 @@ CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "et", "ou", "nor", "but"})
 GROUPERS = _stems("by per across each every nach pro par je split broken grouped breakdown")
 COMPARERS = _stems("vs against compared compare comparing relative gegenuber contre")
 CHANGE_WORDS = _stems(
-    "change changes changed delta difference growth grow grown increase increased decrease decreased movement moved"
+    "change changes changed delta difference growth grow grown increase increased decrease decreased movement moved move moves evolve evolved"
 )
 OVER = _stems("over above exceeding exceed exceeds > beyond uber ueber")
 UNDER = _stems("under below < unter")
