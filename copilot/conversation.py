@@ -3,61 +3,52 @@
 A typed state, and questions that edit the last answer ("and by region?", "same for Q2", "only above 50k", "go back").
 
 A follow-up is read into the same slots as a whole question and laid over the slots of the last plan; the result goes through
-the same decision. So an edit can be asked about or refused like any question, and it can never drop a word.
+the same decision. So an edit can be asked about or refused like any question, and it can never drop a word. What was on
+screen before is either kept or named in the line that says what changed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 
-from pydantic import BaseModel, ConfigDict
 from rapidfuzz import fuzz
 
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
-from copilot.planning.pass_figures import COUNT_OF
-from copilot.planning.plan import (
-    Clarify,
-    Clock,
-    ForecastPlan,
-    MetricPlan,
-    OutflowPlan,
-    Plan,
-    Refuse,
-    ScenarioPlan,
-    WhyPlan,
-)
+from copilot.planning.plan import Clarify, Clock, MetricPlan, Plan, Refuse
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.thread_changes import changes, left_behind, said_of
+from copilot.planning.thread_edits import fixed_edit
+from copilot.planning.thread_merging import laid_over
+from copilot.planning.thread_references import (
+    group_on_screen,
+    names_rows,
+    pinned,
+    points,
+    possessive,
+    without_pointers,
+)
+from copilot.planning.thread_slots import slots_of
+from copilot.planning.thread_state import DEPTH, FIGURES, MOST_SHOWN, Figures, Shown, ThreadState
+from copilot.planning.thread_what_if import what_if
 from copilot.planning.vocabulary import COUNTRIES
-from copilot.simulations.levers import ExtendTerms
-from semantic_layer.periods import GRAINS, Period
-from semantic_layer.query import Filter, MetricQuery
+from copilot.wording.quoting import clean
+from semantic_layer.query import Having
 
-DEPTH = 20
-"""How many answers can be gone back over."""
+__all__ = ["ThreadState", "converse", "remembering"]
 
-Figures = MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | WhyPlan
-_OTHER_DAYS = re.compile(r"^(?:and |what about |how about |make it )*(?:net )?(\d{1,3})(?: days)?$")
-_WEEK = re.compile(r"\bweek (\d{1,2})\b")
-LONGEST_TERMS = 180
-_WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
-_FIGURES = (MetricPlan, ForecastPlan, OutflowPlan, ScenarioPlan, WhyPlan)
 _LONGEST_EDIT = 200
 _BACK = re.compile(
-    r"^((no )?(go |take me )?back|undo|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
+    r"^((no )?(go |take me )?back|undo( that| it)?|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
 )
 _AFRESH = re.compile(r"^(start (over|again|afresh)|reset|new (question|topic)|clear( all| everything)?)$")
-_NO_FILTERS = re.compile(r"^(remove|drop|clear|without|no) (all )?(the )?(filters?|conditions?)$")
-_NO_GROUPS = re.compile(
-    r"^(just |only )?(the )?(total|overall|in total|all together|altogether)( only)?$|^(remove|drop|without|no) (the )?(grouping|breakdown|split)$"
+_THANKS = re.compile(
+    r"^(thanks?|thank you|thx|ty|cheers|ok|okay|great|cool|perfect|nice|got it|merci|danke|gracias)( a lot| very much)?$"
 )
 _POLITE = re.compile(
-    r"^((ok|okay|now|then|so|well|just|please|pls|can you|could you|show( me)?( it| that| this)?|give me( it| that)?|try|do it|do that|i mean|i meant)[ ,:]+)+",
+    r"^((ok|okay|now|then|so|well|just|please|pls|can you|could you|show( me)?( it| that| this)?|give me( it| that)?|try|do it|do that)[ ,:]+)+",
     re.IGNORECASE,
 )
 _LEADING = re.compile(
@@ -67,24 +58,22 @@ _LEADING = re.compile(
 )
 _WIDENS = re.compile(r"^(also|and also|plus|add)\b|\b(too|as well|also)$", re.IGNORECASE)
 _TRAILING = re.compile(r"( (instead|too|as well|also|please|pls|then|though))+$", re.IGNORECASE)
-_IN_MONEY = re.compile(r"^(\$|€|in (money|dollars|\$|value|usd)|how much( money)?|(the )?(money|amount|value)s?)$")
-_IN_NUMBERS = re.compile(r"^(how many|#|(the )?(count|number)s?|in numbers|(count|number) of invoices)$")
-_MONEY_OF = {count: money for money, count in COUNT_OF.items()} | {"invoice_count": "spend"}
-_COUNT_OF = {**COUNT_OF, "spend": "invoice_count"}
-
-
-class ThreadState(BaseModel):
-    """What a thread remembers: the plans that gave figures, newest last, and the question that waits for an answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    plans: tuple[Figures, ...] = ()
-    pending: Clarify | None = None
-
-    @property
-    def last(self) -> Figures | None:
-        """The plan that a follow-up edits."""
-        return self.plans[-1] if self.plans else None
+_CORRECTS = re.compile(
+    r"^(?:no|nope|nah|sorry|oops|wrong|not that)(?: wait| sorry| no)?\s*[,;:.!-]+\s*(?:i mean(?:t)?[ ,]+|make (?:it|that) )?"
+    r"|^(?:no )?(?:sorry|i mean(?:t)?|actually|rather|make that|no wait)\b[ ,:]*",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(r"^(?:what|how much|how)(?:'s| is| are| was| were)?(?: the)? (?=\w)")
+_FRAGMENT = re.compile(
+    r"^(?:only |just )*(?:those |the ones |ones )?(?:with|without|where|whose|having|who have|that have|which have)\b"
+)
+_NO = re.compile(r"^no (?=\w)", re.IGNORECASE)
+_CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: back)? (?:in)?to ", re.IGNORECASE)
+_BACK_TO = re.compile(r"^(?:go |take me |and )*back to (?:the )?(?=\w)", re.IGNORECASE)
+_BEGINNING = re.compile(r"^(start|beginning|first (question|answer|one)|original( question| answer| one)?)$")
+_AS_MONEY = re.compile(r"^in (?:dollars|money|usd|value|\$)\s+")
+_PHRASES = 2
+"""Words of a figure's name that a follow-up may leave out ("and missed" after discounts)."""
 
 
 def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) -> tuple[Plan, ThreadState]:
@@ -97,26 +86,75 @@ def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) 
         return _back(state)
     if _AFRESH.match(text):
         return _nothing("The thread starts afresh: ask a new question."), ThreadState()
+    if _THANKS.match(text) and not state.pending:
+        return _nothing("You are welcome; ask on whenever you like."), state
     chosen = (
         _chosen(state.pending, text) or _narrowed(state.pending, question, planner, clock) if state.pending else None
     )
     asked = chosen or question
-    plan = _fixed_edit(state, text, planner, clock) or turned_away(asked) or _follow(state, asked, planner, clock)
-    plan = plan or planner.plan(asked, clock)
-    return plan, _after(state, plan)
+    edit = _edit(state, asked, text, planner, clock, led=chosen is not None and state.edits)
+    plan = edit or _afresh(state, asked, planner, clock)
+    return plan, _after(state, plan, edits=edit is not None)
 
 
-def _after(state: ThreadState, plan: Plan) -> ThreadState:
+def remembering(
+    state: ThreadState,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    values: Callable[[str], Sequence[tuple[str, int]]],
+) -> ThreadState:
+    """The thread with the rows that the table of its last answer shows, so that "those" can mean them.
+
+    `values` gives the values of a dimension as the mirror writes them; the table holds them cleaned.
+    """
+    group = group_on_screen(state.last)
+    if group is None or group not in columns or len(rows) > MOST_SHOWN:
+        return state.model_copy(update={"shown": None})
+    names = dict.fromkeys(row[list(columns).index(group)] for row in rows)
+    written = {clean(value): value for value, _count in reversed(values(group))}
+    found = tuple(None if name is None else written.get(str(name), str(name)) for name in names)
+    return state.model_copy(update={"shown": Shown(dimension=group, values=found)})
+
+
+def _edit(state: ThreadState, asked: str, text: str, planner: Planner, clock: Clock, *, led: bool) -> Plan | None:
+    """The plan of a question that edits the last answer, or None where it stands alone."""
+    last = state.last
+    if last is None:
+        return None
+    found = fixed_edit(state, text, planner, clock)
+    if isinstance(found, Slots):
+        return _decided(last, found, text, planner, clock)
+    return (
+        found
+        or turned_away(asked)
+        or _back_to(state, asked, planner, clock)
+        or what_if(last, asked, planner, clock)
+        or _follow(state, asked, planner, clock, led=led)
+    )
+
+
+def _afresh(state: ThreadState, question: str, planner: Planner, clock: Clock) -> Plan:
+    """A question of its own; what it does not take over from the answer before is said."""
+    plan = planner.plan(question, clock)
+    last = state.last
+    if last is None or not isinstance(plan, FIGURES):
+        return plan
+    lost = left_behind(last, plan, planner.lexicon.layer.model)
+    return plan.model_copy(update={"notes": (lost, *plan.notes)}) if lost else plan
+
+
+def _after(state: ThreadState, plan: Plan, *, edits: bool) -> ThreadState:
     """Figures are remembered; a question back waits; a refusal changes nothing."""
     if (
         isinstance(plan, MetricPlan)
         and isinstance(state.last, MetricPlan)
         and plan.query.identity() == state.last.query.identity()
     ):
-        return ThreadState(plans=state.plans)
-    if isinstance(plan, _FIGURES):
+        return ThreadState(plans=state.plans, shown=state.shown)
+    if isinstance(plan, FIGURES):
         return ThreadState(plans=(*state.plans, plan)[-DEPTH:])
-    return ThreadState(plans=state.plans, pending=plan if isinstance(plan, Clarify) else None)
+    pending = plan if isinstance(plan, Clarify) else None
+    return ThreadState(plans=state.plans, shown=state.shown, pending=pending, edits=edits and pending is not None)
 
 
 def _chosen(pending: Clarify, text: str) -> str | None:
@@ -181,27 +219,127 @@ def _nothing(message: str) -> Refuse:
     return Refuse(reason="MISSING_INPUT", message=message)
 
 
-def _fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) -> Plan | None:
-    """Edits in fixed words: without filters, in total, "$?", "how many?", another number of rows."""
+def _back_to(state: ThreadState, question: str, planner: Planner, clock: Clock) -> Plan | None:
+    """As in "go back to suppliers": the grouping, or whatever else is named, as it last stood in the thread."""
     last = state.last
-    slots = _simple_edit(_slots_of(last), text) if last is not None else None
-    return _decided(last, slots, text, planner, clock) if last is not None and slots is not None else None
+    found = _BACK_TO.match(question.strip())
+    if found is None or last is None:
+        return None
+    text = _TRAILING.sub("", question.strip(" \t\n?!.,;")[found.end() :])
+    if _BEGINNING.match(fold(text)):
+        first = state.plans[0]
+        return first.model_copy(update={"notes": ("Back to the first answer of this thread.", *first.notes)})
+    old = slots_of(last)
+    groups = planner.slots(f"by {text}", clock, tuple(old.metrics)).group_by
+    earlier = next(
+        (
+            p
+            for p in reversed(state.plans)
+            if isinstance(p, MetricPlan) and groups and p.query.group_by[:1] == (groups[0],)
+        ),
+        None,
+    )
+    if earlier is None:
+        return _follow(state, text, planner, clock, led=True)
+    then = slots_of(earlier)
+    old.group_by, old.limit, old.limit_per = then.group_by, then.limit, then.limit_per
+    old.descending, old.having = then.descending, [*old.having, *then.having]
+    old.signals |= then.signals & {"top", "list"}
+    return _decided(last, old, text, planner, clock)
 
 
-def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock) -> Plan | None:
+def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *, led: bool) -> Plan | None:
     """The last plan with what the question changes, or None where the question stands alone."""
     last = state.last
     if last is None or len(question) > _LONGEST_EDIT:
         return None
-    text = _POLITE.sub("", question.strip(" \t\n?!.,;"))
-    led = _LEADING.match(text)
-    rest = _TRAILING.sub("", text[led.end() :] if led else text)
-    old = _slots_of(last)
-    new = planner.slots(rest, clock, tuple(old.metrics))
-    if not _is_edit(new, led=led is not None):
+    text = _CONVERT.sub("in ", question.strip(" \t\n?!.,;"))
+    corrects = _CORRECTS.match(text)
+    text = _POLITE.sub("", text[corrects.end() :] if corrects else text)
+    leading = _LEADING.match(text)
+    rest = _TRAILING.sub("", text[leading.end() :] if leading else text)
+    old, folded = slots_of(last), fold(rest)
+    refers = points(folded)
+    told = _ASKS.sub("", without_pointers(folded)) if refers else rest
+    new, completed = _read(told, old, planner, clock)
+    fragment = _FRAGMENT.match(folded) is not None and not completed
+    if not _is_edit(new, led=led or completed or refers or any((leading, corrects, fragment))):
         return None
-    widens = _WIDENS.search(text) is not None
-    return _decided(last, _laid_over(old, new, clock, widens=widens), rest, planner, clock)
+    model = planner.lexicon.layer.model
+    if names_rows(folded, last, model) and _bound_rows(old, new):
+        refers = False
+    if fragment and new.metrics and not _bounds_other(new, old):
+        return _unread(rest, last, planner)
+    if refers and (new.metrics or new.group_by or new.filters or "top" in new.signals):
+        rows = pinned(state, old)
+        if isinstance(rows, Refuse):
+            return rows
+        old = rows
+    if corrects or _is_vacuous(old, new, text):
+        _corrected(state, old, new)
+    widens = _WIDENS.search(text) is not None or (possessive(folded) and not new.metrics)
+    return _decided(last, laid_over(old, new, clock, model, widens=widens), told, planner, clock)
+
+
+def _read(text: str, old: Slots, planner: Planner, clock: Clock) -> tuple[Slots, bool]:
+    """What a follow-up says, and whether it did so with words of the figure on screen ("and missed" after discounts)."""
+    new = planner.slots(text, clock, tuple(old.metrics))
+    if not new.unresolved or new.metrics or len(old.metrics) != 1:
+        return new, False
+    bare = _AS_MONEY.sub("", fold(text))
+    for noun in old.metrics[0].split("_")[:_PHRASES]:
+        for whole in (f"{bare} {noun}s", f"{noun}s {bare}"):
+            found = planner.slots(whole, clock, tuple(old.metrics))
+            if len(found.metrics) == 1 and not found.unresolved and not found.vague:
+                return found, True
+    return new, False
+
+
+def _bound_rows(old: Slots, new: Slots) -> bool:
+    """As in "only those over 10k": a bound on the figure of each row on screen, not on each invoice."""
+    amounts = [f for f in new.filters if f.field == "invoice_amount" and len(f.values) == 1]
+    if len(old.metrics) != 1 or new.metrics or not amounts:
+        return False
+    new.filters = [f for f in new.filters if f not in amounts]
+    given = {"metric": old.metrics[0]}
+    new.having += [Having.model_validate(given | {"op": f.op, "value": f.values[0], "words": f.words}) for f in amounts]
+    return True
+
+
+def _bounds_other(new: Slots, old: Slots) -> bool:
+    """As in "with spend over 1m": the figure that is named only bounds the rows, and the one on screen stays."""
+    bounding = {having.metric for having in new.having}
+    if not bounding or not set(new.metrics) <= bounding:
+        return False
+    new.metrics, new.group_by = [], [name for name in new.group_by if name not in old.group_by]
+    return True
+
+
+def _unread(words: str, last: Figures, planner: Planner) -> Refuse:
+    """A condition that names a figure without a bound that could be read: it would become another question."""
+    label = said_of(last, planner.lexicon.layer.model)["figure"].text
+    return _nothing(
+        f'I cannot read "{clean(words, 60)}" as a condition on {label}; give it as a bound, for example "with spend over 10k".'
+    )
+
+
+def _is_vacuous(old: Slots, new: Slots, text: str) -> bool:
+    """As in "no France" where only Germany counts: it leaves nothing out, so it is meant as a correction."""
+    if not _NO.match(text) or not new.filters:
+        return False
+    kept = {f.field: f.values for f in old.filters if f.op in {"=", "in"}}
+    return all(f.op == "!=" and f.field in kept and not set(f.values) & set(kept[f.field]) for f in new.filters)
+
+
+def _corrected(state: ThreadState, old: Slots, new: Slots) -> None:
+    """As in "no, France": what it says takes the place of what the turn before said, and nothing is left out by it."""
+    new.filters = [f.model_copy(update={"op": {"!=": "=", "not in": "in"}.get(f.op, f.op)}) for f in new.filters]
+    if len(state.plans) < 2 or not new.filters:
+        return
+    before, now = (slots_of(plan).filters for plan in state.plans[-2:])
+    added = [f for f in now if f not in before]
+    if not {f.field for f in new.filters} & {f.field for f in old.filters}:
+        old.filters = [f for f in old.filters if f not in added]
 
 
 def _is_edit(new: Slots, *, led: bool) -> bool:
@@ -216,256 +354,16 @@ def _is_edit(new: Slots, *, led: bool) -> bool:
 def _says_something(new: Slots) -> bool:
     found = (
         new.group_by, new.filters, new.having, new.unclear, new.absent, new.period, new.compare, new.compare_grain, new.limit,
-        new.currency, new.target, new.notes, new.bound_on_group, new.wrong_currency, new.signals - {"define"},
+        new.currency, new.target, new.notes, new.bound_on_group, new.wrong_currency, new.signals - {"define"}, new.rolling,
+        new.known_on,
     )  # fmt: skip
     return any(found)
-
-
-def _simple_edit(old: Slots, text: str) -> Slots | None:
-    """Edits in fixed words: without filters, in total, "$?", "how many?", "worst case", "what is in week 3"."""
-    days = _OTHER_DAYS.match(text) if old.levers else None
-    if days:
-        return _with_days(old, int(days[1]))
-    week = _WEEK.search(text) if old.outflow else None
-    if week:
-        old.week_number = int(week[1])
-        return old
-    if old.outflow and _WORST.search(text):
-        old.worst = True
-        return old
-    if _NO_FILTERS.match(text):
-        old.filters, old.having = [], []
-        old.currency = None if old.currency == "document" else old.currency
-        return old
-    if _NO_GROUPS.match(text):
-        old.group_by, old.limit, old.having = [], None, []
-        old.signals -= {"top", "list", "share", "trend"}
-        return old
-    rows = re.fullmatch(r"(?:and |what about |make it |how about )?(?:the )?(?:top |first )?(\d{1,3})", text)
-    if rows and old.limit and int(rows[1]) > 0:
-        old.limit = int(rows[1])
-        return old
-    for pattern, twins in ((_IN_MONEY, _MONEY_OF), (_IN_NUMBERS, _COUNT_OF)):
-        if pattern.match(text) and any(name in twins for name in old.metrics):
-            old.metrics = [twins.get(name, name) for name in old.metrics]
-            return old
-    return None
-
-
-def _with_days(old: Slots, days: int) -> Slots | None:
-    """The last what-if with other terms, where it has just one lever of terms; None where it has none or several."""
-    places = [at for at, lever in enumerate(old.levers) if isinstance(lever, ExtendTerms)]
-    if len(places) != 1 or not 0 < days <= LONGEST_TERMS:
-        return None
-    lever = old.levers[places[0]]
-    target = {"add_days": days} if isinstance(lever, ExtendTerms) and lever.add_days else {"net_days": days}
-    old.levers[places[0]] = lever.model_copy(update=target)
-    return old
-
-
-def _slots_of(plan: Figures) -> Slots:
-    """A plan as the slots it came from."""
-    if isinstance(plan, ScenarioPlan):
-        return Slots(levers=list(plan.levers), signals={"scenario"})
-    if isinstance(plan, OutflowPlan):
-        return Slots(
-            group_by=[] if plan.by == "week" else [plan.by],
-            filters=list(plan.filters),
-            period=TimeReading(Period(plan.start, plan.end), 0),
-            outflow="cash" if plan.shows == "week" else plan.shows,
-            threshold=plan.threshold,
-            worst=plan.worst,
-        )
-    if isinstance(plan, ForecastPlan):
-        reading = TimeReading(plan.target, 0)
-        return Slots(metrics=["dpo_purchases"], filters=list(plan.filters), period=reading, signals={"forecast"})
-    query = plan.query
-    found = Slots(
-        metrics=list(query.metrics),
-        group_by=list(query.group_by),
-        filters=list(query.filters),
-        having=list(query.having),
-        period=TimeReading(query.period, 0) if query.period else None,
-        compare=TimeReading(query.compare, 0) if query.compare else None,
-        time_role=query.time_role,
-        known_on=query.known_at.date() - timedelta(days=1) if query.known_at else None,
-        limit=query.limit,
-        currency=query.currency,
-        target=plan.target if isinstance(plan, MetricPlan) else None,
-    )
-    if isinstance(plan, WhyPlan):
-        found.signals |= {"why", "level"} if plan.against == "whole" else {"why"}
-    if query.order:
-        found.descending = query.order[0].descending
-        found.signals |= {"top"} if query.limit else {"top", "list"}
-    if query.share:
-        found.signals.add("share")
-    return found
-
-
-def _laid_over(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> Slots:
-    """The old slots with each one that the follow-up fills; what it says about time drops an old comparison."""
-    old.metrics = new.metrics or old.metrics
-    _lay_groups(old, new, widens=widens)
-    _lay_time(old, new, clock)
-    old.filters = _merged(old.filters, new.filters, widens=widens)
-    old.having = [*([] if new.group_by else old.having), *new.having]
-    if new.limit is not None or "top" in new.signals:
-        old.limit = new.limit or old.limit
-        old.descending = new.descending if new.descending is not None or new.by_direction else old.descending
-        old.by_direction = new.by_direction
-    old.signals |= new.signals
-    if new.currency:
-        old.currency = new.currency
-    elif old.currency == "document" and any(f.field == "currency" for f in new.filters):
-        old.currency = None
-    old.target = new.target or old.target
-    old.time_role = new.time_role or old.time_role
-    old.known_on = new.known_on or old.known_on
-    for name in (
-        "unclear",
-        "absent",
-        "extra_periods",
-        "unresolved",
-        "notes",
-        "coverage",
-        "bound_on_group",
-        "wrong_currency",
-    ):
-        setattr(old, name, getattr(new, name))
-    return old
-
-
-def _lay_groups(old: Slots, new: Slots, *, widens: bool) -> None:
-    """Another dimension takes the place of the old one, a grain joins it.
-
-    A ranking does not survive another grouping.
-    """
-    names = [name for name in new.group_by if name not in GRAINS]
-    grains = [name for name in new.group_by if name in GRAINS]
-    if not (names or grains or "trend" in new.signals):
-        return
-    kept = [name for name in old.group_by if name not in GRAINS]
-    kept_grains = [name for name in old.group_by if name in GRAINS]
-    names = [*kept, *(n for n in names if n not in kept)] if widens or not names else names
-    old.group_by = [*names, *(grains or kept_grains)]
-    if (new.limit is None and "top" not in new.signals and names != kept) or grains or "trend" in new.signals:
-        old.limit, old.descending = None, None
-        old.signals -= {"top", "list"}
-    if old.compare is not None and (grains or "trend" in new.signals):
-        old.compare = None
-
-
-def _lay_time(old: Slots, new: Slots, clock: Clock) -> None:
-    compares = new.compare is not None or new.compare_grain is not None or "change" in new.signals
-    if new.period is not None:
-        old.compare = None
-        old.period = _a_year_back(old, new.period, clock) or new.period
-    if compares:
-        old.compare, old.compare_grain = new.compare, new.compare_grain
-
-
-def _a_year_back(old: Slots, reading: TimeReading, clock: Clock) -> TimeReading | None:
-    """As in "And last year?" of a month or a quarter: the same one a year earlier."""
-    last_year = reading.period.label == str(clock.today.year - 1) and reading.period.days > 360 and not reading.end_only
-    if (
-        not last_year
-        or old.period is None
-        or old.period.period.days > 100
-        or old.period.period.end.year != clock.today.year
-    ):
-        return None
-    start, end = old.period.period.start, old.period.period.end
-    if (start.month, start.day) == (2, 29) or (end.month, end.day) == (2, 29):
-        return None
-    back = Period(start.replace(year=start.year - 1), end.replace(year=end.year - 1))
-    return TimeReading(Period(back.start, back.end, f"{back.start.isoformat()} to {back.end.isoformat()}"), 0)
-
-
-def _merged(old: Iterable[Filter], new: list[Filter], *, widens: bool) -> list[Filter]:
-    """New conditions beside the old.
-
-    One on the same dimension and side replaces or widens it, one that denies it removes it.
-    """
-    found = Slots(filters=[])
-    removed: set[str] = set()
-    for condition in old:
-        denied = [f for f in new if f.field == condition.field and {f.op, condition.op} <= {"=", "!=", "in", "not in"}]
-        opposite = [f for f in denied if (f.op in {"!=", "not in"}) != (condition.op in {"!=", "not in"})]
-        if any(set(f.values) & set(condition.values) for f in opposite):
-            left = tuple(v for v in condition.values if not any(v in f.values for f in opposite))
-            removed.add(condition.field)
-            if left:
-                found.add_filter(
-                    condition.model_copy(
-                        update={"values": left, "op": "=" if condition.op == "in" and len(left) == 1 else condition.op}
-                    )
-                )
-        elif not any(_same_side(f, condition) for f in new) or widens:
-            found.add_filter(condition)
-    for condition in new:
-        if condition.field not in removed:
-            found.add_filter(condition)
-    return found.filters
-
-
-def _same_side(one: Filter, other: Filter) -> bool:
-    denies = {"!=", "not in"}
-    return one.field == other.field and (one.op in denies) == (other.op in denies)
 
 
 def _decided(last: Figures, slots: Slots, question: str, planner: Planner, clock: Clock) -> Plan:
     """The plan of the changed slots, with what changed said in one sentence."""
     plan = planner.plan_of(question, slots, clock)
-    if isinstance(plan, MetricPlan) and isinstance(last, MetricPlan):
-        said = _difference(last.query, plan.query, last.target, plan.target)
-        return plan.model_copy(update={"notes": (said, *plan.notes)})
-    if isinstance(plan, ForecastPlan) and isinstance(last, ForecastPlan):
-        words = [f"projected to the end of {plan.target}"] if plan.target != last.target else []
-        words += [_condition(f) for f in plan.filters if f not in last.filters]
-        said = f"Changed: {'; '.join(words)}." if words else "Nothing changed."
-        return plan.model_copy(update={"notes": (said, *plan.notes)})
-    return plan
-
-
-def _difference(old: MetricQuery, new: MetricQuery, old_target: Decimal | None, new_target: Decimal | None) -> str:
-    """What a follow-up changed, in one sentence."""
-    said: list[str] = []
-    if old.metrics != new.metrics:
-        said.append(f"now {' and '.join(name.replace('_', ' ') for name in new.metrics)}")
-    if old.group_by != new.group_by:
-        said.append(
-            f"grouped by {' and '.join(name.replace('_', ' ') for name in new.group_by)}"
-            if new.group_by
-            else "no grouping"
-        )
-    if old.period != new.period and new.period:
-        said.append(f"period {new.period}")
-    if old.compare != new.compare:
-        said.append(f"compared with {new.compare}" if new.compare else "no comparison")
-    said += [f"{_condition(f)}" for f in new.filters if f not in old.filters]
-    said += [f"no longer {_condition(f)}" for f in old.filters if not any(_same_side(f, g) for g in new.filters)]
-    said += [f"{h.metric.replace('_', ' ')} {h.op} {h.value}" for h in new.having if h not in old.having]
-    if ([o.descending for o in old.order], old.limit) != ([o.descending for o in new.order], new.limit):
-        said.append(
-            f"{'top' if not new.order or new.order[0].descending else 'bottom'} {new.limit}"
-            if new.limit
-            else "all rows"
-        )
-    if old.currency != new.currency:
-        said.append(
-            "amounts as invoiced" if new.currency == "document" else f"in {new.currency or 'the reporting currency'}"
-        )
-    if old.share != new.share:
-        said.append("with shares" if new.share else "without shares")
-    if old_target != new_target:
-        said.append(f"against {new_target}")
-    return f"Changed: {'; '.join(said)}." if said else "Nothing changed."
-
-
-def _condition(condition: Filter) -> str:
-    words = {"=": "only", "in": "only", "!=": "without", "not in": "without"}
-    name = condition.field.replace("_", " ")
-    if condition.op in words:
-        return f"{words[condition.op]} {name} {', '.join(condition.values)}"
-    return f"only {name} {condition.op} {', '.join(condition.values)}"
+    if not isinstance(plan, FIGURES):
+        return plan
+    said = changes(last, plan, planner.lexicon.layer.model)
+    return plan.model_copy(update={"notes": (said, *(n for n in plan.notes if n != said))})

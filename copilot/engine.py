@@ -29,7 +29,7 @@ from copilot.composition import (
     compose_refusal,
     refusal_of,
 )
-from copilot.conversation import ThreadState, converse
+from copilot.conversation import ThreadState, converse, remembering
 from copilot.drivers import take_apart
 from copilot.evidence import EvidencePack
 from copilot.explanations import compose_explanation
@@ -127,6 +127,9 @@ class Engine:
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
         evidence.save(self._store, self._pack(answer, clock))
+        if isinstance(plan, MetricPlan) and answer.table is not None:
+            names = [column.name for column in answer.table.columns]
+            state = remembering(state, names, answer.table.rows, self.layer.values)
         self._store.threads.save(name, state.model_dump(mode="json"))
         return answer
 

@@ -1,0 +1,179 @@
+"""A follow-up's slots laid over those of the last plan: each slot that it fills replaces the old one, the others stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from copilot.planning.plan import Clock
+from copilot.planning.ratios import ratio_of
+from copilot.planning.slots import Slots
+from copilot.planning.time_phrases import TimeReading
+from semantic_layer.model import SemanticModel
+from semantic_layer.periods import GRAINS, Period
+from semantic_layer.query import Filter, Having
+
+_SIDES = frozenset({"=", "!=", "in", "not in"})
+_DENIED = frozenset({"!=", "not in"})
+_OF_THIS_TURN = (
+    "unclear", "absent", "extra_periods", "unresolved", "notes", "coverage", "bound_on_group", "wrong_currency", "until",
+    "documents",
+)  # fmt: skip
+"""Slots that are about the words of one question only."""
+
+
+def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, widens: bool = False) -> Slots:
+    """The old slots with each one that the follow-up fills; what it says about time drops an old comparison."""
+    if new.metrics:
+        _to_ratio(old, new, model)
+        _fit_period(old, new, clock, model)
+        old.metrics = new.metrics
+        old.target = None
+    _lay_groups(old, new, widens=widens)
+    _lay_time(old, new, clock)
+    old.filters = merged(old.filters, new.filters, widens=widens)
+    old.having = [*_havings_kept(old, new), *new.having]
+    if new.limit is not None or "top" in new.signals:
+        old.limit = new.limit or old.limit
+        old.limit_per = new.limit_per or (old.limit_per if new.limit is None else [])
+        old.descending = new.descending if new.descending is not None or new.by_direction else old.descending
+        old.by_direction = new.by_direction
+    old.signals |= new.signals
+    if new.currency:
+        old.currency = new.currency
+    elif old.currency == "document" and any(f.field == "currency" for f in new.filters):
+        old.currency = None
+    old.target = new.target or old.target
+    old.time_role = new.time_role or old.time_role
+    old.known_on = new.known_on or old.known_on
+    old.rolling = new.rolling or old.rolling
+    old.claimed = new.claimed
+    for name in _OF_THIS_TURN:
+        setattr(old, name, getattr(new, name))
+    return old
+
+
+def _to_ratio(old: Slots, new: Slots, model: SemanticModel) -> None:
+    """As in "in percent of their open AP" after what is overdue: the certified ratio of the two."""
+    ratio = ratio_of(model, [*old.metrics, *new.metrics]) if "share" in new.signals else None
+    if ratio is not None:
+        new.metrics = [ratio]
+        new.signals.discard("share")
+
+
+def _havings_kept(old: Slots, new: Slots) -> list[Having]:
+    """Conditions on groups stay unless the groups are others, or the same bound is given anew."""
+    if [name for name in new.group_by if name not in GRAINS]:
+        return []
+    given = {(h.metric, h.op[:1]) for h in new.having}
+    return [h for h in old.having if (h.metric, h.op[:1]) not in given]
+
+
+def _fit_period(old: Slots, new: Slots, clock: Clock, model: SemanticModel) -> None:
+    """The day of a balance is no period for what happens over time: the year up to it. What falls due lies ahead."""
+    if new.period is not None or old.period is None:
+        return
+    figures = [model.metrics[name] for name in new.metrics]
+    period = old.period.period
+    if all(figure.looks_ahead for figure in figures) and period.end <= clock.data_date:
+        old.period = None
+        return
+    balance = all(model.metrics[name].time_role == "as_of" for name in old.metrics)
+    if not balance or period.start != period.end or any(figure.time_role == "as_of" for figure in figures):
+        return
+    if period.end == clock.data_date:
+        old.period = None
+        return
+    start = period.end.replace(year=period.end.year - 1, day=min(period.end.day, 28)) + timedelta(days=1)
+    if period.end.day <= 28:
+        old.period = TimeReading(Period(start, period.end, f"the year to {period.end.isoformat()}"), 0)
+    else:
+        old.period = TimeReading(
+            Period(period.end - timedelta(days=364), period.end, f"the year to {period.end.isoformat()}"), 0
+        )
+
+
+def _lay_groups(old: Slots, new: Slots, *, widens: bool) -> None:
+    """Another dimension takes the place of the old one, a grain joins it.
+
+    A ranking does not survive another grouping.
+    """
+    names = [name for name in new.group_by if name not in GRAINS]
+    grains = [name for name in new.group_by if name in GRAINS]
+    if not (names or grains or "trend" in new.signals):
+        return
+    kept = [name for name in old.group_by if name not in GRAINS]
+    kept_grains = [name for name in old.group_by if name in GRAINS]
+    names = [*kept, *(n for n in names if n not in kept)] if widens or not names else names
+    old.group_by = [*names, *(grains or kept_grains)]
+    old.limit_per = [name for name in old.limit_per if name in old.group_by]
+    if (new.limit is None and "top" not in new.signals and names != kept) or grains or "trend" in new.signals:
+        old.limit, old.descending, old.limit_per = None, None, []
+        old.signals -= {"top", "list"}
+    if old.compare is not None and (grains or "trend" in new.signals):
+        old.compare = None
+
+
+def _lay_time(old: Slots, new: Slots, clock: Clock) -> None:
+    compares = new.compare is not None or new.compare_grain is not None or "change" in new.signals
+    if new.period is not None:
+        old.compare = None
+        old.period = _a_year_back(old, new.period, clock) or new.period
+    if compares:
+        old.compare, old.compare_grain = new.compare, new.compare_grain
+
+
+def _a_year_back(old: Slots, reading: TimeReading, clock: Clock) -> TimeReading | None:
+    """As in "And last year?" of a month or a quarter: the same one a year earlier."""
+    last_year = reading.period.label == str(clock.today.year - 1) and reading.period.days > 360 and not reading.end_only
+    if (
+        not last_year
+        or old.period is None
+        or old.period.period.days > 100
+        or old.period.period.end.year != clock.today.year
+    ):
+        return None
+    back = year_before(old.period.period)
+    return TimeReading(back, 0) if back is not None else None
+
+
+def year_before(period: Period) -> Period | None:
+    """The same days a year earlier; None where one of them is the 29th of February."""
+    if (2, 29) in {(period.start.month, period.start.day), (period.end.month, period.end.day)}:
+        return None
+    start, end = period.start.replace(year=period.start.year - 1), period.end.replace(year=period.end.year - 1)
+    return Period(start, end, f"{start.isoformat()} to {end.isoformat()}")
+
+
+def merged(old: Iterable[Filter], new: list[Filter], *, widens: bool = False) -> list[Filter]:
+    """New conditions beside the old.
+
+    One on the same dimension and side replaces or widens it, one that denies it removes it.
+    """
+    found = Slots(filters=[])
+    removed: set[str] = set()
+    for condition in old:
+        denied = [f for f in new if f.field == condition.field and {f.op, condition.op} <= _SIDES]
+        opposite = [f for f in denied if (f.op in _DENIED) != (condition.op in _DENIED)]
+        if any(set(f.values) & set(condition.values) for f in opposite):
+            left = tuple(v for v in condition.values if not any(v in f.values for f in opposite))
+            removed.add(condition.field)
+            if left:
+                op = "=" if condition.op == "in" and len(left) == 1 else condition.op
+                found.add_filter(condition.model_copy(update={"values": left, "op": op}))
+        elif not any(_replaces(f, condition) for f in new) or widens:
+            found.add_filter(condition)
+    for condition in new:
+        if condition.field not in removed:
+            found.add_filter(condition)
+    return found.filters
+
+
+def _replaces(new: Filter, old: Filter) -> bool:
+    """Whether a condition takes the place of an old one.
+
+    The same side of the same dimension; a bound takes the place of a bound of its direction, not of the other end.
+    """
+    if new.field != old.field or (new.op in _DENIED) != (old.op in _DENIED):
+        return False
+    return (new.op in _SIDES) or (old.op in _SIDES) or new.op[:1] == old.op[:1]
