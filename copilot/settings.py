@@ -6,8 +6,9 @@ Coupa's credentials are not among them on purpose: only the sync worker ever hol
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
@@ -66,6 +67,32 @@ class Settings(BaseSettings):
     )
     model_api_key: SecretStr | None = Field(default=None, description="Key for that address. Masked everywhere.")
     model_name: str | None = Field(default=None, description="Name of the model at that address.")
+    model_reads: Literal["form", "figure"] = Field(
+        default="form",
+        description="`form`: the model reads whole questions. `figure`: it picks the figure, the rules read the rest.",
+    )
+    model_values: Literal["shown", "pseudonyms", "none"] = Field(
+        default="pseudonyms",
+        description="Which names of a question the model sees: all, all but suppliers (SUPPLIER_17 instead), or none.",
+    )
+    model_timeout: float = Field(default=20.0, gt=0, le=600, description="Seconds that the model has for one answer.")
+    model_tokens_per_question: int | None = Field(
+        default=12_000, ge=1, description="Tokens that one question may take; beyond them the rules read alone."
+    )
+    model_tokens_per_day: int | None = Field(
+        default=None, ge=1, description="Tokens that one day (UTC) may take; empty means no limit."
+    )
+    model_cost_per_day: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Money that one day (UTC) may cost, at the two prices below; empty means no limit.",
+    )
+    model_price_in: Decimal = Field(
+        default=Decimal(0), ge=0, description="Price of a million tokens that the model reads."
+    )
+    model_price_out: Decimal = Field(
+        default=Decimal(0), ge=0, description="Price of a million tokens that the model writes."
+    )
 
     @field_validator("company_time_zone")
     @classmethod

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeGuard
 
 from copilot.planning.description import describe
-from copilot.planning.model_planner import ModelPlanner
+from copilot.planning.model_budget import Allowance, Budget, Ledger, MemoryLedger
+from copilot.planning.model_planner import UNCLEAR, ModelPlanner, NoReading
 from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
 from copilot.planning.rule_planner import RulePlanner
 from copilot.planning.slots import Lexicon, Slots
@@ -15,6 +16,7 @@ from copilot.settings import Settings
 
 WIDENED = frozenset({"UNMAPPED_WORDS", "UNKNOWN_METRIC"})
 """Refusals of the rules for want of words: what a language model may know."""
+ALONE = "The language model could not be asked, so the rules read this alone."
 
 
 class Planner(Protocol):
@@ -55,8 +57,8 @@ class SecondOpinion:
         if not isinstance(ours, MetricPlan) and not _lacks_words(ours):
             return ours
         theirs = self._model.plan(question, clock)
-        if theirs is None:
-            return _noted(ours, "The language model gave no usable reading; the rules read this question alone.")
+        if isinstance(theirs, NoReading):
+            return _noted(ours, theirs.why)
         if isinstance(ours, Refuse):
             return theirs
         if ours.query.identity() == theirs.query.identity():
@@ -95,15 +97,43 @@ def _lacks_words(plan: Plan) -> TypeGuard[Refuse]:
 
 
 def _noted(plan: MetricPlan | Refuse, note: str) -> MetricPlan | Refuse:
-    return plan.model_copy(update={"notes": (*plan.notes, note)}) if isinstance(plan, MetricPlan) else plan
+    """The plan with a note; a refusal, which carries no figure, says only that the rules read alone."""
+    if isinstance(plan, MetricPlan):
+        return plan.model_copy(update={"notes": (*plan.notes, note)})
+    return plan if note == UNCLEAR else plan.model_copy(update={"message": f"{plan.message} {ALONE}"})
 
 
-def planner_for(layer: Layer, settings: Settings) -> Planner:
-    """The rule planner; with a model's address in the settings, the model beside it."""
+def planner_for(
+    layer: Layer,
+    settings: Settings,
+    examples: Iterable[tuple[str, MetricPlan]] = (),
+    ledger: Ledger | None = None,
+) -> Planner:
+    """The rule planner; with a model's address in the settings, the model beside it.
+
+    `examples` are questions with plans known to be right, for the model to go by; `ledger` keeps what it used.
+    """
     rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start, settings.time_zone())
     if not (settings.model_base_url and settings.model_name):
         return rules
     from copilot.chat_completions import OpenAICompatibleModel  # noqa: PLC0415 (takes half a second to import)
 
-    endpoint = OpenAICompatibleModel(settings.model_base_url, settings.model_name, settings.model_api_key)
-    return SecondOpinion(rules, ModelPlanner(rules, endpoint))
+    endpoint = OpenAICompatibleModel(
+        settings.model_base_url, settings.model_name, settings.model_api_key, settings.model_timeout
+    )
+    budget = Budget(
+        settings.model_tokens_per_question,
+        settings.model_tokens_per_day,
+        settings.model_cost_per_day,
+        settings.model_price_in,
+        settings.model_price_out,
+    )
+    model = ModelPlanner(
+        rules,
+        endpoint,
+        examples=examples,
+        allowance=Allowance(budget, ledger or MemoryLedger()),
+        sharing=settings.model_values,
+        mode=settings.model_reads,
+    )
+    return SecondOpinion(rules, model)

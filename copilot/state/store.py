@@ -18,11 +18,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from copilot.errors import StateKeyError, StateStoreError
 from copilot.settings import Settings, masked_url
 from copilot.state.encryption import driver, open_file
+from copilot.state.model_usage import ModelUsageRepository
 from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration this program knows."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,6 +45,7 @@ class StateStore:
         self._engine = engine
         self.threads = ThreadRepository(engine, clock)
         self.turns = TurnRepository(engine, clock)
+        self.model_usage = ModelUsageRepository(engine)
 
     @classmethod
     def open(

@@ -1,120 +1,140 @@
-"""The real client against a small server that speaks chat completions, well and badly."""
+"""The real client against a server on this machine that speaks chat completions, well and badly."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+import time
+from collections.abc import Callable
 
 import pytest
 from pydantic import SecretStr
 
 from copilot.chat_completions import OpenAICompatibleModel
 from copilot.errors import LanguageModelError
-from copilot.language_model import Message
+from copilot.language_model import Completion, Message
+from copilot.scripted_endpoint import (
+    ScriptedEndpoint,
+    Step,
+    babbles,
+    breaks_off,
+    fails,
+    hangs,
+    refuses_schemas,
+    says,
+    says_at_once,
+    trickles,
+)
 
-Answer = Callable[[dict[str, Any]], tuple[int, str]]
 SCHEMA = {"type": "object", "properties": {"answerable": {"type": "boolean"}}, "required": ["answerable"]}
-
-
-def said(text: str | None) -> str:
-    """A completion as a server sends it."""
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    return json.dumps({"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]})
-
-
-class Endpoint:
-    """What was asked of a served endpoint, and how it answers."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.answer: Answer = lambda _: (200, said("{}"))
-        self.url = ""
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    """An endpoint on this machine."""
-    served = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            served.asked.append(body)
-            served.keys.append(self.headers["Authorization"])
-            status, text = served.answer(body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def model(endpoint: Endpoint) -> Iterator[OpenAICompatibleModel]:
-    """The client of that endpoint."""
-    client = OpenAICompatibleModel(endpoint.url, "small", SecretStr("sk-very-secret"), timeout=2.0)
-    yield client
-    client.close()
-
-
 ASK = (Message("system", "Fill in the form."), Message("user", "What's our DPO?"))
 
 
-def test_the_schema_goes_with_the_question(endpoint: Endpoint, model: OpenAICompatibleModel) -> None:
-    """The server gets the schema, the messages in order, no randomness; the answer comes back as text."""
-    endpoint.answer = lambda _: (200, said('{"answerable": true}'))
-    assert model.complete(ASK, SCHEMA) == '{"answerable": true}'
+def asked(endpoint: ScriptedEndpoint, timeout: float = 3.0) -> Completion:
+    """What the client brings home."""
+    model = OpenAICompatibleModel(endpoint.url, "small", SecretStr("sk-very-secret"), timeout=timeout)
+    try:
+        return model.complete(ASK, SCHEMA)
+    finally:
+        model.close()
+
+
+def test_the_schema_goes_with_the_question() -> None:
+    """The server gets the schema, the messages in order, no randomness; the streamed pieces come back as one text."""
+    with ScriptedEndpoint(says('{"answerable": true}', tokens=(321, 9))) as endpoint:
+        assert asked(endpoint) == Completion('{"answerable": true}', 321, 9)
     sent = endpoint.asked[0]
     assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
     assert [m["content"] for m in sent["messages"]] == ["Fill in the form.", "What's our DPO?"]
-    assert (sent["model"], sent["temperature"]) == ("small", 0)
+    assert (sent["model"], sent["temperature"], sent["stream"]) == ("small", 0, True)
+    assert endpoint.keys == ["Bearer sk-very-secret"]
 
 
-def test_a_server_without_schemas_gets_them_as_words(endpoint: Endpoint, model: OpenAICompatibleModel) -> None:
+def test_a_server_that_does_not_stream_or_count_will_do() -> None:
+    """One JSON body is taken as well; tokens are then guessed, never left at nothing."""
+    with ScriptedEndpoint(says_at_once('{"answerable": true}')) as endpoint:
+        found = asked(endpoint)
+    assert found.text == '{"answerable": true}'
+    assert found.tokens_in > 0
+    assert found.tokens_out > 0
+
+
+def test_a_server_without_schemas_gets_them_as_words() -> None:
     """A 400 to the schema is answered by asking plainly, now and from then on."""
-    endpoint.answer = lambda body: (400, "{}") if "response_format" in body else (200, said("{}"))
-    assert model.complete(ASK, SCHEMA) == "{}"
-    assert "answerable" in endpoint.asked[-1]["messages"][0]["content"]
-    model.complete(ASK, SCHEMA)
+    with ScriptedEndpoint(refuses_schemas(says("{}"))) as endpoint:
+        model = OpenAICompatibleModel(endpoint.url, "small")
+        assert model.complete(ASK, SCHEMA).text == "{}"
+        assert "answerable" in endpoint.asked[-1]["messages"][0]["content"]
+        model.complete(ASK, SCHEMA)
+        model.close()
     assert sum("response_format" in body for body in endpoint.asked) == 1
 
 
-@pytest.mark.parametrize("text", [None, ""])
-def test_an_empty_answer_is_an_error(endpoint: Endpoint, model: OpenAICompatibleModel, text: str | None) -> None:
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(status: int) -> None:
+    """One failure is no reason to go without the model."""
+    with ScriptedEndpoint(fails(status), says("{}")) as endpoint:
+        assert asked(endpoint).text == "{}"
+    assert len(endpoint.asked) == 2
+
+
+def test_a_server_that_asks_for_a_long_wait_is_not_waited_for() -> None:
+    """Retry-After beyond the time that an answer has ends the attempt at once."""
+    started = time.monotonic()
+    with ScriptedEndpoint(fails(429, retry_after=30)) as endpoint, pytest.raises(LanguageModelError, match="HTTP 429"):
+        asked(endpoint)
+    assert time.monotonic() - started < 2
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("step", [says_at_once(None), says_at_once(""), says(""), says("  \n ")])
+def test_an_empty_answer_is_an_error(step: Step) -> None:
     """Nothing is not an answer."""
-    endpoint.answer = lambda _: (200, said(text))
-    with pytest.raises(LanguageModelError, match="empty answer"):
-        model.complete(ASK, SCHEMA)
+    with ScriptedEndpoint(step) as endpoint, pytest.raises(LanguageModelError, match="empty answer"):
+        asked(endpoint)
 
 
-def test_refused_and_away_are_one_kind_of_error(endpoint: Endpoint, model: OpenAICompatibleModel) -> None:
+@pytest.mark.parametrize("step", [hangs, trickles, lambda: trickles(" ", 0.02)], ids=["silent", "comments", "blanks"])
+def test_time_is_up_whatever_trickles_in(step: Callable[[], Step]) -> None:
+    """One deadline holds for the wait and for every byte: comments and blanks do not keep an answer alive."""
+    started = time.monotonic()
+    with ScriptedEndpoint(step()) as endpoint, pytest.raises(LanguageModelError, match="in time"):
+        asked(endpoint, timeout=0.3)
+    assert time.monotonic() - started < 2
+
+
+def test_a_model_that_never_stops_is_cut_off() -> None:
+    """An endless answer ends where no form can be longer; what there is of it goes to the judge."""
+    with ScriptedEndpoint(babbles("spend " * 50)) as endpoint:
+        assert len(asked(endpoint).text) < 9_000
+
+
+def test_half_an_answer_is_an_error_or_half_a_text() -> None:
+    """A connection that breaks in the middle raises our error and no other."""
+    with ScriptedEndpoint(breaks_off('{"answera')) as endpoint, pytest.raises(LanguageModelError):
+        asked(endpoint)
+
+
+@pytest.mark.parametrize("body", ["<html>", "[1]", "3", '{"choices": 7}'])
+def test_what_is_no_chat_completion_is_our_error(body: str) -> None:
+    """A web page or another JSON is told apart from an answer."""
+    with ScriptedEndpoint(fails(200, body)) as endpoint, pytest.raises(LanguageModelError, match="chat completions"):
+        asked(endpoint)
+
+
+def test_refused_and_away_are_one_kind_of_error() -> None:
     """A wrong key and a dead server are said in a sentence that holds no key."""
-    endpoint.answer = lambda _: (401, '{"error": {"message": "bad key sk-very-secret"}}')
-    with pytest.raises(LanguageModelError, match="HTTP 401") as refused:
-        model.complete(ASK, SCHEMA)
+    with ScriptedEndpoint(fails(401, '{"error": {"message": "bad key sk-very-secret"}}')) as endpoint:
+        with pytest.raises(LanguageModelError, match="HTTP 401") as refused:
+            asked(endpoint)
+        url = endpoint.url
     assert "secret" not in str(refused.value)
-    assert endpoint.keys[0] == "Bearer sk-very-secret"
-    away = OpenAICompatibleModel("http://127.0.0.1:9/v1", "small", timeout=1.0)
+    away = OpenAICompatibleModel(url, "small", timeout=0.5)
     with pytest.raises(LanguageModelError, match="cannot be reached"):
         away.complete(ASK, SCHEMA)
     away.close()
 
 
-def test_the_key_shows_nowhere(model: OpenAICompatibleModel) -> None:
+def test_the_key_shows_nowhere() -> None:
     """Not in the representation."""
+    model = OpenAICompatibleModel("http://127.0.0.1:9/v1", "small", SecretStr("sk-very-secret"))
     assert "secret" not in repr(model)
+    model.close()
