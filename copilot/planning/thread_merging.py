@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import timedelta
 
 from copilot.planning.plan import Clock
@@ -15,11 +16,11 @@ from semantic_layer.query import Filter, Having
 
 _SIDES = frozenset({"=", "!=", "in", "not in"})
 _DENIED = frozenset({"!=", "not in"})
-_OF_THIS_TURN = (
-    "unclear", "absent", "extra_periods", "unresolved", "notes", "coverage", "bound_on_group", "wrong_currency", "until",
-    "documents",
-)  # fmt: skip
-"""Slots that are about the words of one question only."""
+_LAID = frozenset(
+    "metrics group_by filters having period compare compare_grain time_role limit limit_per known_on rolling descending "
+    "by_direction ranked_by levers outflow threshold weeks run_day week_number worst currency target signals".split()
+)
+"""Slots that stay unless the follow-up fills them; every other one is about the words of one question only."""
 
 
 def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, widens: bool = False) -> Slots:
@@ -47,10 +48,21 @@ def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, wid
     old.time_role = new.time_role or old.time_role
     old.known_on = new.known_on or old.known_on
     old.rolling = new.rolling or old.rolling
-    old.claimed = new.claimed
-    for name in _OF_THIS_TURN:
-        setattr(old, name, getattr(new, name))
+    _lay_outflow(old, new)
+    old.ranked_by = new.ranked_by or (old.ranked_by if old.ranked_by in old.metrics else None)
+    for slot in fields(Slots):
+        if slot.name not in _LAID:
+            setattr(old, slot.name, getattr(new, slot.name))
     return old
+
+
+def _lay_outflow(old: Slots, new: Slots) -> None:
+    """How far a forecast of cash reaches, and what it is asked for; another period closes the week that was open."""
+    if new.weeks is not None or new.run_day is not None:
+        old.weeks, old.run_day, old.period = new.weeks, new.run_day, None
+    old.threshold = new.threshold if new.threshold is not None else old.threshold
+    old.week_number = new.week_number
+    old.levers = new.levers or old.levers
 
 
 def _to_ratio(old: Slots, new: Slots, model: SemanticModel) -> None:

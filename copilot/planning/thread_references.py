@@ -141,7 +141,7 @@ def which_one(last: Figures, text: str, model: SemanticModel) -> Slots | Clarify
             choices=tuple(Choice(label=w.capitalize(), question=f"which is the {w}") for w in ("highest", "lowest")),
         )
     high = word in _HIGH or (word not in _LOW and (figure.direction == "up") == (word == "best"))
-    old.limit, old.limit_per, old.descending = 1, [], high
+    old.limit, old.limit_per, old.descending, old.ranked_by = 1, [], high, None
     old.signals |= {"top"}
     return old
 

@@ -57,7 +57,7 @@ def _of_query(query: MetricQuery) -> Slots:
         currency=query.currency,
     )
     if query.order:
-        found.descending = query.order[0].descending
+        found.descending, found.ranked_by = query.order[0].descending, query.order[0].field
         found.signals |= {"top"} if found.limit else {"top", "list"}
     if query.share:
         found.signals.add("share")

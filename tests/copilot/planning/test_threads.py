@@ -252,6 +252,14 @@ def test_a_new_question_names_what_it_leaves(chat: Chat) -> None:
         assert words in plan.notes[0]
 
 
+def test_a_forecast_of_cash_reaches_as_far_as_the_last_word(chat: Chat) -> None:
+    """Eight weeks instead of four, and that is said."""
+    chat.says("cash out next 4 weeks")
+    plan = chat.says("make it the next 8 weeks")
+    assert plan.end.isoformat() == "2027-01-17"
+    assert "was" in plan.notes[0]
+
+
 def test_thanks_are_no_question(chat: Chat) -> None:
     """Thanks leave the thread as it was."""
     chat.says("dpo by region")
@@ -264,7 +272,7 @@ def test_thanks_are_no_question(chat: Chat) -> None:
 FIRST = (
     "spend by category for Germany in Q3", "top 5 suppliers by open AP", "late rate by entity last quarter", "dpo",
     "top 3 categories by spend in each region", "open AP in GBP as of 30 Sep", "discounts missed by supplier and month this year",
-    "spend in Q3 vs Q2 by category", "suppliers with spend over 2m in Q3", "capture rate vs 60% target", "share of spend by category",
+    "spend in Q3 vs Q2 by category", "spend and overdue by category, top 4 by overdue", "suppliers with spend over 2m in Q3", "capture rate vs 60% target", "share of spend by category",
     "open AP on 30 June as known on 2 July", "rolling 3 month otp for marketing", "payments due next week over 20k",
     "spend excluding marketing by region in Q3", "projected dpo next quarter for Germany", "cash out next 4 weeks",
     "why did dpo drop in October", "what if the top 20 suppliers go to net 60", "number of invoices approved in October",
