@@ -5,6 +5,7 @@ Explain a figure, project it, or just see it; then the glue words, and what is l
 
 from __future__ import annotations
 
+from copilot.planning.normalise import phrase
 from copilot.planning.slots import Sheet
 from copilot.planning.vocabulary import LEGAL_FORMS
 from copilot.planning.word_classes import (
@@ -123,9 +124,19 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
         return len(sheet.figures) > 1
     if word in GROUPERS:
         return sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
+    if _is_family_name(sheet, word):
+        return True
     if word in LEGAL_FORMS and sheet.slot(at - 1) == "filter":
         return True
     return _is_unit(sheet, word) or _is_idle(sheet, at, word)
+
+
+def _is_family_name(sheet: Sheet, word: str) -> bool:
+    """As in "what discounts are on the table": the family's name beside figures of the family."""
+    named = set(sheet.slots.metrics)
+    return bool(named) and any(
+        phrase(term.term) == (word,) and named <= set(term.metrics) for term in sheet.model.ambiguous_terms
+    )
 
 
 def _is_an_average(sheet: Sheet) -> bool:

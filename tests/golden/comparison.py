@@ -11,7 +11,7 @@ from oracle.periods import Span
 from semantic_layer import Filter, MetricQuery, Period, SemanticLayer
 
 METRICS = tuple(FIGURES)
-ASKED_ALONE = ("ap_ageing", "ap_age_by_invoice_date", "payments_due", *ORDER_FIGURES)
+ASKED_ALONE = ("ap_ageing", "ap_age_by_invoice_date", "payments_due", "discount_expiring", *ORDER_FIGURES)
 """An ageing is by bucket whatever else it is by, payments due look ahead, and orders know other groups than invoices."""
 BUT_AGEING = tuple(name for name in METRICS if name not in ASKED_ALONE)
 

@@ -146,6 +146,20 @@ def payments_due(books: Books, span: Span) -> Decimal:
     return sum((books.at_closing(one.open(day), one, day) for one in approved(books) if span.has(one.due)), ZERO)
 
 
+def discount_expiring(books: Books, span: Span) -> Decimal:
+    """Sum of the offers not taken, not settled and not closed on the data's last day, by window end."""
+    day = books.data_date
+    open_ones = (one for one in books.documents if one.window_end is not None and span.has(one.window_end))
+    return offers(
+        books,
+        (
+            one
+            for one in open_ones
+            if one.invoice_date <= day < (one.window_end or day) and one.settled(day) < one.gross
+        ),
+    )
+
+
 def grni(books: Books, span: Span) -> Decimal:
     """Sum over order lines with receipts of max(0, received - billed) by the last day."""
 
@@ -342,6 +356,7 @@ OBLIGATION_FLOWS: dict[str, Figure] = {
         discount_apr_360,
         discount_ear,
         payments_due,
+        discount_expiring,
         cycle_time_submit,
         cycle_time_submit_p90,
         cycle_time_payment,

@@ -408,6 +408,19 @@ def test_payments_falling_due_look_ahead(books: Any, publish: Publish) -> None:
     assert figure(layer, "payments_due", Period(date(2026, 4, 1), date(2026, 5, 31))) == Decimal("150.00")
 
 
+def test_discounts_that_expire_look_ahead(books: Any, publish: Publish) -> None:
+    """As of 31 March, 2/10: 4 until 5 April can be taken, 8 was taken, 16 expired on 20 March, 2 lasts until 10 April."""
+    terms = {"payment_term_id": 2}
+    books.invoice(1, "200", dated="2026-03-26", **terms)
+    books.invoice(2, "400", dated="2026-03-26", paid=[("2026-03-28", "392")], discount="8", **terms)
+    books.invoice(3, "800", dated="2026-03-10", **terms)
+    books.invoice(4, "100", dated="2026-03-31", **terms)
+    layer = publish(books)
+
+    assert figure(layer, "discount_expiring", None) == Decimal("6.00")
+    assert figure(layer, "discount_expiring", Period(date(2026, 4, 1), date(2026, 4, 7))) == Decimal("4.00")
+
+
 def test_an_invoice_waits_for_one_approver_at_a_time(books: Any, publish: Publish) -> None:
     """First step decided on 10 March, second asked for on the 5th: on the 8th it waits for Ann, on the 12th for Bob."""
     books.invoice(1, "500", dated="2026-03-01", status="pending_approval", approved=None)
