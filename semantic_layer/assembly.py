@@ -191,8 +191,14 @@ def _caveats(
     return found
 
 
+_HISTORY = "The mirror's first invoice is of"
+"""How the warning begins that a period is not whole; a baseline hands it on."""
+_SILENCE = timedelta(days=31)
+"""A company can be without an invoice for so long; a longer silence is a mirror that begins later."""
+
+
 def history_caveat(query: ResolvedQuery, first: Any) -> str | None:
-    """A warning when a window reaches back before the first invoice in the mirror."""
+    """A warning when a window or a period reaches back before the first invoice in the mirror."""
     reach = max((p.part.days for p in query.parts), default=0)
     earliest = query.buckets[0].end if query.buckets else query.period.end
     if first is not None and reach and earliest - timedelta(days=reach) < first:
@@ -200,6 +206,9 @@ def history_caveat(query: ResolvedQuery, first: Any) -> str | None:
             f"The window of {reach} days reaches back before the first invoice in the mirror ({first.isoformat()}): "
             "early figures are too high."
         )
+    late = first is not None and query.period.start + _SILENCE < first
+    if late and any(p.part.read == "period" for p in query.parts):
+        return f"{_HISTORY} {first.isoformat()}: {query.period} holds nothing before it."
     return None
 
 
@@ -230,10 +239,11 @@ def compared(current: ResultSet, previous: ResultSet, query: ResolvedQuery, base
     for name, value in previous.total.items():
         total[f"{name}__previous"] = value
         total[f"{name}__delta"] = difference(current.total[name], value)
-    gone = len(set(old) - set(_by_key(current, keys, grain_at)))
-    caveats = current.caveats + (
-        (f"{gone} groups of {baseline} have no figure now and are not listed.",) if gone and not grain_at else ()
-    )
+    cut = query.query.limit is not None or query.query.top_per is not None or query.having
+    gone = 0 if cut or grain_at is not None else len(set(old) - set(_by_key(current, keys, grain_at)))
+    caveats = current.caveats + tuple(c for c in previous.caveats if c.startswith(_HISTORY))
+    if gone:
+        caveats += (f"{gone} groups of {baseline} have no figure now and are not listed.",)
     return replace(
         current,
         columns=tuple(columns),

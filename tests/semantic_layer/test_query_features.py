@@ -218,3 +218,34 @@ def test_both_parts_of_a_ratio_can_be_followed(layer: SemanticLayer) -> None:
     assert len(drill.rows) == 4
     assert [check.name for check in drill.checks] == ["re_adds:open_ap", "re_adds:purchases_90d"]
     assert all(check.passed for check in drill.checks)
+
+
+def test_a_period_that_the_mirror_does_not_reach_is_said(layer: SemanticLayer) -> None:
+    """The year before begins long before the first invoice; as a baseline it says so, too."""
+    late = Period(date(2025, 7, 1), date(2026, 3, 31))
+    found = layer.query(MetricQuery(metrics=("spend",), period=late))
+    assert found.caveats == (
+        "The mirror's first invoice is of 2026-01-10: 2025-07-01 to 2026-03-31 holds nothing before it.",
+    )
+    compared = layer.query(
+        MetricQuery(metrics=("spend",), period=Period(date(2026, 3, 1), date(2026, 3, 31)), compare=late)
+    )
+    assert found.caveats[0] in compared.caveats
+    assert layer.query(MetricQuery(metrics=("spend",), period=Q1)).caveats == ()
+
+
+def test_groups_beyond_a_limit_are_not_called_gone(layer: SemanticLayer) -> None:
+    """Gamma comes in March only; Alpha and Beta of February are listed, or cut by the limit, but never gone."""
+    months = {
+        "period": Period(date(2026, 3, 1), date(2026, 3, 31)),
+        "compare": Period(date(2026, 2, 1), date(2026, 2, 28)),
+    }
+    top = layer.query(
+        MetricQuery(metrics=("spend",), group_by=("supplier",), limit=1, order=(Order(field="spend"),), **months)
+    )
+    assert [row[0] for row in top.rows] == ["Alpha"]
+    assert not [c for c in top.caveats if "no figure now" in c]
+    german = {"filters": (Filter(field="invoice_amount", op=">", values=("5",)),), "group_by": ("supplier",)}
+    turned = {"period": months["compare"], "compare": months["period"]}
+    gone = layer.query(MetricQuery(metrics=("spend",), **german, **turned))
+    assert [c for c in gone.caveats if c.startswith("1 groups")]
