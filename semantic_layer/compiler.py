@@ -7,11 +7,13 @@ ever multiplies another. The text is the same for the same query, byte for byte.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from sqlglot import exp
 
 from semantic_layer.fragments import (
     Bindings,
+    Statement,
     comma,
     entity_body,
     literal,
@@ -31,7 +33,7 @@ DAY_ZERO = "CAST('2000-01-01' AS DATE)"
 """`as_of_day` in formulas counts days from here, and so do measures that carry a date times an amount."""
 
 
-def compile_query(query: ResolvedQuery, model: SemanticModel) -> str:
+def compile_query(query: ResolvedQuery, model: SemanticModel) -> Statement:
     """The statement that answers the query.
 
     Rows by dimension and time bucket, with check columns `__rows` and `__sum_<metric>`.
@@ -46,7 +48,7 @@ def compile_query(query: ResolvedQuery, model: SemanticModel) -> str:
     return _assemble(model, query, [("spine", spine.sql()), *parts, *answer], _final(query))
 
 
-def compile_total(query: ResolvedQuery, model: SemanticModel) -> str:
+def compile_total(query: ResolvedQuery, model: SemanticModel) -> Statement:
     """The statement for the whole.
 
     Same parts, no grouping, one row; `<part>__unconverted` counts rows without a usable amount.
@@ -69,7 +71,7 @@ def compile_total(query: ResolvedQuery, model: SemanticModel) -> str:
     return _assemble(model, whole, [("spine", spine.sql()), *parts], final)
 
 
-def compile_left_out(query: ResolvedQuery, model: SemanticModel, measure_name: str) -> str:
+def compile_left_out(query: ResolvedQuery, model: SemanticModel, measure_name: str) -> Statement:
     """The statement that counts rows a metric leaves out by definition (a caveat measure), under the same filters."""
     measure = model.measures[measure_name]
     part = replace(query.parts[-1], name="left_out", measure=measure, clock_entity=measure.entity, clock=measure.at)
@@ -115,19 +117,27 @@ def _part_value(part: ResolvedPart) -> str:
 
 def _formula(metric: Metric, query: ResolvedQuery) -> str:
     """The metric's formula over part columns; a division by zero gives no value."""
-    parts = {part.name: part for part in query.parts}
     timed = query.grain is not None
-    given = {
-        "period_days": "(k.as_of - k.starts_on + 1)" if timed else str(query.period.days),
-        "as_of_day": f"({'k.as_of' if timed else literal(query.as_of)} - {DAY_ZERO})",
-    }
+    values = {part.name: _part_value(part) for part in query.parts}
+    values["period_days"] = "(k.as_of - k.starts_on + 1)" if timed else str(query.period.days)
+    values["as_of_day"] = f"({'k.as_of' if timed else literal(query.as_of)} - {DAY_ZERO})"
+    return _filled(metric.formula, tuple((name, values[name]) for name in _names_in(metric.formula)))
+
+
+@lru_cache(maxsize=1024)
+def _names_in(formula: str) -> tuple[str, ...]:
+    return tuple(sorted({column.name for column in parse(formula).find_all(exp.Column)}))
+
+
+@lru_cache(maxsize=4096)
+def _filled(formula: str, values: tuple[tuple[str, str], ...]) -> str:
+    """The formula with SQL in place of its names."""
+    given = dict(values)
 
     def swap(node: exp.Expr) -> exp.Expr:
-        if not isinstance(node, exp.Column):
-            return node
-        return parse(given[node.name] if node.name in given else _part_value(parts[node.name]))
+        return parse(given[node.name]) if isinstance(node, exp.Column) else node
 
-    tree = parse(metric.formula).transform(swap)
+    tree = parse(formula).transform(swap)
     for division in list(tree.find_all(exp.Div)):
         division.set("expression", exp.func("NULLIF", division.expression.copy(), exp.Literal.number(0)))
     return render(tree)
@@ -184,7 +194,7 @@ def _order_key(name: str, query: ResolvedQuery, *, descending: bool = False) -> 
     return f"{name} {direction} NULLS LAST"
 
 
-def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final: str) -> str:
+def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final: str) -> Statement:
     """Entities first, then our CTEs, then the final select. The guard parses it and renders what runs and is shown."""
     bodies = frozenset[str]().union(*(tables_of(body) for _, body in ctes))
     bindings = Bindings(query.reporting_currency, query.calendar.data_date, literal(query.as_of))
@@ -194,5 +204,4 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
     ]
     kept = [cte for cte in ctes if cte[0] != "spine" or "spine" in bodies]
     known = as_known(entities, query.history, query.query.known_at) if query.query.known_at else entities
-    text = ", ".join(f"{name} AS ({body})" for name, body in [*known, *kept])
-    return f"WITH {text} {final}"
+    return Statement((*known, *kept), final)

@@ -11,8 +11,8 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-import sqlglot
-from sqlglot import exp
+from sqlglot import Dialect, exp
+from sqlglot.errors import ParseError
 
 from semantic_layer.errors import CompilationError
 from semantic_layer.model import Dimension, SemanticModel
@@ -24,6 +24,16 @@ UNASSIGNED = "(unassigned)"
 Tree = exp.Expr
 """Any node of a SQL tree."""
 Literal_ = str | Decimal | date | bool | int
+DUCKDB = Dialect.get_or_raise("duckdb")
+"""The dialect, found once: looking it up by name costs as much as parsing a short expression."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement as its WITH queries (name and body) and what it ends in; the guard checks each by itself."""
+
+    ctes: tuple[tuple[str, str], ...]
+    final: str
 
 
 @dataclass(frozen=True)
@@ -37,29 +47,32 @@ class Bindings:
 
 
 def literal(value: Literal_) -> str:
-    """A SQL literal; text is quoted by the SQL writer, never pasted."""
+    """A SQL literal. DuckDB's plain quotes know one escape, the doubled quote; the guard parses all text again."""
     match value:
         case bool():
             return "TRUE" if value else "FALSE"
         case date():
-            return f"CAST({exp.Literal.string(value.isoformat()).sql('duckdb')} AS DATE)"
+            return f"CAST('{value.isoformat()}' AS DATE)"
         case Decimal() | int():
             return format(value, "f") if isinstance(value, Decimal) else str(value)
         case str():
-            return exp.Literal.string(value).sql("duckdb")
+            return "'" + value.replace("'", "''") + "'"
 
 
 def parse(sql: str) -> Tree:
     """One expression or statement as a tree; CompilationError when the text does not parse."""
     try:
-        return sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.ParseError as error:
+        trees = DUCKDB.parse(sql)
+    except ParseError as error:
         raise CompilationError(f"This SQL of the model does not parse: {sql}") from error
+    if not trees or trees[0] is None:
+        raise CompilationError(f"This SQL of the model is empty: {sql!r}")
+    return trees[0]
 
 
 def render(tree: Tree) -> str:
     """The tree as DuckDB text on one line. The tree is ours alone, so nothing is copied first."""
-    return tree.sql("duckdb", copy=False)
+    return DUCKDB.generate(tree, copy=False)
 
 
 @lru_cache(maxsize=4096)

@@ -6,16 +6,20 @@ of a class that stands in vocabulary.py, each function is on its list (whether t
 each table is a plain identifier that resolves, by scope, to a WITH query or to a published relation; and what runs is
 the text rendered from the tree that was checked.
 
-`guard` checks what our compiler wrote. `guard_foreign` checks what anybody else wrote: it adds caps on size and depth
-(before parsing: a parser can be made to work for ever), quotes every identifier, drops comments, replaces the clock by
-a date, and checks the rendered text once more.
+`guard` checks what our compiler wrote. `guard_queries` does the same one WITH query at a time and remembers each, since
+the statements of one model share most of theirs. `guard_foreign` checks what anybody else wrote: it adds caps on size
+and depth (before parsing: a parser can be made to work for ever), quotes every identifier, drops comments, replaces the
+clock by a date, and checks the rendered text once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from textwrap import indent
 
 import sqlglot
 from sqlglot import exp
@@ -23,6 +27,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from semantic_layer.errors import GuardError, did_you_mean
+from semantic_layer.fragments import DUCKDB
 from semantic_layer.vocabulary import FUNCTIONS, NODES, TABLE_ARGUMENTS, TYPES
 
 MAX_CTES = 80
@@ -38,6 +43,9 @@ _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE,
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 _UNARY = frozenset({TokenType.NOT, TokenType.DASH, TokenType.TILDE, TokenType.PLUS})
 _CHAINED = frozenset({TokenType.DCOLON, TokenType.R_BRACKET})
+_HARMLESS = frozenset({exp.Identifier, exp.Literal, exp.And, exp.EQ, exp.Alias, exp.Paren})
+"""Known nodes without anything more to check, looked at first because most nodes are of these classes."""
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def guard(sql: str, tables: Collection[str]) -> str:
@@ -49,7 +57,60 @@ def guard(sql: str, tables: Collection[str]) -> str:
 def _guarded(sql: str, tables: frozenset[str]) -> str:
     tree = _one_query(sql)
     _check(tree, tables, MAX_CTES)
-    return tree.sql("duckdb", pretty=True, copy=False)
+    return DUCKDB.generate(tree, pretty=True, copy=False)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A query that holds only known constructs: its text, and what it reads that it does not define itself."""
+
+    text: str
+    inner: str
+    """The text as it stands inside a WITH, two places to the right."""
+    reads: tuple[str, ...]
+    ctes: int
+
+
+def guard_queries(ctes: Sequence[tuple[str, str]], final: str, tables: Collection[str]) -> str:
+    """`WITH <name> AS (<query>), … <final>`, checked and rendered as `guard` would. Raises GuardError as it does.
+
+    Each query is parsed, checked and rendered alone, so no text of one can reach into another; it may read the
+    published tables and the WITH queries before it.
+    """
+    if not ctes or any("\n" in text for text in (final, *(body for _, body in ctes))):
+        return guard(
+            f"WITH {', '.join(f'{name} AS ({body})' for name, body in ctes)} {final}" if ctes else final, tables
+        )
+    known = {name.lower() for name in tables}
+    count, texts = len(ctes), []
+    for name, body in (*ctes, ("", final)):
+        checked = _checked(body)
+        count += checked.ctes
+        for read in checked.reads:
+            if read.lower() not in known:
+                raise _unknown_table(read, known)
+        if name and not _PLAIN_NAME.fullmatch(name):
+            raise GuardError(f"{name!r} is not a name that a WITH query may have.")
+        known.add(name)
+        texts.append(f"{name} AS (\n{checked.inner}\n)" if name else checked.text)
+    if count > MAX_CTES:
+        raise GuardError(f"At most {MAX_CTES} WITH queries may stand in one statement.")
+    return f"WITH {', '.join(texts[:-1])}\n{texts[-1]}"
+
+
+@lru_cache(maxsize=4096)
+def _checked(body: str) -> _Checked:
+    tree = _one_query(body)
+    ctes = 0
+    reads: dict[str, None] = {}
+    for node in tree.walk():
+        ctes += _require_construct(node)
+        if isinstance(node, exp.Table):
+            _require_plain(node)
+            if node.name.lower() not in set(_with_queries_in_scope(node)):
+                reads[node.name] = None
+    text = DUCKDB.generate(tree, pretty=True, copy=False)
+    return _Checked(text, indent(text, "  "), tuple(reads), ctes)
 
 
 def guard_foreign(sql: str, views: Collection[str], today: date) -> str:
@@ -106,7 +167,7 @@ def _depth(tokens: list[Token]) -> int:
 
 def _one_query(sql: str) -> exp.Query:
     try:
-        statements = [s for s in sqlglot.parse(sql, dialect="duckdb") if s is not None]
+        statements = [s for s in DUCKDB.parse(sql) if s is not None]
     except (ParseError, TokenError, RecursionError, ValueError) as error:
         raise GuardError("This is not SQL that DuckDB would understand.") from error
     if len(statements) != 1:
@@ -121,23 +182,33 @@ def _check(tree: exp.Query, tables: frozenset[str], ctes: int) -> None:
     known = frozenset(name.lower() for name in tables)
     count = 0
     for node in tree.walk():
-        name = type(node).__name__
-        if name not in NODES and name not in FUNCTIONS:
-            raise _refused(node)
+        count += _require_construct(node)
         if isinstance(node, exp.Table):
-            _require_known(node, known)
-        elif isinstance(node, exp.With):
-            count += len(node.expressions)
-            if node.args.get("recursive"):
-                raise GuardError("A recursive WITH may not run: nothing bounds it.")
-        elif isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
-            _require_function(node)
-        elif isinstance(node, exp.DataType) and (node.this not in TYPES or (node.expressions and not _plain(node))):
-            raise GuardError(f"{node.sql('duckdb')} is not a type that may be used here.")
-        elif isinstance(node, exp.Column) and (node.args.get("db") or node.args.get("catalog")):
-            raise GuardError(f"{node.sql('duckdb')}: a column is named by its table and its name, no more.")
+            _require_plain(node)
+            if node.name.lower() not in known and node.name.lower() not in set(_with_queries_in_scope(node)):
+                raise _unknown_table(node.name, known)
     if count > ctes:
         raise GuardError(f"At most {ctes} WITH queries may stand in one statement.")
+
+
+def _require_construct(node: exp.Expr) -> int:
+    """Refuse a node that is not on the lists; how many WITH queries it defines."""
+    kind = type(node)
+    if kind in _HARMLESS:
+        return 0
+    if kind.__name__ not in NODES and kind.__name__ not in FUNCTIONS:
+        raise _refused(node)
+    if isinstance(node, exp.With):
+        if node.args.get("recursive"):
+            raise GuardError("A recursive WITH may not run: nothing bounds it.")
+        return len(node.expressions)
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
+        _require_function(node)
+    elif isinstance(node, exp.DataType) and (node.this not in TYPES or (node.expressions and not _plain(node))):
+        raise GuardError(f"{node.sql('duckdb')} is not a type that may be used here.")
+    elif isinstance(node, exp.Column) and (node.args.get("db") or node.args.get("catalog")):
+        raise GuardError(f"{node.sql('duckdb')}: a column is named by its table and its name, no more.")
+    return 0
 
 
 def _plain(node: exp.DataType) -> bool:
@@ -164,20 +235,22 @@ def _unknown_function(name: str) -> GuardError:
     return GuardError(f"The function {name.lower()!r} may not be used here.{hint}")
 
 
-def _require_known(table: exp.Table, known: frozenset[str]) -> None:
-    """Refuse a table that is not a plain name, or that names neither a WITH query in scope nor a published relation."""
-    shown = table.sql("duckdb")
+def _require_plain(table: exp.Table) -> None:
+    """Refuse a table that is not a plain name."""
     if not isinstance(table.this, exp.Identifier):
-        raise GuardError(f"{shown} is not a table: only published tables may be read, by their name.")
+        raise GuardError(f"{table.sql('duckdb')} is not a table: only published tables may be read, by their name.")
     if table.args.get("db") or table.args.get("catalog"):
-        raise GuardError(f"{shown}: tables are named without a schema.")
+        raise GuardError(f"{table.sql('duckdb')}: tables are named without a schema.")
     if odd := {key for key, value in table.args.items() if value} - TABLE_ARGUMENTS:
+        shown = table.sql("duckdb")
         raise GuardError(f"{shown}: a table is read by its name alone, without {', '.join(sorted(odd))}.")
-    name = table.name.lower()
-    if name not in known and name not in set(_with_queries_in_scope(table)):
-        near = did_you_mean(name, known)
-        hint = f" Did you mean {', '.join(near)}?" if near else f" There are: {', '.join(sorted(known)[:12])}."
-        raise GuardError(f"There is no published table {table.name!r}.{hint}")
+
+
+def _unknown_table(name: str, known: Collection[str]) -> GuardError:
+    """The error for a name that is neither a WITH query in scope nor a published relation."""
+    near = did_you_mean(name, known)
+    hint = f" Did you mean {', '.join(near)}?" if near else f" There are: {', '.join(sorted(known)[:12])}."
+    return GuardError(f"There is no published table {name!r}.{hint}")
 
 
 def _with_queries_in_scope(table: exp.Table) -> Iterator[str]:

@@ -21,7 +21,7 @@ from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.drilling import by_record, cell_query, drill_of
 from semantic_layer.errors import NoDataError
 from semantic_layer.exploration import Exploration, Limits, Source, explore
-from semantic_layer.guard import guard
+from semantic_layer.guard import guard, guard_queries
 from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
@@ -235,7 +235,8 @@ class SemanticLayer:
     def _statements(self, query: ResolvedQuery, snapshot: Snapshot) -> tuple[str, ...]:
         """The statement of the groups and the one of the whole, as they run."""
         return tuple(
-            guard(sql, snapshot.tables) for sql in (compile_query(query, self.model), compile_total(query, self.model))
+            guard_queries(statement.ctes, statement.final, snapshot.tables)
+            for statement in (compile_query(query, self.model), compile_total(query, self.model))
         )
 
     def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
@@ -248,7 +249,8 @@ class SemanticLayer:
         return result if caveat is None else _with_caveat(result, caveat)
 
     def _left_out(self, query: ResolvedQuery, measure: str, snapshot: Snapshot) -> int:
-        sql = guard(compile_left_out(query, self.model, measure), snapshot.tables)
+        statement = compile_left_out(query, self.model, measure)
+        sql = guard_queries(statement.ctes, statement.final, snapshot.tables)
         return int(snapshot.run(sql).rows[0][0] or 0)
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from semantic_layer import GuardError, SemanticLayer
 from semantic_layer.exploration import view_definitions
-from semantic_layer.guard import guard, guard_foreign
+from semantic_layer.guard import guard, guard_foreign, guard_queries
 from semantic_layer.viewer import EVERYBODY
 
 TODAY = date(2026, 4, 1)
@@ -211,12 +211,43 @@ def test_a_refusal_names_the_rule(sql: str, says: str) -> None:
 
 
 def test_every_compiled_statement_passes(layer: SemanticLayer) -> None:
-    """The compiler's own SQL goes through the same check, for every metric by every legal dimension that groups."""
+    """Every metric by every legal dimension passes query by query; whole, the text passes as well and stays the same."""
     from semantic_layer import MetricQuery  # noqa: PLC0415
 
     tables = layer.mirror.snapshot().tables
-    for metric in layer.model.metrics:
-        for dimension in sorted(layer.legal_dimensions(metric)):
-            if layer.model.dimensions[dimension].groupable:
-                for sql in layer.explain(MetricQuery(metrics=(metric,), group_by=(dimension,))):
-                    assert guard(sql, tables)
+    for turn, metric in enumerate(layer.model.metrics):
+        legal = [name for name in sorted(layer.legal_dimensions(metric)) if layer.model.dimensions[name].groupable]
+        for place, dimension in enumerate(legal):
+            statements = layer.explain(MetricQuery(metrics=(metric,), group_by=(dimension,)))
+            if place == turn % len(legal):  # the whole text of one of them: parsing them all takes a minute
+                assert [guard(sql, tables) for sql in statements] == list(statements)
+
+
+@pytest.mark.parametrize(
+    ("ctes", "final", "says"),
+    [
+        ((("a", "SELECT * FROM secrets"),), "SELECT * FROM a", "no published table 'secrets'"),
+        ((("a", "SELECT * FROM b"), ("b", "SELECT 1 AS x")), "SELECT * FROM a", "no published table 'b'"),
+        ((("a", "SELECT * FROM a"),), "SELECT * FROM a", "no published table 'a'"),
+        ((("a", "SELECT 1), b AS (SELECT * FROM invoice"),), "SELECT * FROM a", "not SQL"),
+        ((("a", "SELECT 1 AS x"),), "SELECT * FROM a; SELECT 2", "Exactly one statement"),
+        ((("a", "SELECT 1 AS x"),), "SELECT getenv('HOME') FROM a", "function 'getenv'"),
+        ((("a", "SELECT * FROM read_csv('x')"),), "SELECT * FROM a", "not a table"),
+        ((("a AS (SELECT 1), b", "SELECT 1 AS x"),), "SELECT * FROM invoice", "not a name"),
+        (tuple((f"a{i}", "SELECT 1 AS x") for i in range(81)), "SELECT * FROM a1", "At most 80"),
+        ((("a", "SELECT 'two\nlines' AS x FROM secrets"),), "SELECT * FROM a", "no published table 'secrets'"),
+    ],
+)
+def test_queries_checked_one_by_one_are_refused_too(ctes: tuple[tuple[str, str], ...], final: str, says: str) -> None:
+    """No WITH query reads what comes after it, reaches into another by its text, or holds what guard would refuse."""
+    with pytest.raises(GuardError, match=says):
+        guard_queries(ctes, final, {"invoice"})
+
+
+def test_queries_checked_one_by_one_read_as_the_whole() -> None:
+    """The text is the one that guard renders from the whole statement, also where a value holds a line break."""
+    for value in ("it''s", "two\nlines"):
+        ctes = (("a", f"SELECT id, '{value}' AS x FROM invoice"), ("b", "WITH c AS (SELECT x FROM a) SELECT x FROM c"))
+        final = "SELECT x, COUNT(*) FILTER (WHERE x > 'k') AS n FROM b GROUP BY ALL"
+        whole = f"WITH {', '.join(f'{name} AS ({body})' for name, body in ctes)} {final}"
+        assert guard_queries(ctes, final, {"invoice"}) == guard(whole, {"invoice"})
