@@ -18,6 +18,7 @@ from copilot.planning.plan import (
     WhyPlan,
 )
 from copilot.planning.query_building import build_query
+from copilot.planning.ratios import ratio_of
 from copilot.planning.scenario_decision import scenario_plan
 from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.time_phrases import TimeReading
@@ -58,6 +59,10 @@ def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Cl
     """The slots as one query, or a question about time where a comparison has no baseline."""
     if slots.having and not slots.group_by and len(slots.having) == 1 and slots.limit is None:
         slots.target, slots.having = slots.having[0].value, []
+    ratio = ratio_of(lexicon.layer.model, slots.metrics) if slots.share_asked else None
+    if ratio is not None:
+        slots.metrics = [ratio]
+        slots.signals.discard("share")
     built = build_query(slots, lexicon, clock)
     if built is None:
         return _ask_baseline(slots, lexicon)
@@ -86,6 +91,8 @@ def why_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     if not of_group and slots.compare is None:
         slots.period = slots.period or _last_closed(slots.compare_grain or "month", lexicon, clock)
         slots.compare_grain = slots.compare_grain or _grain_spanned(slots.period.period)
+        if slots.compare_grain == "day" and lexicon.layer.model.metrics[slots.metrics[0]].time_role == "as_of":
+            slots.compare_grain = "month"  # what a balance did since the day before says nothing
     slots.group_by, slots.limit, slots.having = [], None, []
     slots.signals -= {"top", "list", "share", "trend", "why"}
     built = build_query(slots, lexicon, clock)

@@ -22,6 +22,8 @@ _DOWN = frozenset(
 )
 _TURN = frozenset("change changed move moved movement swing worse better different".split())
 _LEVEL = frozenset("low high lower higher".split())
+_EXTREME = frozenset("lowest highest worst best smallest largest biggest".split())
+"""As in "why is Japan lowest": a level against the others, whatever stands before it."""
 
 
 def read_causes(sheet: Sheet) -> None:
@@ -31,10 +33,15 @@ def read_causes(sheet: Sheet) -> None:
         return
     sheet.slots.signals.add("why")
     sheet.take(opening[0], "intent", "why", opening[1])
-    level = any(sheet.word(at) in _LEVEL and sheet.word(at - 1) in {"so", "is", "are", "too"} for at in sheet.free())
+    extreme = next((sheet.word(at) for at in sheet.free() if sheet.word(at) in _EXTREME), "")
+    if extreme:
+        sheet.slots.notes.append(f"Told against the company as a whole; which one is the {extreme}, a ranking shows.")
+    level = extreme or any(
+        sheet.word(at) in _LEVEL and sheet.word(at - 1) in {"so", "is", "are", "too"} for at in sheet.free()
+    )
     for at in sheet.free():
         word = sheet.word(at)
-        if word in _UP | _DOWN | _TURN | _LEVEL and sheet.word(at + 1) != "than":
+        if word in _UP | _DOWN | _TURN | _LEVEL | _EXTREME and sheet.word(at + 1) != "than":
             if word in _UP | _DOWN:
                 sheet.slots.claimed = "up" if word in _UP else "down"
             sheet.take(at, "intent", "a change")

@@ -199,7 +199,8 @@ def _like_for_like(
     if period.end < baseline.end and baseline.end > clock.data_date >= baseline.start:
         notes.append(f"{baseline} is not over: figures run to {clock.data_date.isoformat()}.")
         return Period(baseline.start, clock.data_date, f"{baseline} to date")
-    in_progress = period.end == clock.data_date and _whole_grain(baseline, fiscal) is not None
+    begun = _whole_grain(baseline, fiscal) is not None or period.label.endswith("to date")
+    in_progress = period.end == clock.data_date and begun
     if balance or not in_progress or baseline.days <= period.days or _whole_grain(period, fiscal):
         return baseline
     if _whole_grain(baseline, fiscal) == "year" and period.start == bucket(period.end, "year", fiscal).start:
@@ -298,7 +299,8 @@ def _share(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str], not
     if not slots.share_asked:
         return False
     if len(metrics) > 1:
-        notes.append("The catalogue has no ratio of these figures, so both are shown.")
+        labels = " and ".join(metric.label for metric in metrics)
+        notes.append(f"No ratio of {labels} is certified, so no share is shown.")
         return False
     if not metrics[0].additive:
         notes.append(f"{metrics[0].label} does not add up over groups, so there are no shares of it.")
