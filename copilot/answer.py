@@ -79,6 +79,26 @@ class LineageEntry(_Frozen):
     fields: tuple[str, ...]
 
 
+class VerifiedParameter(_Frozen):
+    """A slot of a verified question: say "name: value" to run it again with another value, without any model."""
+
+    name: str
+    kind: Literal["period", "value", "number"]
+    value: str
+
+
+class VerifiedUse(_Frozen):
+    """The answer's plan is exactly that of a question that somebody has verified. Days are ISO dates."""
+
+    id: str
+    question: str
+    owner: str
+    verified_by: str
+    verified_on: str
+    expires_on: str
+    parameters: tuple[VerifiedParameter, ...] = ()
+
+
 class Freshness(_Frozen):
     """How recent the data is."""
 
@@ -103,6 +123,8 @@ class Answer(_Frozen):
     chart: dict[str, Any] | None = None
     sql: tuple[str, ...] = ()
     trust: Literal["verified", "governed", "exploratory"] = "governed"
+    verified: VerifiedUse | None = None
+    """Set where a person stands for this very plan; a question that is merely alike does not count."""
     checks: tuple[CheckResult, ...] = ()
     caveats: tuple[str, ...] = ()
     assumptions: tuple[Assumption, ...] = ()

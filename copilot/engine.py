@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -60,6 +60,8 @@ from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
 from copilot.simulations.scenarios import HORIZON_DAYS, Scenario, simulate
 from copilot.state.store import StateStore, open_store
+from copilot.verified.library import Library, VerifiedPlanner
+from copilot.verified.questions import load as verified_questions
 from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 
 STALE_AFTER_DAYS = 3
@@ -84,7 +86,10 @@ class Engine:
         self._store = store
         self._settings = settings
         self._today = today
-        self._planner = planner or planner_for(layer, settings)
+        self._library = Library(verified_questions(settings.verified), layer, settings.fiscal_year_start)
+        examples = [question.words({}) for question in self._library.questions]
+        beneath = planner or planner_for(layer, settings, examples, store.model_usage)
+        self._planner: Planner = VerifiedPlanner(self._library, beneath)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._workers: dict[str, int] = {}
 
@@ -122,7 +127,8 @@ class Engine:
 
     def _turn_of(self, name: str, question: str, started: float) -> Answer:
         clock = self._clock()
-        plan, state = converse(self._state(name), question, self._planner, clock)
+        before = self._state(name)
+        plan, state = converse(before, self._edited(before, question, clock), self._planner, clock)
         answer = self._answer(self._turn(question, name, clock), plan)
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
@@ -132,6 +138,16 @@ class Engine:
             state = remembering(state, names, answer.table.rows, self.layer.values)
         self._store.threads.save(name, state.model_dump(mode="json"))
         return answer
+
+    def verified_words(self, name: str, said: Mapping[str, str]) -> str:
+        """The words that ask a verified question with some slots filled. Raises VerifiedQuestionError."""
+        return self._library.run(self._library.named(name), said, self._clock())
+
+    def _edited(self, state: ThreadState, question: str, clock: Clock) -> str:
+        """As in "period: Q2" after a verified answer: that question with the slot changed; else what was typed."""
+        last = state.last
+        changed = self._library.edited(last.query, question, clock) if isinstance(last, MetricPlan) else None
+        return changed or question
 
     def replay(self, pack: EvidencePack) -> Answer:
         """Run the plan of an old answer again, at its own clock, on the mirror of today."""
@@ -170,6 +186,7 @@ class Engine:
                 case MetricPlan():
                     legal = self.layer.legal_dimensions(plan.query.metrics[0])
                     answer = compose_metric(turn, plan, self.layer.query(plan.query), model, legal)
+                    answer = answer.model_copy(update={"verified": self._library.use_of(plan.query, turn.clock)})
                 case ForecastPlan():
                     answer = self._projection(turn, plan)
                 case OutflowPlan():

@@ -7,6 +7,7 @@
     │   └── StateKeyError                  the encryption key at hand does not open it, or it cannot be encrypted
     ├── EvidenceMissingError           the person who asks: no answer with that id, or its text was changed
     ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
+    ├── VerifiedQuestionError          who looks after them: a verified question does not fit its form, or a slot
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
     └── PageError                      the operator: the chat page cannot start
@@ -37,6 +38,10 @@ class PageError(CopilotError):
 
 class QuestionBankError(CopilotError):
     """The bank of questions cannot be read, or does not fit its form."""
+
+
+class VerifiedQuestionError(CopilotError):
+    """A verified question does not fit its form or its slots, or its file cannot be used."""
 
 
 class HistoryFileError(CopilotError):

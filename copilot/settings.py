@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         default=Decimal(0), ge=0, description="Price of a million tokens that the model writes."
     )
 
+    verified: Path = Field(
+        default=Path("verified.yml"),
+        description="The company's own verified questions: a YAML file to keep beside your other reviewed files.",
+    )
+
     @field_validator("company_time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -58,7 +58,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "chat_completions": 2, "scripted_endpoint": 2, "simulations": 2,
         "planning": 3,
         "answer": 4, "conversation": 4, "drivers": 4, "previews": 4,
-        "evaluation": 5, "evidence": 5, "narration": 5, "rendering": 5, "tabulation": 5,
+        "evaluation": 5, "evidence": 5, "narration": 5, "rendering": 5, "tabulation": 5, "verified": 5,
         "charts": 6, "headlines": 6, "suggestions": 6,
         "composition": 7,
         "cash_answers": 8, "explanations": 8, "scenario_answers": 8,

@@ -76,7 +76,7 @@ class _Asked:
 class ModelPlanner:
     """Asks a language model for the form, checks it, and lets the model put it right once.
 
-    `examples` are questions with plans that are known to be right; `sharing` says which values leave the house.
+    `examples` are questions that the rules are known to read rightly; `sharing` says which values leave the house.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ModelPlanner:
         rules: RulePlanner,
         model: LanguageModel,
         *,
-        examples: Iterable[tuple[str, MetricPlan]] = (),
+        examples: Iterable[str] = (),
         allowance: Allowance | None = None,
         sharing: Sharing = "pseudonyms",
         mode: Mode = "form",
@@ -148,10 +148,10 @@ class ModelPlanner:
     def _examples_for(self, asked: _Asked) -> Sequence[Example]:
         """The nearest examples; a name in one is hidden as in the question itself, or the example is left out."""
         if self._near is None:
-            forms = ((question, plan, example_form(plan)) for question, plan in self._examples)
-            if self._mode == "figure":
-                forms = ((question, plan, _figure_example(plan)) for question, plan in self._examples)
-            self._near = Examples(Example(question, form) for question, _, form in forms if form)
+            plans = ((text, self._rules.plan(text, asked.clock)) for text in self._examples)
+            made = example_form if self._mode == "form" else _figure_example
+            forms = ((text, made(plan)) for text, plan in plans if isinstance(plan, MetricPlan))
+            self._near = Examples(Example(text, form) for text, form in forms if form)
         near = self._near.near(asked.question)
         clean = [(e, self._shield.over(e.question, asked.clock)) for e in near]
         return [e for e, shielded in clean if not any(cell.is_hidden for cell in shielded.cells)]

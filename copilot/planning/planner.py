@@ -106,12 +106,12 @@ def _noted(plan: MetricPlan | Refuse, note: str) -> MetricPlan | Refuse:
 def planner_for(
     layer: Layer,
     settings: Settings,
-    examples: Iterable[tuple[str, MetricPlan]] = (),
+    examples: Iterable[str] = (),
     ledger: Ledger | None = None,
 ) -> Planner:
     """The rule planner; with a model's address in the settings, the model beside it.
 
-    `examples` are questions with plans known to be right, for the model to go by; `ledger` keeps what it used.
+    `examples` are questions that the rules are known to read rightly, for the model to go by; `ledger` keeps what it used.
     """
     rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start, settings.time_zone())
     if not (settings.model_base_url and settings.model_name):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, Table, TableColumn
+from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, Table, TableColumn, VerifiedUse
 from copilot.rendering.markdown import to_chat_markdown
 from copilot.wording import figures
 from copilot.wording.period_words import key_words
@@ -70,7 +70,12 @@ def card(answer: Answer) -> dict[str, Any]:
         "thread": answer.thread,
         "headline": _headline(answer.headline) if answer.headline else None,
         "trust": {"level": answer.trust, "label": label, "why": why} if answered else None,
-        "why": {"reading": answer.reading, "caveats": list(answer.caveats), "checks": _checks(answer.checks)},
+        "why": {
+            "reading": answer.reading,
+            "verified": _verified(answer.verified),
+            "caveats": list(answer.caveats),
+            "checks": _checks(answer.checks),
+        },
         "sql": list(answer.sql),
         "table": _table(answer.table) if answer.table else None,
         "assumptions": [_assumption(assumption) for assumption in answer.assumptions],
@@ -123,6 +128,15 @@ def steps(answer: Answer) -> tuple[ChatStep, ...]:
         ChatStep("Checks", "\n".join(_check_line(check) for check in answer.checks)),
     )
     return tuple(step for step in found if step.body)
+
+
+def _verified(use: VerifiedUse | None) -> str:
+    """Who stands for the plan, and how to run it again with another value; empty where nobody does."""
+    if use is None:
+        return ""
+    line = f"A verified question ({use.id}), of {use.owner}, checked by {use.verified_by}, good until {use.expires_on}."
+    slots = ", ".join(f'"{parameter.name}: {parameter.value}"' for parameter in use.parameters)
+    return f"{line} To change it, write {slots} with another value." if slots else line
 
 
 def _headline(lead: Headline) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from copilot.answer import Answer, CheckResult, Headline, Table
+from copilot.answer import Answer, CheckResult, Headline, Table, VerifiedUse
 from copilot.rendering.terminal_table import FittedTable
 from copilot.wording import figures
 from copilot.wording.period_words import key_words
@@ -109,11 +109,19 @@ def _fractions(table: Table, headline: Headline | None) -> tuple[float, ...]:
     return tuple(value / longest if longest else 0.0 for value in values)
 
 
+def verified_line(use: VerifiedUse) -> str:
+    """Who stands for the plan, until when, and what can be changed by saying "name: value"."""
+    slots = "".join(f"; {parameter.name}: {parameter.value}" for parameter in use.parameters)
+    return f"{use.id}, owner {use.owner}, checked by {use.verified_by}, until {use.expires_on}{slots}"
+
+
 def _footer(answer: Answer) -> Iterable[Text]:
     if answer.reading:
         yield _line("Read as", answer.reading)
     if answer.status == "answered":
         yield _line("Trust", f"{answer.trust}; {_checks(answer.checks)}")
+    if answer.verified is not None:
+        yield _line("Verified", verified_line(answer.verified))
     if answer.reason is not None:
         yield _line("Reason", answer.reason)
     yield from (_line("Note", caveat) for caveat in answer.caveats)

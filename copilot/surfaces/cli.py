@@ -30,6 +30,7 @@ from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
 from copilot.surfaces.simulate_commands import simulate_app
+from copilot.surfaces.verified_commands import verified_app
 from semantic_layer.errors import MirrorMissingError
 
 EXIT_CODES = {"answered": 0, "clarify": 3, "refused": 4}
@@ -166,6 +167,7 @@ app.command(name="eval")(evaluate_bank)
 app.command()(explore)
 app.add_typer(metrics_app, name="metrics")
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(verified_app, name="verified")
 app.command(name="rotate-key")(rotate_key)
 
 

@@ -159,6 +159,8 @@ def check(
 
     Exit code: 0 sound (warnings allowed), 1 errors, each with its file and line.
     """
+    from copilot.verified.questions import load as load_verified  # noqa: PLC0415 (loads the planner)
+    from copilot.verified.upkeep import findings  # noqa: PLC0415
     from semantic_layer.checking import check as look  # noqa: PLC0415 (the other commands do not run metrics)
     from semantic_layer.definitions import read_definitions  # noqa: PLC0415
 
@@ -168,16 +170,21 @@ def check(
         layer = None
         if not definitions_only and (mirror is not None or is_mirror(settings.mirror)):
             layer = _layer_of(definitions.model, mirror)
-        found = look(definitions, layer, _now(today, settings.time_zone()), progress=_progress)
+        now = _now(today, settings.time_zone())
+        found = look(definitions, layer, now, progress=_progress)
+        kept = load_verified(settings.verified)
+        misfits = [] if folder else [f for f in findings(kept, definitions.model, now.date()) if f.level == "error"]
     if as_json:
-        typer.echo(json.dumps([vars(finding) for finding in found.findings], indent=2))
+        typer.echo(json.dumps([vars(finding) for finding in (*found.findings, *misfits)], indent=2))
     else:
         for finding in found.findings:
             typer.echo(str(finding))
+        for misfit in misfits:
+            typer.echo(str(misfit))
         valid = "are valid" if found.sound else "were read"
         ran = f"; {found.queries} queries ran" if layer is not None else "; no mirror was looked at"
         typer.echo(f"{found.metrics} metrics over {found.dimensions} dimensions {valid}{ran}.")
-    raise typer.Exit(0 if found.sound else ERROR)
+    raise typer.Exit(0 if found.sound and not misfits else ERROR)
 
 
 def _progress(text: str) -> None:

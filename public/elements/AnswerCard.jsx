@@ -93,6 +93,7 @@ function TrustBadge({ trust }) {
 function Why({ why, trust, freshness, took }) {
   return (
     <div className="tn-stack">
+      {why.verified && <p className="tn-soft">{why.verified}</p>}
       {why.reading && (
         <p>
           <span className="tn-soft">I read this as</span> {why.reading}.
