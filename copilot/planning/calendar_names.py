@@ -34,8 +34,13 @@ class Named:
 def named(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
     """The calendar name that starts at a token, with the year beside it if there is one."""
     found = _core(items, at, fiscal)
+    if found is not None and found.year is not None:
+        inner = _core(items, at + found.length, fiscal) if _text(items, at).startswith("fy") else None
+        if inner is not None and inner.year is None:  # "FY25 Q3"
+            return replace(inner, length=found.length + inner.length, year=found.year)
+        return found
     if found is not None:
-        return found if found.year is not None else _with_year(items, at, found)
+        return _with_year(items, at, found)
     if at >= len(items):
         return None
     year = year_at(items, at) if items[at].kind == "number" else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 
 from rapidfuzz import fuzz
 
@@ -17,9 +18,14 @@ from copilot.planning.vocabulary import NAME_DIMENSIONS, Meaning
 from semantic_layer.periods import GRAINS
 
 MOST_CHOICES = 4
+_MONTH = 31
 DEFAULT_FIGURES = ("dpo_purchases", "open_ap", "spend", "discount_missed")
 _BEFORE_NAMES = frozenset({"for", "with", "from", "of", "at", "to", "supplier", "vendor", "owe", "fur", "chez", "bei"})
 _PRONOUNS = frozenset({"it", "that", "this", "they", "those", "these"})
+_DANGLING = re.compile(
+    r"(?:^|\s)(?:by|per|for|with|from|of|in|at|on|to|and|or|but|the|a|an|our|not|than)$|^(?:and|or|but)\s",
+    re.IGNORECASE,
+)
 _SHORT = 12
 _ALIKE = 78
 _LONGEST_QUOTE = 40
@@ -49,12 +55,13 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
     if not slots.metrics and not slots.outflow:
         return _without_referent(question, slots, lexicon) or _no_such_figure(words, slots, lexicon)
     names = [name for dimension in NAME_DIMENSIONS for name, _ in lexicon.layer.values(dimension)]
-    near = list(dict.fromkeys(name for word in words for name in alike(word, names)))[:MOST_CHOICES]
     label = _label(slots, lexicon)
     named = any(
         before in _BEFORE_NAMES or (word[:1].isupper() and not question.startswith(word) and not question.isupper())
         for word, before in slots.unresolved
     )
+    found = (name for word in words for name in alike(word, names) if named or _is_slip_of(word, name))
+    near = list(dict.fromkeys(found))[:MOST_CHOICES]
     if near or named:
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         return _refuse(
@@ -68,8 +75,26 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         "UNMAPPED_WORDS",
         f"I understand the question except for {_quoted(words)}; leaving that out could change the answer, so I give none.",
         slots,
-        [Choice(label=f"{label} without it", question=label)] if label else [],
+        _without(question, words, label),
     )
+
+
+def _is_slip_of(word: str, name: str) -> bool:
+    """Whether a word that stands where no name is expected is nearly a word of a name, not the beginning of one."""
+    low = word.lower()
+    parts = [part for part in name.lower().split() if len(part) > 3]
+    return not any(low.startswith(part) or part.startswith(low) for part in parts if part != low)
+
+
+def _without(question: str, words: Iterable[str], label: str) -> list[Choice]:
+    """The question without the words that mean nothing here; whatever else it says stays."""
+    rest = question
+    for word in words:
+        rest = re.sub(rf"(?:\b(?:by|per)\s+)?(?<!\w){re.escape(word)}(?!\w)", " ", rest, count=1)
+    rest = " ".join(rest.split()).strip(" ,;?!.")
+    while _DANGLING.search(rest):
+        rest = _DANGLING.sub("", rest).strip(" ,;?!.")
+    return [Choice(label=f"{label} without it" if label else rest, question=rest)] if rest and label else []
 
 
 def _without_referent(question: str, slots: Slots, lexicon: Lexicon) -> Clarify | None:
@@ -381,6 +406,63 @@ def _refuse(reason: ReasonCode, message: str, slots: Slots, choices: Iterable[Ch
     return Refuse(reason=reason, message=message, choices=tuple(choices), coverage=slots.coverage)
 
 
+def contradiction(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """Bounds that nothing can meet."""
+    for low in (f for f in slots.filters if f.op in {">", ">="}):
+        for high in (f for f in slots.filters if f.op in {"<", "<="} and f.field == low.field):
+            if Decimal(low.values[0]) > Decimal(high.values[0]):
+                return _refuse(
+                    "UNMAPPED_WORDS",
+                    f'Nothing can be "{low.words}" and "{high.words}"; give the bounds the other way.',
+                    slots,
+                    [],
+                )
+    return None
+
+
+def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """As in "in USD and EUR": one answer is in one currency. Documents of one shown in another are a follow-up."""
+    said = [f for f in slots.filters if f.field == "currency" and f.words.lower() in question.lower()]
+    others = [v for f in said for v in f.values if v != slots.currency]
+    if slots.currency in {None, "document"} or not others:
+        return None
+    label = _label(slots, lexicon)
+    return _refuse(
+        "MIXED_CURRENCY",
+        f"One answer is in one currency; ask in {slots.currency}, or by currency.",
+        slots,
+        [
+            Choice(label="By currency", question=f"{label} by currency"),
+            Choice(label=f"In {slots.currency}", question=f"{label} in {slots.currency}"),
+        ],
+    )
+
+
+def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "highest DPO in the last 12 months": the highest of what is not said."""
+    run = slots.period is not None and (slots.period.grain is not None or slots.period.period.days > _MONTH)
+    if "top" not in slots.signals or "list" in slots.signals or slots.limit is not None or slots.group_by or not run:
+        return None
+    if slots.documents or slots.by_direction or slots.share_asked:
+        return None
+    label = _label(slots, lexicon)
+    span = slots.coverage_of("time")
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question="The highest or lowest of what?"
+        if slots.descending is None
+        else f"The {'highest' if slots.descending else 'lowest'} of what?",
+        choices=tuple(
+            Choice(
+                label=name.capitalize(),
+                question=f"{'Top' if slots.descending else 'Lowest'} 10 {name} by {label} {span}".strip(),
+            )
+            for name in ("suppliers", "categories", "months")
+        ),
+        coverage=slots.coverage,
+    )
+
+
 def age_or_money(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "most overdue": the most money, or the longest."""
     if not slots.by_age_or_money:
@@ -416,7 +498,7 @@ def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noq
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, age_or_money, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, contradiction, two_currencies, age_or_money, ranked_by_what, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

@@ -115,6 +115,8 @@ def _between(sheet: Sheet, at: int) -> bool:
         return False
     if sheet.word(first + 1) not in ({"and", "to"} if first > at else {"to"}):
         return False
+    if low.amount.value > high.amount.value:
+        return False  # which of them is the lower bound is not for us to guess
     if sheet.word(first + 3) in {"day", "d"} or _numeric_dimension(sheet, first + 3):
         return _between_days(sheet, at, first, low.amount, high.amount)
     filters, having = len(sheet.slots.filters), len(sheet.slots.having)
@@ -168,6 +170,9 @@ def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount
         return _filter(
             sheet, sheet.left(start, STOP_WORDS), at, Filter(field=before, op=operator, values=(amount.value,))
         )
+    same = _bounded_before(sheet, start)
+    if same is not None and currency is None:  # "above 500k but less than 1m"
+        return _having(sheet, start, at, same, operator, amount)
     return _money_or_figure(sheet, start, at, operator, amount, currency)
 
 
@@ -201,7 +206,7 @@ def _money_or_figure(
         fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
         return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
     _check_currency(sheet, currency)
-    if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group"):
+    if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):
         return _having(sheet, start, last, metric, operator, amount)
     if _group_left(sheet, start) and figure:
         return _having(sheet, start, last, figure, operator, amount)
@@ -236,6 +241,13 @@ def _figure_right(sheet: Sheet, last: int) -> str | None:
     place = last + 2 if sheet.word(last + 1) in {"of", "in"} else last + 1
     found = sheet.meaning(place, "metric")
     return found if found is not None and len(sheet.figures) > 1 else None
+
+
+def _bounded_before(sheet: Sheet, start: int) -> str | None:
+    """The figure whose bound stands before "and" or "but", right before another bound."""
+    joined = sheet.left(start, {"and", "but", "also"})
+    said = sheet.meaning(joined, "having") if joined < start - 1 else None
+    return said.split()[0] if said else None
 
 
 def _counts(amount: Amount, currency: str | None) -> bool:

@@ -8,7 +8,7 @@ from copilot.planning.calendar_words import LAST, UNITS
 from copilot.planning.normalise import Token
 from copilot.planning.slots import Sheet
 from copilot.planning.time_phrases import TimeReading, paired
-from copilot.planning.word_classes import CHANGE_WORDS, COMPARERS, TARGET_NAMES
+from copilot.planning.word_classes import CHANGE_WORDS, COMPARATIVE_DOWN, COMPARATIVE_UP, COMPARERS, TARGET_NAMES
 from semantic_layer.periods import Period
 
 _TO = frozenset({"to", "with", "vs", "against"})
@@ -110,14 +110,19 @@ def _two_periods(sheet: Sheet, at: int) -> bool:
 
 def _comparer(sheet: Sheet, at: int) -> bool:
     """As in "vs last quarter", "compared to Q2", "vs 60% target", "vs dpo paid"."""
-    if sheet.word(at) not in COMPARERS:
+    than = sheet.word(at) in COMPARATIVE_UP | COMPARATIVE_DOWN | {"better", "worse"} and sheet.word(at + 1) == "than"
+    if sheet.word(at) not in COMPARERS and not than:
         return False
-    end = at + 1
+    end = at + 1 + than
     while sheet.word(end) in _TO | _ARTICLES and sheet.is_free(end):
         end += 1
     target = sheet.span(end)
-    if target is None:
+    if target is None or (than and target.time is None):
         return False
+    if sheet.text(end) == "ytd" and (last := sheet.span(end + 1)) is not None and _is_a_year_back(last.text or " "):
+        sheet.slots.compare_grain = "year"
+        sheet.take(at, "compare", "a year earlier", end + 2 - at)
+        return True
     if target.time is not None and sheet.is_free(end):
         return _with_period(sheet, at, end, target.time)
     if sheet.word(at + 1) in _NOW:

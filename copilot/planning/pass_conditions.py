@@ -67,7 +67,7 @@ def _negation_left(sheet: Sheet, at: int) -> int | None:
     place = at - 1
     while place >= 0:
         word = sheet.word(place)
-        if word == "but" and sheet.word(place - 1) in _EVERYTHING:
+        if word == "but" and _all_before(sheet, place):
             return place
         if word in NEGATIONS and (sheet.is_free(place) or sheet.slot(place) == "negation"):
             return place
@@ -76,6 +76,13 @@ def _negation_left(sheet: Sheet, at: int) -> int | None:
             return None
         place -= 1
     return None
+
+
+def _all_before(sheet: Sheet, at: int) -> bool:
+    """As in "all but", "all categories but", "every region but"."""
+    owner = sheet.span(at - 1)
+    named = owner is not None and owner.one("dimension") is not None
+    return sheet.word(at - 1) in _EVERYTHING or (named and sheet.word(at - 2) in _EVERYTHING | {"every", "any", "each"})
 
 
 def _reaches_on(sheet: Sheet, at: int) -> bool:

@@ -19,6 +19,8 @@ COUNT_OF = {
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_PAID = "payments_made"
+_SUPPLIERS_COUNTED = "active_suppliers"
 _HAVING = frozenset({"have", "has", "had", "having"})
 _WHO = frozenset({"who", "that", "which"})
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
@@ -50,12 +52,29 @@ def _related(sheet: Sheet) -> None:
     """As in "spend with suppliers who have overdue invoices": a condition on another figure, which cannot be asked."""
     for at in range(2, len(sheet)):
         have = sheet.left(at, {"any", "some", "open"})
-        if sheet.meaning(at, "metric") is None or sheet.word(have) not in _HAVING or sheet.word(have - 1) not in _WHO:
+        counted = sheet.meaning(have - 1, "metric") == _SUPPLIERS_COUNTED and sheet.word(have) in _HAVING | {"with"}
+        who = sheet.word(have) in _HAVING and sheet.word(have - 1) in _WHO
+        if sheet.meaning(at, "metric") is None or not (counted or who):
             continue
-        if any(sheet.slot(i) == "metric" for i in range(have)):
+        if counted:
+            _count_by_condition(sheet, have, at)
+        elif any(sheet.slot(i) == "metric" for i in range(have)):
             words = sheet.question[sheet.spans[have - 1].start : sheet.spans[at].end]
             sheet.slots.unresolved.append((words, ""))
             sheet.take(have - 1, "unresolved", "", at + 1 - have + 1)
+
+
+def _count_by_condition(sheet: Sheet, have: int, at: int) -> None:
+    """As in "number of suppliers with spend over 1m": the suppliers that meet the bound, a row each."""
+    bounded = any(sheet.amount(i) for i in range(at + 1, min(at + 5, len(sheet))))
+    if bounded:
+        sheet.slots.metrics.remove(_SUPPLIERS_COUNTED)
+        sheet.slots.group("supplier")
+        sheet.slots.signals.add("list")
+        return
+    words = sheet.question[sheet.spans[have].start : sheet.spans[at].end]
+    sheet.slots.unresolved.append((words, ""))
+    sheet.take(have, "unresolved", "", at + 1 - have)
 
 
 def read_implied_figures(sheet: Sheet) -> None:
@@ -63,6 +82,7 @@ def read_implied_figures(sheet: Sheet) -> None:
     slots = sheet.slots
     slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
     _falling_due(sheet)
+    _paid_in(sheet)
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
@@ -85,6 +105,21 @@ def _falling_due(sheet: Sheet) -> None:
         return
     slots.metrics.append("payments_due")
     sheet.take(due, "metric", "payments_due")
+
+
+def _paid_in(sheet: Sheet) -> None:
+    """As in "paid last week by entity": without another figure, what was paid."""
+    slots = sheet.slots
+    paid = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "payment_date"), None)
+    others = sheet.figures or slots.externals or slots.outflow or slots.vague
+    if paid is None or others or _PAID not in sheet.model.metrics or not any(span.time for span in sheet.spans):
+        return
+    if any(sheet.word(at) in NEGATIONS for at in sheet.free()):
+        return
+    slots.metrics.append(_PAID)
+    sheet.take(paid, "metric", _PAID)
+    if slots.documents:
+        slots.signals |= {"top", "list"}
 
 
 def _qualify(sheet: Sheet) -> None:
@@ -118,7 +153,10 @@ def _is_a_name(sheet: Sheet, at: int, span: Span) -> bool:
     """Whether words that are both a figure and a name of the data stand where only a name can stand."""
     if span.one("dimension") is not None and sheet.word(at - 1) in GROUPERS:
         return any(other is not span and other.one("metric") for other in sheet.spans)
-    return span.one("value") is not None and bool(sheet.slots.metrics) and sheet.word(at - 1) in _NAMING
+    if span.one("value") is None or not sheet.slots.metrics or sheet.word(at - 1) not in _NAMING:
+        return False
+    capital = sheet.question[span.start].isupper() and not sheet.question.isupper()
+    return capital or sheet.word(at - 1) in {"supplier", "vendor"}
 
 
 def _is_adjective(sheet: Sheet, at: int, name: str) -> bool:

@@ -123,7 +123,10 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
     if word in COMPARERS:
         return len(sheet.figures) > 1
     if word in GROUPERS:
-        return sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
+        asks = (sheet.word(at + 1), sheet.word(at + 2)) == ("how", "much")  # "by how much"
+        return (
+            asks or sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
+        )
     if _is_family_name(sheet, word):
         return True
     if word in LEGAL_FORMS and sheet.slot(at - 1) == "filter":
@@ -146,6 +149,17 @@ def _is_an_average(sheet: Sheet) -> bool:
     if averages:
         sheet.slots.notes.append("The average is weighted by amount.")
     return averages
+
+
+def _is_a_median(sheet: Sheet) -> bool:
+    """Whether every figure is a time of which the catalogue has the median, and says so."""
+    found = [sheet.model.metrics[name] for name in sheet.figures]
+    medians = bool(found) and all(m.kind == "duration" and "median" in m.label.lower() for m in found)
+    if medians:
+        sheet.slots.notes.append(
+            "This is the median, not the average: a few very slow documents would move an average."
+        )
+    return medians
 
 
 def _leads_to_unknown(sheet: Sheet, at: int) -> bool:
@@ -173,7 +187,7 @@ def _is_idle(sheet: Sheet, at: int, word: str) -> bool:
     if word in {"make", "up"}:
         return sheet.slots.share_asked  # "which make up what share"
     if word == "average":
-        return sheet.slots.rolling is not None or _is_an_average(sheet)
+        return sheet.slots.rolling is not None or _is_an_average(sheet) or _is_a_median(sheet)
     if word in TARGET_NAMES:
         return sheet.slots.target is not None
     return word in {"median", "typical"} and any(sheet.model.metrics[name].kind == "duration" for name in sheet.figures)

@@ -19,6 +19,7 @@ from copilot.planning.word_classes import (
 )  # fmt: skip
 
 _MOST_ROWS = 1_000
+_GO = frozenset("go goe went gone going come came coming been".split())
 _BY_AGE = frozenset({"oldest"})
 _AGE = "dpo_open_age"
 _DIRECTIONS = {
@@ -176,6 +177,7 @@ def _share(sheet: Sheet, at: int) -> bool:
 def _trend(sheet: Sheet, at: int) -> bool:
     word = sheet.word(at)
     over_time = word == "over" and sheet.word(at + 1) == "time"
+    over_time = over_time or (word in _GO and sheet.word(at + 1) in {"up", "down"} and bool(sheet.figures))
     if not (word in TREND_WORDS or word in DRIFT_WORDS or over_time):
         return False
     if word in DRIFT_WORDS and sheet.slot(at + 1) == "metric" and any(s.one("dimension") for s in sheet.spans):

@@ -83,11 +83,25 @@ def _period(sheet: Sheet, at: int) -> None:
         sheet.slots.period = reading
     elif sheet.slots.period.period != reading.period:
         sheet.slots.extra_periods.append(sheet.question[span.start : span.end])
+    if _dates_documents(sheet, at):
+        words = sheet.question[sheet.spans[at - 1].start : span.end]
+        sheet.slots.unresolved.append((words, ""))
+        sheet.take(at - 1, "unresolved", "", 2)
+        return
     sheet.take(at, "time", str(reading.period))
     for place in range(at - 1, max(at - 3, -1), -1):
         if sheet.is_free(place) and sheet.word(place) in _MARKS:
             sheet.slots.until = sheet.slots.until or sheet.word(place) in _UNTIL
             sheet.take(place, "time", "preposition")
+
+
+def _dates_documents(sheet: Sheet, at: int) -> bool:
+    """As in "unpaid invoices from 2024": when documents are from, of a balance that is read as of a day."""
+    if sheet.word(at - 1) not in {"from", "dated", "issued"} or not sheet.is_free(at - 1) or not sheet.figures:
+        return False
+    return all(
+        m.time_role == "as_of" and m.unit in {"money", "count"} for m in (sheet.model.metrics[n] for n in sheet.figures)
+    )
 
 
 def _window(span: Span) -> Window | None:

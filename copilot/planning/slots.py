@@ -96,6 +96,10 @@ class Slots:
     unresolved: list[tuple[str, str]] = field(default_factory=list)
     """(words, the word before them)."""
 
+    def coverage_of(self, slot: str) -> str:
+        """The words of the question that one slot took first; empty where none did."""
+        return next((covered.words for covered in self.coverage if covered.slot == slot), "")
+
     @property
     def share_asked(self) -> bool:
         """Whether shares of a whole are wanted."""

@@ -258,6 +258,25 @@ def _run_of_buckets(scene: _Scene, at: int) -> TimeReading | None:
     return TimeReading(Period(first.start, last.end, label), length, grain if count > 1 else None)
 
 
+def _ended(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "three months ended September", "year ended 30 June 2026", "quarter ended Q2"."""
+    counted = _count(scene, at)
+    skip = 0 if counted is None else 1
+    grain = scene.unit(at + skip)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(grain or "")
+    if months is None or scene.text(at + skip + 1) not in {"ended", "ending"}:
+        return None
+    last = named(scene.items, at + skip + 2, scene.fiscal)
+    if last is None:
+        return None
+    end = _alone(scene, last).period.end
+    first = add_months(end.replace(day=1), 1 - months * (counted or 1))
+    if end != month_end(end):
+        first = add_months(end, -months * (counted or 1)) + timedelta(days=1)
+    label = f"{first.isoformat()} to {end.isoformat()}"
+    return _cut(scene, Period(first, end, label), skip + 2 + last.length)
+
+
 def _window_after(scene: _Scene, at: int) -> TimeReading | None:
     """As in "3 month moving average", "12 months rolling"."""
     count, grain = _count(scene, at), scene.unit(at + 1)
@@ -457,5 +476,5 @@ def _nearest(scene: _Scene, found: Named, other: Period) -> TimeReading:
 
 
 _READERS: tuple[_Reader, ...] = (
-    _calendar_period, _written_date, _relative, _run_of_buckets, _window_after, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
+    _calendar_period, _written_date, _relative, _run_of_buckets, _ended, _window_after, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
 )  # fmt: skip

@@ -130,8 +130,10 @@ def _is_slip(word: str, found: str) -> bool:
     longest = max(len(word), len(found))
     if shared >= longest - (1 if longest < 8 else 2):
         return False
-    substituted = len(word) == len(found) and sorted(word) != sorted(found)
-    return len(word) >= 8 or not substituted
+    if len(word) != len(found) or sorted(word) == sorted(found):
+        return True
+    other_letters = sum(mine != theirs for mine, theirs in zip(word, found, strict=True))
+    return len(word) >= 8 and other_letters == 1  # two other letters make another word: "converted", "contested"
 
 
 def _spellings(key: tuple[str, ...]) -> Iterable[tuple[str, ...]]:

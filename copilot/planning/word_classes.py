@@ -84,7 +84,7 @@ FORECAST_WORDS = _stems(
 TARGET_WORDS = _stems("target goal benchmark budget plan ziel")
 TARGET_NAMES = _stems("target goal ziel")
 SCENARIO_WORDS = _stems("if happen happens suppose assume assuming simulate scenario combine combined whatif")
-SUBJECT_LINKS = frozenset({"with", "whose", "where", "having", "have", "has", "that", "mit"})
+SUBJECT_LINKS = frozenset({"with", "whose", "where", "having", "have", "has", "had", "that", "mit"})
 
 CLOSED_CLASSES = (
     STOP_WORDS | DOCUMENT_NOUNS | NEGATIONS | ADDITIONS | CONJUNCTIONS | GROUPERS | COMPARERS | CHANGE_WORDS | OVER | UNDER
