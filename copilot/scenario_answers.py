@@ -35,7 +35,8 @@ from copilot.wording.quoting import clean
 LABEL = "DPO in the scenario"
 METRIC = "dpo_scenario"
 DEFINITION = (
-    "DPO and cash out with the levers, against the same simulated documents without them, at the end of the horizon."
+    "DPO and cash out with the levers, against the same simulated documents without them, at the end of the horizon; "
+    "figures and differences are means over the simulated paths, so they add up."
 )
 SOURCES = (
     "invoices.total-with-taxes", "invoices.payment-term", "invoices.net-due-date", "invoices.discount-due-date",
@@ -71,7 +72,7 @@ def compose_scenario(turn: Turn, plan: ScenarioPlan, outcome: Scenario) -> Answe
     return Answer(
         status="answered",
         question=turn.question,
-        reading="What if: " + "; ".join(spoken(lever) for lever in outcome.levers),
+        reading="What if: " + "; ".join((*map(spoken, outcome.levers), f"simulated to {figures.day(outcome.horizon)}")),
         plan=plan.model_dump(mode="json"),
         headline=lead,
         table=table,
@@ -79,7 +80,11 @@ def compose_scenario(turn: Turn, plan: ScenarioPlan, outcome: Scenario) -> Answe
         chart=_chart(outcome, lead),
         trust="governed" if all(check.passed for check in checks) else "exploratory",
         checks=checks,
-        caveats=(*plan.notes, *(f"{clean(g.name, 60)}: {clean(g.detail, 400)}" for g in outcome.guards)),
+        caveats=(
+            *plan.notes,
+            *_horizon(plan, outcome),
+            *(f"{clean(g.name, 60)}: {clean(g.detail, 400)}" for g in outcome.guards),
+        ),
         assumptions=tuple(Assumption(name=a.name, value=a.value, source=a.source) for a in outcome.assumptions),
         lineage=(LineageEntry(metric=METRIC, definition=DEFINITION, fields=SOURCES),),
         freshness=turn.freshness,
@@ -88,6 +93,13 @@ def compose_scenario(turn: Turn, plan: ScenarioPlan, outcome: Scenario) -> Answe
         thread=turn.thread,
         took_ms=0,
     )
+
+
+def _horizon(plan: ScenarioPlan, outcome: ScenarioOutcome) -> tuple[str, ...]:
+    """That the end was not asked for."""
+    if plan.until is not None:
+        return ()
+    return (f"No end was named: simulated half a year ahead, to {figures.day(outcome.horizon)}.",)
 
 
 def spoken(lever: Lever) -> str:  # noqa: PLR0911 - one return for each lever
@@ -126,11 +138,12 @@ def _whom(selection: Selection) -> str:
 
 def _amounts(outcome: ScenarioOutcome) -> tuple[Decimal, ...]:
     cash = outcome.one_off_cash
-    return (cash.median, cash.low, cash.high, outcome.yearly_benefit, outcome.supplier_cost)
+    return (cash.mean, cash.low, cash.high, outcome.yearly_benefit, outcome.supplier_cost)
 
 
 def _headline(outcome: ScenarioOutcome) -> Headline:
-    band, before = outcome.dpo_scenario, outcome.dpo_baseline
+    """Means on both sides: their difference is the mean difference, which the levers' shares add up to."""
+    band, change = outcome.dpo_scenario, outcome.change_dpo
     day = outcome.horizon.isoformat()
 
     def days(value: Decimal) -> Cell:
@@ -139,8 +152,8 @@ def _headline(outcome: ScenarioOutcome) -> Headline:
     return Headline.model_validate(
         {
             "metric": METRIC, "label": LABEL, "unit": "days", "period": day, "as_of": day,
-            "value": days(band.median), "low": days(band.low), "high": days(band.high),
-            "previous": days(before.median), "delta": days(outcome.change_dpo.median), "baseline": "the baseline",
+            "value": days(band.mean), "low": days(band.low), "high": days(band.high),
+            "previous": days(band.mean - change.mean), "delta": days(change.mean), "baseline": "the baseline",
         }
     )  # fmt: skip
 
@@ -166,7 +179,9 @@ def _table(outcome: ScenarioOutcome) -> Table:
 
 
 _TEMPLATES = {
-    "change": "{label} comes to {value} on {when}, {size} {direction} than without it ({previous}).",
+    "change": (
+        "{label} comes to {value} on {when}, {size} {direction} than without it ({previous}), on average over the paths."
+    ),
     "level": "{label} comes to {value} on {when}, the same as without it.",
     "worth": "Cash released, a single time: {cash} ({band} from {low} to {high}); benefit per year: {benefit}.",
     "suppliers": "Suppliers would bear {cost} a year.",
@@ -184,7 +199,7 @@ def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
     if figures.is_level(lead.delta, "days"):
         first = fill(_TEMPLATES["level"], base)
     else:
-        up = outcome.change_dpo.median > 0
+        up = outcome.change_dpo.mean > 0
         slots: Slots = {
             **base,
             "size": Figure(figures.magnitude(lead.delta, "days"), "headline.delta"),
@@ -194,7 +209,7 @@ def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
         first = fill(_TEMPLATES["change"], slots)
     worth: Slots = {
         "band": Figure(BAND, "outcome.one_off_cash"),
-        "cash": Figure(figures.headline(cash.median, money), "outcome.one_off_cash"),
+        "cash": Figure(figures.headline(cash.mean, money), "outcome.one_off_cash"),
         "low": Figure(figures.headline(cash.low, money), "outcome.one_off_cash"),
         "high": Figure(figures.headline(cash.high, money), "outcome.one_off_cash"),
         "benefit": Figure(figures.headline(outcome.yearly_benefit, money), "outcome.yearly_benefit"),

@@ -49,7 +49,11 @@ def test_shares_of_levers_add_up(engine: Engine) -> None:
     names = [c.name for c in answer.table.columns]
     shares = [Decimal(str(row[names.index("dpo")])) for row in answer.table.rows]
     assert answer.headline is not None
-    assert abs(sum(shares) - Decimal(str(answer.headline.delta))) < Decimal("2.5")  # means against a median
+    lead = answer.headline
+    assert abs(sum(shares) - Decimal(str(lead.delta))) <= Decimal("0.03")
+    assert Decimal(str(lead.value)) - Decimal(str(lead.previous)) == Decimal(str(lead.delta))
+    assert any(c.startswith("No end was named") for c in answer.caveats)
+    assert "simulated to 22 May 2027" in answer.reading
     assert shares[0] > shares[1]
 
 
