@@ -180,7 +180,7 @@ def _table(outcome: ScenarioOutcome) -> Table:
 
 _TEMPLATES = {
     "change": (
-        "{label} comes to {value} on {when}, {size} {direction} than without it ({previous}), on average over the paths."
+        "{label} comes to {value} on {when}, {size} {direction} than without it ({previous}), on average of the paths."
     ),
     "level": "{label} comes to {value} on {when}, the same as without it.",
     "worth": "Cash released, a single time: {cash} ({band} from {low} to {high}); benefit per year: {benefit}.",
