@@ -46,6 +46,8 @@ def metric_unit(metric: Metric, query: ResolvedQuery) -> str:
 
 def _part_unit(part: ResolvedPart, query: ResolvedQuery) -> str | None:
     """The unit of a ratio's part, or None where it is a product that means nothing alone (amount x days)."""
+    if part.measure.times_days:
+        return None
     if part.measure.money != "none":
         return f"money:{query.currency_label}"
     return "count" if part.measure.agg == "count" else None

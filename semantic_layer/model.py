@@ -91,6 +91,8 @@ class Measure(_Frozen):
     """The date column that is the measure's own clock unless a time role says otherwise."""
     money: Literal["document", "reporting", "none"] = "none"
     """document: in the row's currency, converted at the as-of closing rate; reporting: converted in the entity."""
+    times_days: bool = False
+    """An amount times days, converted like an amount but no sum of money that could be shown."""
     currency: str = "invoice.currency"
     """Where the row's currency is read, for amounts in document currency."""
 
