@@ -260,6 +260,43 @@ def test_a_forecast_of_cash_reaches_as_far_as_the_last_word(chat: Chat) -> None:
     assert "was" in plan.notes[0]
 
 
+def test_why_one_is_the_lowest_is_told_against_the_whole(chat: Chat) -> None:
+    """Not against the day before the balance's day."""
+    chat.says("dpo by entity as of 30 June")
+    plan = chat.says("why is japan lowest")
+    assert (plan.against, plan.query.compare) == ("whole", None)
+    assert any("a ranking shows" in note for note in plan.notes)
+    chat.says("dpo as of 30 June")
+    assert chat.says("why did it change").query.compare.end.isoformat() == "2026-05-31"
+
+
+def test_a_baseline_is_cut_to_the_days_of_a_half_year_in_progress(chat: Chat) -> None:
+    """The second half to date against as many days of the first."""
+    chat.says("spend with Direct Materials in H1")
+    chat.says("and H2?")
+    plan = chat.says("diff?")
+    assert plan.query.period.days == plan.query.compare.days
+    assert any("is cut to its first" in note for note in plan.notes)
+
+
+def test_without_the_unknown_word_the_rest_stays(planner: RulePlanner, clock: Clock) -> None:
+    """The way out keeps the filter and the period; it leaves out only what its label says."""
+    refused = planner.plan("spend by blubber for Germany in Q3", clock)
+    assert isinstance(refused, Refuse)
+    way: Any = planner.plan(refused.choices[0].question, clock)
+    assert refused.choices[0].label == "Spend without it"
+    assert conditions(way) == [("entity_country", "=", ("Germany",))]
+    assert str(way.query.period) == "2026-Q3"
+
+
+def test_a_share_of_two_figures_is_their_certified_ratio(planner: RulePlanner, clock: Clock) -> None:
+    """Overdue as a share of open payables is a metric; two figures without a ratio say which they are."""
+    plan: Any = planner.plan("share of AP thats overdue", clock)
+    assert plan.query.metrics == ("past_due_share",)
+    other: Any = planner.plan("top 10 suppliers by spend share and overdue", clock)
+    assert "No ratio of Spend and Past due payables is certified, so no share is shown." in other.notes
+
+
 def test_thanks_are_no_question(chat: Chat) -> None:
     """Thanks leave the thread as it was."""
     chat.says("dpo by region")
