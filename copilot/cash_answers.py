@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from copilot.answer import Answer, Assumption, Cell, CheckResult, Headline, LineageEntry, Table, TableColumn
@@ -134,7 +135,7 @@ def _cash(plan: OutflowPlan, found: OutflowForecast) -> _View:
         return _by_group(plan, found)
     band = found.band(plan.start, plan.end)
     lead = _headline(plan, found, band, worst=plan.worst)
-    first = _first(lead, band, found)
+    first = _first(lead, band, found, plan.start)
     weeks = [w for w in found.weeks if w.start <= plan.end and w.end >= plan.start and w.cash.high]
     if len(weeks) < 2:
         return _View(lead, _periods(weeks, found.currency), first, periods=_days(plan))
@@ -155,12 +156,12 @@ def _by_group(plan: OutflowPlan, found: OutflowForecast) -> _View:
     rows = found.layers if plan.by == "layer" else found.groups.get(plan.by, ())
     end = found.end.isoformat()
     lead = _headline(plan, found, found.total, worst=plan.worst).model_copy(update={"period": end, "as_of": end})
-    text = joined((_first(lead, found.total, found), _largest_group(rows, found)))
+    text = joined((_first(lead, found.total, found, found.days[0].start), _largest_group(rows, found)))
     bars = tuple((clean(row.name, 24), row.cash) for row in rows[:MOST_BARS])
     start = found.days[0].start
     note = (f"By group the forecast is read from {figures.day(start)} to {figures.day(found.end)}.",)
     asked = (plan.start, plan.end) == (start, found.end)
-    words = (*_days(plan), figures.day(found.end))
+    words = (*_days(plan), figures.day(start), figures.day(found.end))
     return _View(
         lead, _groups(rows, plan.by, found.currency), text, periods=words, bars=bars, notes=() if asked else note
     )
@@ -238,7 +239,7 @@ def _run(plan: OutflowPlan, found: OutflowForecast) -> _View:
     return _View(
         lead,
         _periods(ahead[:6], found.currency),
-        _first(lead, run.cash, found),
+        _first(lead, run.cash, found, plan.start),
         terms=("Payment run",),
         periods=_days(plan),
     )
@@ -287,7 +288,7 @@ def _week(plan: OutflowPlan, found: OutflowForecast) -> _View:
         "start": Figure(figures.day(content.week.start), "week.start"),
         "end": Figure(figures.day(content.week.end), "week.end"),
     }
-    text = joined((_first(lead, content.week.cash, found), fill(_TEMPLATES["week"], slots)))
+    text = joined((_first(lead, content.week.cash, found, content.week.start), fill(_TEMPLATES["week"], slots)))
     words = (figures.day(content.week.start), figures.day(content.week.end))
     return _View(lead, _table(columns, rows), text, terms=(lead.label,), periods=words, bars=bars)
 
@@ -296,7 +297,7 @@ _VIEWS = {"cash": _cash, "chance": _chance, "late": _late, "run": _run, "accrual
 
 _TEMPLATES = {
     "first": "{label} comes to {value} on {when}, with a range ({band}) from {low} to {high}.",
-    "period": "{label} comes to {value} until {when}, with a range ({band}) from {low} to {high}.",
+    "period": "{label} comes to {value} from {start} to {when}, with a range ({band}) from {low} to {high}.",
     "largest week": "The {direction} week is that of {week}, with {value} on average.",
     "largest group": "The {direction} part is {name}, with {value} on average.",
     "chance": "The chance that a week between {start} and {end} goes beyond {threshold} is {value}.",
@@ -307,8 +308,10 @@ _TEMPLATES = {
 }
 
 
-def _first(lead: Headline, band: Band, found: OutflowForecast) -> Prose:
+def _first(lead: Headline, band: Band, found: OutflowForecast, start: date) -> Prose:
+    """The figure from a day to another one, with its range."""
     slots: Slots = {
+        "start": Figure(figures.day(start), "plan.start"),
         "label": Term(lead.label),
         "value": Figure(figures.headline(lead.value, lead.unit), "headline.value"),
         "when": Figure(key_words(lead.as_of), "headline.as_of"),

@@ -16,7 +16,7 @@ from copilot.charts import chart_of, fan_chart
 from copilot.headlines import headline_of
 from copilot.narration.facts import Facts
 from copilot.narration.grounding import Support, Unsupported, support_of, unsupported
-from copilot.narration.prose import Figure, Prose, Term
+from copilot.narration.prose import Figure, Prose, Sense, Term
 from copilot.narration.reading import forecast_reading, reading_of
 from copilot.narration.template_narrator import (
     BAND,
@@ -220,12 +220,17 @@ def support_for(facts: Facts, prose: Prose) -> Support:
     periods += [facts.bucket_words(bucket) for bucket in buckets]
     periods += [text for bucket in buckets for text in (facts.when(bucket), figures.day(bucket.end))]
     periods += [
-        slot.text for slot in prose.slots if isinstance(slot, Figure) and slot.source.startswith("plan.filters")
+        slot.text
+        for slot in prose.slots
+        if isinstance(slot, Figure) and slot.source.startswith(("plan.filters", "plan.having"))
     ]
     terms = [slot.text for slot in prose.slots if isinstance(slot, Term)]
     support = support_of(facts.headline, facts.table, periods=periods, terms=terms)
     values = {name_of(value) for condition in query.filters for value in condition.values}
-    return replace(support, names=support.names | values)
+    ends: frozenset[Sense] = frozenset(
+        "largest" if order.descending else "smallest" for order in query.order[:1] if query.limit is not None
+    )
+    return replace(support, names=support.names | values, senses=support.senses | ends)
 
 
 def trust_of(metrics: Sequence[Metric], today: date, checks: Sequence[CheckResult]) -> Trust:
@@ -277,15 +282,30 @@ def grounded(stray: Sequence[str]) -> CheckResult:
 
 
 def _period_caveats(facts: Facts, known: Sequence[str]) -> tuple[str, ...]:
+    """What is to be known of the period: that it was assumed, lies ahead, or is not over."""
+    return (*_one_period(facts), *_progress(facts, known))
+
+
+def _progress(facts: Facts, known: Sequence[str]) -> tuple[str, ...]:
     """That a period is not over, unless the rows came with that remark."""
     cut = facts.in_progress()
     if cut is not None and any("is not complete" in caveat for caveat in known):
         return ()
     if cut is not None:
         return (f"{facts.bucket_words(cut)} is in progress: data to {figures.day(cut.end)}.",)
+    if facts.metric.looks_ahead:
+        return (f"What was open on {figures.day(facts.data_date)}; invoices that come in later are not in it.",)
     if is_running(facts):
         return (f"The period is in progress: data to {figures.day(facts.data_date)}.",)
     return ()
+
+
+def _one_period(facts: Facts) -> tuple[str, ...]:
+    """That several figures share one period where none was named: alone, some have another usual one."""
+    metrics = [facts.model.metrics[name] for name in facts.plan.query.metrics]
+    if facts.plan.query.period is not None or len(metrics) < 2 or all(m.time_role == "as_of" for m in metrics):
+        return ()
+    return (f"No period was named: all figures are for {facts.words(facts.period)}.",)
 
 
 def _lineage(result: ResultSet) -> tuple[LineageEntry, ...]:

@@ -11,16 +11,17 @@ from decimal import Decimal
 
 from copilot.answer import Headline
 from copilot.narration.facts import TARGET, Facts
+from copilot.narration.template_narrator import is_whole
 from copilot.tabulation import json_cell
 from copilot.wording.figures import decimal_of
 from copilot.wording.period_words import period_key, whole_grain
-from semantic_layer.periods import Period
+from semantic_layer.periods import Period, buckets
 from semantic_layer.results import Value
 
 
 def headline_of(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
     """The first number of a metric answer."""
-    if facts.grain is not None and not facts.dimensions:
+    if facts.grain is not None and not facts.dimensions and not facts.metric.looks_ahead:
         return _of_trend(facts, unit) or _of_total(facts, total, unit)
     if facts.plan.intent == "top" and facts.dimensions and facts.table.rows:
         return _of_first(facts, unit)
@@ -34,7 +35,8 @@ def _of_total(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
     baseline = facts.words(compared) if compared is not None else None
     if previous is None and facts.plan.target is not None:
         previous, baseline = facts.plan.target, TARGET
-    return _headline(facts, facts.metric.label, unit, value, facts.period, facts.as_of, previous, baseline)
+    label = f"{facts.metric.label}, all groups together" if is_whole(facts) else facts.metric.label
+    return _headline(facts, label, unit, value, facts.period, facts.as_of, previous, baseline)
 
 
 def _of_first(facts: Facts, unit: str) -> Headline:
@@ -53,10 +55,23 @@ def _of_trend(facts: Facts, unit: str) -> Headline | None:
     if not whole:
         return None
     bucket, value = whole[-1]
-    before = whole[-2] if len(whole) > 1 else None
+    before = _baseline_bucket(facts, bucket) or (whole[-2] if len(whole) > 1 else None)
     baseline = facts.bucket_words(before[0]) if before else None
     previous = before[1] if before else None
     return _headline(facts, facts.metric.label, unit, value, bucket, bucket.end, previous, baseline)
+
+
+def _baseline_bucket(facts: Facts, bucket: Period) -> tuple[Period, Decimal | None] | None:
+    """The bucket of the other period that stands beside this one; None where nothing is compared."""
+    compared, grain = facts.plan.query.compare, facts.grain
+    at = facts.index(f"{facts.metric.name}__previous")
+    if compared is None or grain is None or at is None:
+        return None
+    place = next((i for i, found in enumerate(facts.buckets()) if found == bucket), None)
+    others = buckets(compared, grain, facts.fiscal_year_start)
+    if place is None or place >= len(others):
+        return None
+    return others[place], decimal_of(facts.table.rows[place][at])
 
 
 def _headline(

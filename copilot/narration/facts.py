@@ -95,7 +95,7 @@ class Facts:
 
     def in_progress(self) -> Period | None:
         """The latest bucket if it is cut short by the end of the data or of the period."""
-        found = [bucket for bucket in self.buckets() if bucket is not None]
+        found = [bucket for bucket in self.buckets() if bucket is not None and not self.metric.looks_ahead]
         last = max(found, key=lambda bucket: bucket.end, default=None)
         return last if last is not None and self.is_cut(last) else None
 

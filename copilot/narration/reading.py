@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from copilot.planning.plan import ForecastPlan, MetricPlan
@@ -27,8 +27,9 @@ def reading_of(
     if query.group_by:
         pieces[0] += " by " + " and ".join(_group_label(name, model) for name in query.group_by)
     pieces.append(_when(metrics[0], query.time_role, model, period, fiscal_year_start))
+    pieces.extend(_other_days(metrics, query.time_role, period))
     pieces.extend(condition_words(condition, model, currency) for condition in query.filters)
-    pieces.extend(_having_words(condition, model, currency) for condition in query.having)
+    pieces.extend(having_words(condition, model, currency) for condition in query.having)
     if query.compare is not None:
         pieces.append(f"compared with {period_words(query.compare, fiscal_year_start)}")
     pieces.extend(_ranking_words(query, model))
@@ -39,6 +40,14 @@ def reading_of(
     if not any(condition.field == "intercompany" for condition in query.filters):
         pieces.extend(_defaults(metrics))
     return "; ".join(pieces)
+
+
+def _other_days(metrics: Sequence[Metric], time_role: str | None, period: Period) -> Iterable[str]:
+    """The day of the balances that stand beside a figure over a period."""
+    flow = (time_role or metrics[0].time_role) != "as_of"
+    labels = [metric.label for metric in metrics[1:] if metric.time_role == "as_of"]
+    if flow and labels:
+        yield f"{' and '.join(labels)} as of {figures.day(period.end)}"
 
 
 def _ranking_words(query: MetricQuery, model: SemanticModel) -> Iterable[str]:
@@ -69,10 +78,15 @@ def condition_words(condition: Filter, model: SemanticModel, currency: str) -> s
     return " ".join((label, _OPERATORS.get(condition.op, condition.op), ", ".join(values))).strip()
 
 
-def _having_words(condition: Having, model: SemanticModel, currency: str) -> str:
+def having_words(condition: Having, model: SemanticModel, currency: str) -> str:
+    """A condition on groups in words: "DPO > 50.0 days"."""
+    return f"{model.metrics[condition.metric].label} {condition.op} {having_value(condition, model, currency)}"
+
+
+def having_value(condition: Having, model: SemanticModel, currency: str) -> str:
+    """The bound of a condition on groups, in the unit of its figure."""
     metric = model.metrics[condition.metric]
-    unit = f"money:{currency}" if metric.unit == "money" else metric.unit
-    return f"{metric.label} {condition.op} {figures.exact(condition.value, unit)}"
+    return figures.exact(condition.value, f"money:{currency}" if metric.unit == "money" else metric.unit)
 
 
 def _group_label(name: str, model: SemanticModel) -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from copilot.answer import Cell, Headline
 from copilot.narration.facts import TARGET, Facts
 from copilot.narration.prose import Direction, Figure, Prose, Sense, Slot, Slots, Term, fill, joined
+from copilot.narration.reading import having_value
 from copilot.wording import figures
 from copilot.wording.period_words import key_words
 
@@ -21,7 +22,13 @@ TEMPLATES = {
     "flow": "{label} came to {value} {when}{scope}.",
     "first balance": "{label} stood at {value} as of {when}{scope} for {name}{rank}.",
     "first flow": "{label} came to {value} {when}{scope} for {name}{rank}.",
-    "rank": ", the {direction} of {count} groups by {dimension}",
+    "whole balance": "{label} stood at {value} as of {when}{scope} for all groups together.",
+    "whole flow": "{label} came to {value} {when}{scope} for all groups together.",
+    "rank": ", the {direction} of {count} groups by {dimension}{bound}",
+    "bound": " with {conditions}",
+    "fitting": "Groups by {dimension}{bound}: {count}; ",
+    "none fits": "No group by {dimension} is left{bound}.",
+    "beside": "; {name} is the {direction} with {value}",
     "scope": " where {conditions}",
     "nothing": "{label} has no value {when}{scope}.",
     "nothing why": "The mirror holds no documents to compute it from; another period or a wider filter may.",
@@ -46,6 +53,7 @@ TEMPLATES = {
     "next alone": "Next is {name} with {value}",
     "lead": "In {bucket}, ",
     "running": "The period is still in progress: the data reaches to {until}.",
+    "ahead": "The period lies ahead: the figure is what was open on {until} and is due in it.",
     "part": "{label} of {value}",
     "parts": "It rests on {parts}.",
     "formula": "It is computed as {formula}.",
@@ -145,14 +153,36 @@ def _first(facts: Facts, lead: Headline) -> Prose:
         "scope": scope_of(facts),
     }
     if facts.plan.intent != "top" or not facts.dimensions or not facts.table.rows or facts.grain:
-        return fill(TEMPLATES[kind], slots)
+        return fill(TEMPLATES[f"whole {kind}" if is_whole(facts) else kind], slots)
     slots |= {"name": facts.row_name(facts.table.rows[0]), "rank": _rank(facts)}
     return fill(TEMPLATES[f"first {kind}"], slots)
+
+
+def is_whole(facts: Facts) -> bool:
+    """Whether the first figure is that of all groups, though the table shows only those that meet a condition."""
+    return bool(facts.plan.query.having) and bool(facts.dimensions) and facts.plan.intent != "top" and not facts.grain
+
+
+def _bound(facts: Facts) -> Prose:
+    """The conditions on groups in words."""
+    said = [
+        joined(
+            (
+                Term(facts.model.metrics[condition.metric].label),
+                Prose(condition.op),
+                Figure(having_value(condition, facts.model, facts.currency), f"plan.having[{at}]"),
+            )
+        )
+        for at, condition in enumerate(facts.plan.query.having)
+    ]
+    return fill(TEMPLATES["bound"], {"conditions": joined(said, " and ")}) if said else Prose()
 
 
 def _when(facts: Facts, lead: Headline) -> str:
     if facts.is_balance:
         return key_words(lead.as_of)
+    if facts.metric.looks_ahead:
+        return facts.when(facts.period)
     for bucket in facts.buckets() if not facts.dimensions else ():
         if bucket is not None and bucket.end.isoformat() == lead.as_of:
             return facts.when(bucket)
@@ -163,16 +193,16 @@ def _rank(facts: Facts) -> Prose:
     numbers = _numbers(facts)
     if len(numbers) < 2:
         return Prose()
-    first = numbers[0]
-    if first == max(numbers):
-        rank = Direction("largest", "largest")
-    elif first == min(numbers):
-        rank = Direction("smallest", "smallest")
+    order = facts.plan.query.order
+    first, from_top = numbers[0], not order or order[0].descending
+    if first == (max(numbers) if from_top else min(numbers)):
+        rank = Direction("largest", "largest") if from_top else Direction("smallest", "smallest")
     else:
         return Prose()
     count = _figure(facts.table.row_count, "count", "table.row_count")
     dimension = Term(facts.dimensions[0].label.lower())
-    return fill(TEMPLATES["rank"], {"direction": rank, "count": count, "dimension": dimension})
+    slots: Slots = {"direction": rank, "count": count, "dimension": dimension, "bound": _bound(facts)}
+    return fill(TEMPLATES["rank"], slots)
 
 
 def _second(facts: Facts, lead: Headline) -> Prose:
@@ -181,6 +211,11 @@ def _second(facts: Facts, lead: Headline) -> Prose:
         return joined((middle, _beside_change(facts), Prose(".")), "")
     if facts.dimensions and facts.table.rows:
         return _groups(facts)
+    if facts.dimensions and is_whole(facts):
+        dimension = Term(facts.dimensions[0].label.lower())
+        return fill(TEMPLATES["none fits"], {"dimension": dimension, "bound": _bound(facts)})
+    if facts.metric.looks_ahead:
+        return fill(TEMPLATES["ahead"], {"until": Figure(figures.day(facts.data_date), "freshness")})
     if facts.in_progress() is None and is_running(facts):
         return fill(TEMPLATES["running"], {"until": Figure(figures.day(facts.data_date), "freshness")})
     return _composition(facts)
@@ -189,7 +224,7 @@ def _second(facts: Facts, lead: Headline) -> Prose:
 def is_running(facts: Facts) -> bool:
     """Whether a flow's calendar period has not ended: it starts where one starts and stops with the data."""
     period = facts.period
-    if facts.is_balance or period.end < facts.data_date or facts.grain is not None:
+    if facts.is_balance or period.end < facts.data_date or facts.grain is not None or facts.metric.looks_ahead:
         return False
     start = period.start
     return start.day == 1 or start.weekday() == 0
@@ -226,7 +261,21 @@ def _beside_change(facts: Facts) -> Prose:
         return fill(TEMPLATES["in progress"], slots)
     if facts.grain:
         return _span(facts)
-    return _mover(facts)
+    return _leader(facts) or _mover(facts)
+
+
+def _leader(facts: Facts) -> Prose:
+    """The first row of a ranking that is also compared with another period."""
+    query = facts.plan.query
+    if query.limit is None or not query.order or not facts.dimensions or not facts.table.rows:
+        return Prose()
+    row = facts.table.rows[0]
+    number = figures.decimal_of(_value(facts, row))
+    from_top = query.order[0].descending
+    if number is None or query.order[0].field != facts.metric.name:
+        return Prose()
+    sense: Sense = "largest" if from_top else "smallest"
+    return fill(TEMPLATES["beside"], _ranked(facts, (number, row), sense, "highest" if from_top else "lowest"))
 
 
 def _span(facts: Facts) -> Prose:
@@ -274,6 +323,12 @@ def _groups(facts: Facts) -> Prose:
         return _composition(facts)
     if facts.plan.intent == "top" and not facts.grain:
         return _sentence(_share(facts, dated[0][1]), _next(facts, dated)) or _composition(facts)
+    fitting = _fitting(facts)
+    if fitting and len(dated) > 1:
+        high, low = max(dated, key=lambda pair: pair[0]), min(dated, key=lambda pair: pair[0])
+        first = fill(TEMPLATES["extremes"], {"lead": fitting, **_ranked(facts, high, "largest", "highest")})
+        return _sentence(first, fill(TEMPLATES["other extreme"], _ranked(facts, low, "smallest", "lowest")))
+    lead = fitting or lead
     if len(dated) == 1:
         return _sentence(fill(TEMPLATES["only"], {"lead": lead, **_ranked(facts, dated[0], "largest", "")}))
     high = max(dated, key=lambda pair: pair[0])
@@ -284,6 +339,15 @@ def _groups(facts: Facts) -> Prose:
     first = fill(TEMPLATES["extremes"], {"lead": lead, **_ranked(facts, high, "largest", "highest")})
     second = fill(TEMPLATES["other extreme"], _ranked(facts, low, "smallest", "lowest"))
     return _sentence(first, second)
+
+
+def _fitting(facts: Facts) -> Prose:
+    """How many groups meet the condition."""
+    if not is_whole(facts):
+        return Prose()
+    count = _figure(facts.table.row_count, "count", "table.row_count")
+    slots: Slots = {"dimension": Term(facts.dimensions[0].label.lower()), "bound": _bound(facts), "count": count}
+    return fill(TEMPLATES["fitting"], slots)
 
 
 def _sentence(*parts: Prose) -> Prose:

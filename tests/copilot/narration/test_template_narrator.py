@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from copilot.narration.grounding import Support, unsupported
 from copilot.narration.template_narrator import TEMPLATES, spoken
 from copilot.planning.plan import MetricPlan
-from semantic_layer import Column, Filter, MetricQuery, Period
+from semantic_layer import Column, Filter, Having, MetricQuery, Order, Period
 
 NO_SUPPORT = Support(frozenset())
 
@@ -167,3 +167,82 @@ def test_labels_inside_a_sentence_keep_acronyms() -> None:
     """DPO stays DPO, Open payables becomes open payables."""
     assert spoken("DPO") == "DPO"
     assert spoken("Open payables") == "open payables"
+
+
+GROUPED = [Column("category", "Category", "dimension", "text"), Column("spend", "Spend", "metric", "money:USD")]
+ABOVE = (Having(metric="spend", op=">", value=Decimal(50)),)
+
+
+def grouped(answers: Any, rows: list[tuple[Any, ...]], columns: Any = GROUPED, **query: Any) -> Any:
+    """The answer to spend by category, USD 200 in all."""
+    intent = query.pop("intent", "breakdown")
+    found = MetricQuery(metrics=("spend",), group_by=("category",), **query)
+    total: dict[str, Any] = {"spend": Decimal(200)}
+    if found.compare is not None:
+        total["spend__previous"] = Decimal(150)
+    plan = MetricPlan.model_validate({"intent": intent, "query": found})
+    return answers.compose(plan, columns, rows, total, groups=query.pop("groups", None))
+
+
+def test_a_condition_on_groups_says_how_many_meet_it(answers: Any) -> None:
+    """The total is called that of all groups; the groups are counted; none is said plainly."""
+    some = grouped(answers, [("MRO", Decimal(120)), ("Travel", Decimal(60))], having=ABOVE)
+    assert "for all groups together. Groups by category with Spend > USD 50.00: 2; MRO is the highest" in some.narrative
+    assert some.headline.label == "Spend, all groups together"
+    one = grouped(answers, [("MRO", Decimal(120))], having=ABOVE)
+    assert "Spend > USD 50.00: 1; MRO is the only group with a value" in one.narrative
+    none = grouped(answers, [], having=ABOVE)
+    assert none.narrative.endswith("No group by category is left with Spend > USD 50.00.")
+
+
+def test_a_ranking_from_the_bottom_names_the_smallest(answers: Any) -> None:
+    """Even where all rows are alike, the first of a ranking from the bottom is never called the largest."""
+    order = (Order(field="spend", descending=False),)
+    rows = [("MRO", Decimal(0)), ("Travel", Decimal(0))]
+    low = grouped(answers, rows, intent="top", order=order, limit=2)
+    assert ", the smallest of 2 groups by category" in low.narrative
+
+
+def test_a_ranking_beside_a_comparison_names_its_first_row(answers: Any) -> None:
+    """One row, against another period: the row is named, not only the total."""
+    columns = [
+        *GROUPED,
+        Column("spend__previous", "Spend, before", "metric", "money:USD"),
+        Column("spend__delta", "Change", "delta", "money:USD"),
+    ]
+    months = {
+        "period": Period(date(2026, 10, 1), date(2026, 10, 31)),
+        "compare": Period(date(2026, 9, 1), date(2026, 9, 30)),
+    }
+    order = (Order(field="spend"),)
+    rows = [("MRO", Decimal(120), Decimal(100), Decimal(20))]
+    first = grouped(answers, rows, columns, intent="compare", order=order, limit=1, **months)
+    assert first.narrative.endswith("; MRO is the highest with USD 120.00.")
+
+
+def test_a_trend_against_another_year_compares_the_same_months(answers: Any) -> None:
+    """October beside last October, not beside September."""
+    columns = [
+        Column("month", "Month", "dimension", "text"),
+        Column("spend", "Spend", "metric", "money:USD"),
+        Column("spend__previous", "Spend, before", "metric", "money:USD"),
+        Column("spend__delta", "Change", "delta", "money:USD"),
+    ]
+    both = {
+        "period": Period(date(2026, 9, 1), date(2026, 10, 31)),
+        "compare": Period(date(2025, 9, 1), date(2025, 10, 31)),
+    }
+    plan = MetricPlan(intent="compare", query=MetricQuery(metrics=("spend",), group_by=("month",), **both))
+    rows = [("2026-09", Decimal(5), Decimal(4), Decimal(1)), ("2026-10", Decimal(9), Decimal(7), Decimal(2))]
+    answer = answers.compose(plan, columns, rows, {"spend": Decimal(14), "spend__previous": Decimal(11)})
+    assert "up USD 2.00 from USD 7.00 in Oct 2025" in answer.narrative
+
+
+def test_what_falls_due_lies_ahead(answers: Any) -> None:
+    """A period that is still to come is not called in progress."""
+    week = Period(date(2026, 11, 23), date(2026, 11, 29))
+    plan = MetricPlan(intent="value", query=MetricQuery(metrics=("payments_due",), period=week))
+    due = Column("payments_due", "Payments falling due", "metric", "money:USD")
+    answer = answers.compose(plan, [due], [(Decimal(5),)], {"payments_due": Decimal(5)})
+    assert "The period lies ahead: the figure is what was open on 21 Nov 2026" in answer.narrative
+    assert not any("in progress" in caveat for caveat in answer.caveats)
