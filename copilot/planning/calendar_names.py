@@ -15,6 +15,7 @@ from copilot.planning.normalise import Token
 from semantic_layer.periods import Period, add_months, bucket, month_end
 
 _LEAP_YEAR = 2024
+_SHORT_YEARS = range(23, 30)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Named:
     year: int | None = None
     relative_year: bool = False
     is_day: bool = False
+    or_else: Period | None = None
+    """What else the same words can mean: "Jan 26" is a day of January and January of 2026."""
 
 
 def named(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
@@ -216,7 +219,10 @@ def _day_of_month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
         return _day_named(day, number, length + skip + 1)
     number = MONTHS.get(_text(items, at))
     day, length = _day_number(items, at + 1)
-    return _day_named(day, number, 1 + length) if number and day else None
+    found = _day_named(day, number, 1 + length) if number and day else None
+    if found is None or number is None or length != 1 or day not in _SHORT_YEARS:
+        return found
+    return replace(found, or_else=_month_of(number)(2000 + day))
 
 
 def _day_number(items: Sequence[Token], at: int) -> tuple[int, int]:
@@ -242,6 +248,9 @@ def _day_named(day: int, month: int | None, length: int) -> Named | None:
 def _numbered_month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:  # noqa: ARG001
     """As in "2026-10", "10/2026"."""
     text = _text(items, at)
+    if match := re.fullmatch(r"(?P<m>[a-z]+)['-](?P<y>\d\d)", text):  # "oct'25", "mar-26"
+        month = MONTHS.get(match["m"])
+        return Named(_month_of(month), 1, 2000 + int(match["y"])) if month else None
     match = re.fullmatch(r"(?P<y>20\d\d)-(?P<m>\d{2})", text) or re.fullmatch(r"(?P<m>\d{1,2})/(?P<y>20\d\d)", text)
     if match is None or not 1 <= int(match["m"]) <= 12:
         return None

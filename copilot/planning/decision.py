@@ -28,6 +28,8 @@ from semantic_layer.query import MetricQuery
 _LONGEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 PROJECTED = "dpo_purchases"
 """The only figure that can be projected so far."""
+FINER = ("spend", "line_spend")
+"""A figure of documents, and the one of their lines."""
 PAID = "payments_made"
 """Payments of days to come are cash out, which is forecast."""
 
@@ -36,6 +38,7 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
     if "scenario" in slots.signals:
         return scenario_plan(slots, clock)
+    _by_line(slots, lexicon)
     for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)
         if plan is not None:
@@ -53,6 +56,18 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
             return outflow_plan(slots, clock, lexicon.fiscal_year_start)
         return _forecast(slots, lexicon, clock)
     return metric_plan(slots, lexicon, clock)
+
+
+def _by_line(slots: Slots, lexicon: Lexicon) -> None:
+    """As in "spend by account": what only lines have is read from the lines."""
+    coarse, fine = FINER
+    if slots.metrics != [coarse] or fine not in lexicon.layer.model.metrics:
+        return
+    wanted = {f.field for f in slots.filters} | (set(slots.group_by) - set(GRAINS))
+    legal = lexicon.layer.legal_dimensions
+    if not wanted <= legal(coarse) and wanted <= legal(fine):
+        slots.metrics = [fine]
+        slots.notes.append("Read from invoice lines: net of tax and of charges on the whole invoice.")
 
 
 def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Clarify:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from rapidfuzz import fuzz
@@ -54,7 +54,8 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
     words = [word for word, _ in slots.unresolved]
     if not slots.metrics and not slots.outflow:
         return _without_referent(question, slots, lexicon) or _no_such_figure(words, slots, lexicon)
-    names = [name for dimension in NAME_DIMENSIONS for name, _ in lexicon.layer.values(dimension)]
+    known = [dimension for dimension in NAME_DIMENSIONS if dimension in lexicon.layer.model.dimensions]
+    names = [name for dimension in known for name, _ in lexicon.layer.values(dimension)]
     label = _label(slots, lexicon)
     named = any(
         before in _BEFORE_NAMES or (word[:1].isupper() and not question.startswith(word) and not question.isupper())
@@ -170,16 +171,19 @@ def unclear(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         return None
     found = slots.unclear[0]
     if found.days:
-        days = [date.fromisoformat(text) for text in found.days]
         return Clarify(
             reason="AMBIGUOUS_TIME",
-            question=f"Which day is {question[found.start : found.end]}?",
-            choices=tuple(
-                Choice(label=f"{d.day} {d:%B %Y}", question=_replaced(question, found, d.isoformat())) for d in days
-            ),
+            question=f"When is {question[found.start : found.end]}?",
+            choices=tuple(Choice(label=_long_date(t), question=_replaced(question, found, t)) for t in found.days),
             coverage=slots.coverage,
         )
     return _which_value(question, found, slots, lexicon)
+
+
+def _long_date(text: str) -> str:
+    """A day or a month in words, from "2026-01-26" or "2026-01"."""
+    day = date.fromisoformat(text if len(text) > len("2026-01") else f"{text}-01")
+    return f"{day.day} {day:%B %Y}" if len(text) > len("2026-01") else f"{day:%B %Y}"
 
 
 def _which_value(question: str, found: Unclear, slots: Slots, lexicon: Lexicon) -> Clarify:
@@ -463,6 +467,70 @@ def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
     )
 
 
+def uncounted(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "number of unapproved invoices" where only their amount is known."""
+    if not slots.uncounted:
+        return None
+    metric = lexicon.layer.model.metrics[slots.uncounted]
+    kind = "an amount" if metric.unit == "money" else "a rate"
+    return _refuse(
+        "UNKNOWN_METRIC",
+        f"{metric.label} is {kind}; there is no count of these documents.",
+        slots,
+        [Choice(label=metric.label, question=f"What's our {metric.label}?")],
+    )
+
+
+def largest_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "DPO of our top 20 suppliers": the largest by spend, or by the figure itself."""
+    if not slots.largest_of or slots.share_asked or len(slots.metrics) != 1:
+        return None
+    label = _label(slots, lexicon)
+    group = next((name for name in slots.group_by if name not in GRAINS), "supplier")
+    noun = lexicon.layer.model.dimensions[group].label.lower()
+    number, end = slots.limit or 10, "bottom" if slots.descending is False else "top"
+    when = slots.coverage_of("time")
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question=f"The {'smallest' if end == 'bottom' else 'largest'} by what?",
+        choices=(
+            Choice(
+                label="By spend",
+                question=f"{label} and spend by {noun} {when}, {end} {number} by spend".replace(" ,", ","),
+            ),
+            Choice(label=f"By {label}", question=f"{end} {number} {noun} by {label} {when}".strip()),
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def from_when(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "spend until end of June": a flow needs a first day; a balance "before" a day is of the day before."""
+    if not slots.until or slots.period is None or slots.outflow:
+        return None
+    found = [lexicon.layer.model.metrics[name] for name in slots.metrics]
+    balance = all(metric.time_role == "as_of" for metric in found) and slots.until != "before"
+    if not found or balance or all(metric.looks_ahead for metric in found):
+        return None
+    period, label = slots.period.period, _label(slots, lexicon)
+    last = period.start - timedelta(days=1) if slots.until == "before" else period.end
+    begin = date(last.year, 1, 1)
+    whole = Choice(
+        label=f"From the start of {last.year}", question=f"{label} from {begin.isoformat()} to {last.isoformat()}"
+    )
+    only = Choice(
+        label=f"Only {period}", question=f"{label} from {period.start.isoformat()} to {period.end.isoformat()}"
+    )
+    as_of = Choice(label=f"As of {last.isoformat()}", question=f"{label} as of {last.isoformat()}")
+    flows = any(metric.time_role != "as_of" for metric in found)
+    return Clarify(
+        reason="AMBIGUOUS_TIME",
+        question="From which day on?" if flows else "As of which day?",
+        choices=(whole, only) if flows else (as_of,),
+        coverage=slots.coverage,
+    )
+
+
 def age_or_money(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "most overdue": the most money, or the longest."""
     if not slots.by_age_or_money:
@@ -498,7 +566,7 @@ def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noq
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, contradiction, two_currencies, age_or_money, ranked_by_what, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, contradiction, two_currencies, uncounted, from_when, largest_by_what, age_or_money, ranked_by_what, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

@@ -19,7 +19,7 @@ LONGEST_QUESTION = 2_000
 
 _PATTERN = r"""
     (?P<date>\d{4}-\d{1,2}-\d{1,2}\b|\d{1,2}-\d{1,2}-\d{4}\b|\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2}\b)?|\d{1,2}/\d{1,2}/\d{2,4}\b)
-  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|[12]h'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|\d{1,2}/20\d\d\b|h[12](?:[/'-]?\d{2,4})?\b|fy'?\d{2,4}\b)
+  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|[12]h'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|(?:MONTHS)['-]\d{2}\b|\d{1,2}/20\d\d\b|h[12](?:[/'-]?\d{2,4})?\b|fy'?\d{2,4}\b)
   | (?P<bucket>\d{1,3}-\d{1,3}\b(?![.,\d])|\d{1,3}\+)
   | (?P<number>[$€£]\s?\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b)?|\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b|\s?%)?)
   | (?P<symbol>[<>]=?|!=|=|%|\$|-\s?(?=(?:MONTHS)\b|q[1-4]|\d{1,2}\.\d{1,2}\.))
@@ -27,6 +27,7 @@ _PATTERN = r"""
     """
 _TOKEN = re.compile(_PATTERN.replace("MONTHS", "|".join(MONTHS)), re.VERBOSE)
 
+_EXCEPTIONS = frozenset({("with", "the", "exception", "of"), ("with", "exception", "of"), ("the", "exception", "of")})
 _LEAVING_OUT = frozenset(
     {
         ("not", "including"),
@@ -110,7 +111,20 @@ def tokens(text: str) -> tuple[Token, ...]:
         start, end = pairs[match.start()][1], pairs[match.end() - 1][1] + 1
         shouted = calm and end - start > 1 and text[start:end].isupper()
         found += _tokens_of(match.group().strip(), match.lastgroup or "word", start, end, shouted=shouted)
-    return tuple(_with_negations_joined(found))
+    return tuple(_with_negations_joined(tuple(_with_exceptions_joined(found))))
+
+
+def _with_exceptions_joined(found: Sequence[Token]) -> Iterator[Token]:
+    """As in "with the exception of": one word that leaves out."""
+    at = 0
+    while at < len(found):
+        words = [token.text for token in found[at : at + 4]]
+        length = next((n for n in (4, 3) if tuple(words[:n]) in _EXCEPTIONS), 0)
+        if length:
+            yield Token("excluding", "excluding", "word", found[at].start, found[at + length - 1].end)
+        else:
+            yield found[at]
+        at += length or 1
 
 
 def _with_negations_joined(found: Sequence[Token]) -> Iterator[Token]:

@@ -6,9 +6,10 @@ Invoices over 50k, more than 30 days overdue, suppliers with spend over 2m, net 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
-from copilot.planning.amounts import Amount
+from copilot.planning.amounts import SCALES, Amount
 from copilot.planning.pass_figures import COUNT_OF
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import (
@@ -18,6 +19,7 @@ from copilot.planning.word_classes import (
     NEGATIONS,
     OVER,
     RANKING,
+    SHARE_WORDS,
     SORT_WORDS,
     STOP_WORDS,
     SUBJECT_LINKS,
@@ -115,12 +117,13 @@ def _between(sheet: Sheet, at: int) -> bool:
         return False
     if sheet.word(first + 1) not in ({"and", "to"} if first > at else {"to"}):
         return False
-    if low.amount.value > high.amount.value:
+    low_amount = _scaled_alike(low.amount, high.amount, sheet.text(first + 2))
+    if low_amount.value > high.amount.value:
         return False  # which of them is the lower bound is not for us to guess
     if sheet.word(first + 3) in {"day", "d"} or _numeric_dimension(sheet, first + 3):
-        return _between_days(sheet, at, first, low.amount, high.amount)
+        return _between_days(sheet, at, first, low_amount, high.amount)
     filters, having = len(sheet.slots.filters), len(sheet.slots.having)
-    if not _place_bound(sheet, at, first, ">=", low.amount, _currency_at(sheet, first + 3)):
+    if not _place_bound(sheet, at, first, ">=", low_amount, _currency_at(sheet, first + 3)):
         return False
     for place in (first + 1, first + 2):
         sheet.take(place, "filter", "upper bound")
@@ -133,6 +136,14 @@ def _between(sheet: Sheet, at: int) -> bool:
         condition = Filter(field=field, op="<=", values=(high.amount.value,))
         return _filter(sheet, first + 2, _after_unit(sheet, unit, high.amount), condition)
     return True
+
+
+def _scaled_alike(low: Amount, high: Amount, words: str) -> Amount:
+    """The lower bound of "10 to 20k", "1 and 2 million": the scale stands once, for both."""
+    scale = next((SCALES[unit] for unit in re.findall(r"[a-z]+", words) if unit in SCALES), 0)
+    if low.kind != "plain" or high.kind != "money" or not scale or low.value >= _CLEARLY_MONEY:
+        return low
+    return replace(low, value=Decimal(format(low.value.scaleb(scale), "f")), kind="money")
 
 
 def _between_days(sheet: Sheet, at: int, first: int, low: Amount, high: Amount) -> bool:
@@ -170,6 +181,8 @@ def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount
         return _filter(
             sheet, sheet.left(start, STOP_WORDS), at, Filter(field=before, op=operator, values=(amount.value,))
         )
+    if sheet.word(sheet.left(start, {"is", "of", "was", "are"})) in SHARE_WORDS:
+        return False  # a bound on a share, which is no figure of its own
     same = _bounded_before(sheet, start)
     if same is not None and currency is None:  # "above 500k but less than 1m"
         return _having(sheet, start, at, same, operator, amount)
@@ -203,7 +216,8 @@ def _money_or_figure(
         if amount.kind == "money" and figure and not _group_left(sheet, start):
             _check_currency(sheet, currency)
             return _amount_filter(sheet, start, last, operator, amount)
-        fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
+        fraction = unit == "ratio" and amount.kind == "plain" and 0 < amount.value < 1
+        fits = fraction or ((unit == "ratio") == (amount.kind == "percent") and amount.kind != "money")
         return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
     _check_currency(sheet, currency)
     if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):

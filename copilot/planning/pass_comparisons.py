@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from copilot.planning.calendar_words import LAST, UNITS
 from copilot.planning.normalise import Token
+from copilot.planning.pass_timing import unclear_day
 from copilot.planning.slots import Sheet
 from copilot.planning.time_phrases import TimeReading, paired
 from copilot.planning.word_classes import CHANGE_WORDS, COMPARATIVE_DOWN, COMPARATIVE_UP, COMPARERS, TARGET_NAMES
 from semantic_layer.periods import Period
 
 _TO = frozenset({"to", "with", "vs", "against"})
+_PRIOR = frozenset({"prior", "previous", "preceding"})
 _NOW = frozenset({"now", "currently", "jetzt", "heute", "present"})
 _SAME = frozenset({"period", "time", "quarter", "month", "week", "day", "date"})
 _ARTICLES = frozenset({"the", "our", "a", "what", "it", "was", "in"})
@@ -137,6 +139,8 @@ def _comparer(sheet: Sheet, at: int) -> bool:
 
 def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
     """A period after the comparer: the baseline, unless "compare Q3 with Q2" names both."""
+    if sheet.slots.compare is not None:
+        return False  # a third period: left over, so that it stops the turn
     second = sheet.span(end + 2)
     if sheet.word(at).startswith("compar") and sheet.word(end + 1) in _TO | {"and"} and second and second.time:
         both = _paired(sheet, sheet.spans[end].items, second.items) or (reading, second.time)
@@ -144,6 +148,12 @@ def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
         sheet.take(at, "compare", f"{both[0].period} against {both[1].period}", end + 3 - at)
         return True
     before = [i for i in range(at) if sheet.is_free(i) and sheet.spans[i].time]
+    for place in (*before[:1], end):
+        unclear_day(sheet, place)
+    if before and sheet.text(end).split()[-1:] == ["year"] and sheet.text(end).split()[0] in _PRIOR:
+        sheet.slots.compare_grain = "year"
+        sheet.take(at, "compare", "a year earlier", end + 1 - at)
+        return True
     pair = _paired(sheet, sheet.spans[before[0]].items, sheet.spans[end].items) if len(before) == 1 else None
     if pair is not None:
         sheet.slots.period, reading = pair

@@ -67,7 +67,7 @@ def _negation_left(sheet: Sheet, at: int) -> int | None:
     place = at - 1
     while place >= 0:
         word = sheet.word(place)
-        if word == "but" and _all_before(sheet, place):
+        if word in {"but", "bar", "save"} and _all_before(sheet, place):
             return place
         if word in NEGATIONS and (sheet.is_free(place) or sheet.slot(place) == "negation"):
             return place

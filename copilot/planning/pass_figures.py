@@ -19,6 +19,7 @@ COUNT_OF = {
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_MONEY_WORDS = frozenset({"amount", "value", "worth", "sum", "betrag", "montant"})
 _PAID = "payments_made"
 _SUPPLIERS_COUNTED = "active_suppliers"
 _HAVING = frozenset({"have", "has", "had", "having"})
@@ -46,6 +47,16 @@ def read_figures(sheet: Sheet) -> None:
         _qualify(sheet)
     _count_documents(sheet)
     _related(sheet)
+
+
+def _worth(sheet: Sheet) -> None:
+    """As in "pending approvals amount": the money of what the figure counts."""
+    slots = sheet.slots
+    if len(slots.metrics) != 1 or not any(sheet.word(at) in _MONEY_WORDS for at in sheet.free()):
+        return
+    money = next((name for name, count in COUNT_OF.items() if count == slots.metrics[0]), None)
+    if money is not None and money in sheet.model.metrics:
+        slots.metrics[:] = [money]
 
 
 def _related(sheet: Sheet) -> None:
@@ -188,7 +199,9 @@ def _count_documents(sheet: Sheet) -> None:
     if listed and not slots.metrics and not slots.vague and not slots.externals:
         slots.metrics.append("invoice_count")
         slots.notes.append("Read as the number of invoices.")
+    names_documents = names_documents or any(m.startswith("discount") for m in slots.metrics)
     if not (asks and names_documents) or slots.vague:
+        _worth(sheet)
         return
     for at in sheet.free():
         if sheet.word(at) == "count":
@@ -196,3 +209,5 @@ def _count_documents(sheet: Sheet) -> None:
     if not slots.metrics and "invoice_count" in sheet.model.metrics:
         slots.metrics.append("invoice_count")
     slots.metrics[:] = [COUNT_OF[m] if COUNT_OF.get(m) in sheet.model.metrics else m for m in slots.metrics]
+    uncounted = [m for m in slots.metrics if sheet.model.metrics[m].unit in {"money", "ratio"}]
+    slots.uncounted = uncounted[0] if uncounted and len(slots.metrics) == 1 else ""

@@ -144,7 +144,7 @@ def _is_grouping(sheet: Sheet, at: int, name: str) -> bool:
     Always, but for "our suppliers", "German suppliers", "supplier base".
     """
     before = sheet.left(at, {"calendar", "the", "our", "different", "various", "individual", "single"})
-    if sheet.word(before) in GROUPERS or sheet.slot(before) in {"limit", "order"}:
+    if sheet.word(before) in GROUPERS | {"which"} or sheet.slot(before) in {"limit", "order"}:
         return True
     if sheet.word(at - 1) in CONJUNCTIONS and sheet.slot(at - 2) in {"group", "metric"}:
         return sheet.slot(at - 2) == "group" or name not in _NOUNS
@@ -157,6 +157,8 @@ def _is_noun(sheet: Sheet, at: int) -> bool:
     """Whether the name says only whom we pay or who pays."""
     if sheet.slots.having and not sheet.slots.group_by:
         return False
+    if any(sheet.word(i) in GROUPERS and sheet.slot(i + 1) == "metric" for i in range(len(sheet))):
+        return False  # "suppliers in Brazil by overdue": a list of them
     last_word = sheet.text(at - 1).rsplit(" ", 1)[-1]
     if sheet.slot(at - 1) == "filter" or last_word in _OWNERS:
         return True

@@ -91,9 +91,17 @@ def _either(sheet: Sheet) -> None:
         left, right = at - 1, at + 1
         while left >= 0 and sheet.slot(left) not in conditions and _between_conditions(sheet, left):
             left -= 1
-        while right < len(sheet) and sheet.slot(right) not in conditions and _between_conditions(sheet, right):
+        while (
+            right < len(sheet)
+            and sheet.slot(right) not in conditions | {"metric"}
+            and _between_conditions(sheet, right)
+        ):
             right += 1
-        if sheet.slot(left) in conditions and sheet.slot(right) in conditions and not _one_list(sheet, left, right):
+        if (
+            sheet.slot(left) in conditions
+            and sheet.slot(right) in conditions | {"metric"}
+            and not _one_list(sheet, left, right)
+        ):
             sheet.slots.either = (sheet.covered(left), sheet.covered(right))
 
 

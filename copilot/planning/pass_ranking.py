@@ -19,6 +19,8 @@ from copilot.planning.word_classes import (
 )  # fmt: skip
 
 _MOST_ROWS = 1_000
+_OF = frozenset({"of", "for", "at", "with", "from", "to"})
+_SIZES = frozenset({"spend", "purchases", "payments_made"})
 _GO = frozenset("go goe went gone going come came coming been".split())
 _BY_AGE = frozenset({"oldest"})
 _AGE = "dpo_open_age"
@@ -76,6 +78,7 @@ def _ranked(sheet: Sheet, at: int) -> bool:
         return False
     if word == "most" and sheet.meaning(at + 1, "metric") == "past_due_ap":
         slots.by_age_or_money = sheet.question[sheet.spans[at].start : sheet.spans[at].end]
+    _of_the_largest(sheet, at)
     slots.signals.add("top")
     if slots.limit is None and word not in BEST_WORDS and _names_one(sheet, at + 1):
         slots.limit = 1
@@ -106,6 +109,17 @@ def _by_age(sheet: Sheet) -> bool:
     slots.metrics[:] = [_AGE, "open_ap"]
     slots.ranked_by = _AGE
     return True
+
+
+def _of_the_largest(sheet: Sheet, at: int) -> None:
+    """As in "DPO of our top 20 suppliers": the largest by what is not said, unless the figure is what is bought."""
+    place = at - 1
+    while place >= 0 and (sheet.word(place) in {"our", "the", "their"} or sheet.amount(place)):
+        place -= 1
+    asked = [m for m in sheet.slots.metrics if m not in _SIZES]
+    ranked = any(sheet.word(i) in GROUPERS and sheet.slot(i + 1) == "metric" for i in range(at, len(sheet)))
+    if sheet.word(place) in _OF and sheet.slot(place - 1) == "metric" and asked and not ranked:
+        sheet.slots.largest_of = sheet.question[sheet.spans[place].start : sheet.spans[place].end]
 
 
 def _names_one(sheet: Sheet, at: int) -> bool:
@@ -168,6 +182,9 @@ def _share(sheet: Sheet, at: int) -> bool:
     if word == "%" and sheet.word(at + 1) not in {"of", "share"}:
         return False
     ratios = [name for name in sheet.figures if sheet.model.metrics[name].unit == "ratio"]
+    named = any(span.one("value") for span in sheet.spans)
+    if ratios and named and word not in {"%", "percent", "percentage"}:
+        return False  # "Brazil's share of late payments": a rate has no shares
     if not ratios:
         sheet.slots.signals.add("share")
     sheet.take(at, "intent", "share")

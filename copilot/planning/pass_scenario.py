@@ -86,8 +86,12 @@ def _extend(sheet: Sheet, at: int, selection: Selection) -> bool:
     span = sheet.spans[at]
     term = span.one("value")
     match = _NET.search(term.value.lower()) if term and term.name == "payment_term" else None
+    if match and _tells_whom(sheet, at, 1):
+        return False
     if match:
         return _add(sheet, at, 1, lambda: ExtendTerms(net_days=int(match[1]), selection=selection, start=_start(sheet)))
+    if sheet.word(at) == "net" and _tells_whom(sheet, at, 2):
+        return False
     if sheet.word(at) == "net" and (days := _whole(sheet, at + 1)) is not None:
         return _add(sheet, at, 2, lambda: ExtendTerms(net_days=days, selection=selection, start=_start(sheet)))
     days = _whole(sheet, at)
@@ -104,6 +108,12 @@ def _extend(sheet: Sheet, at: int, selection: Selection) -> bool:
     if before in {"to", "at"}:
         return _add(sheet, at, 2, lambda: ExtendTerms(net_days=days, selection=selection, start=_start(sheet)))
     return False
+
+
+def _tells_whom(sheet: Sheet, at: int, length: int) -> bool:
+    """As in "all net 30 suppliers", "from net 30": terms that say whom it is about, which cannot be chosen by."""
+    following = sheet.span(at + length)
+    return sheet.word(at - 1) == "from" or (following is not None and following.one("dimension") is not None)
 
 
 def _discounts(sheet: Sheet, at: int, selection: Selection) -> bool:

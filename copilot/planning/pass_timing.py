@@ -7,7 +7,7 @@ from copilot.planning.slots import Sheet, Unclear
 from copilot.planning.tagging import Span
 from copilot.planning.word_classes import STOP_WORDS
 from semantic_layer.model import SemanticModel
-from semantic_layer.periods import GRAINS
+from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Window
 from semantic_layer.resolver import join_path
 
@@ -15,7 +15,7 @@ _PREPOSITIONS = frozenset(
     {"in", "on", "during", "by", "at", "within", "since", "for", "between", "was", "were", "are", "is"}
 )
 _KNOWING = frozenset({"known", "knew", "know"})
-_UNTIL = frozenset({"by", "until", "till", "before", "bis"})
+_UNTIL = frozenset("by until till til through thru before bis to".split())
 _MARKS = frozenset(
     {
         "of",
@@ -73,9 +73,7 @@ def _period(sheet: Sheet, at: int) -> None:
     reading = span.time
     if reading is None:
         return
-    if reading.other is not None:
-        days = (reading.period.start.isoformat(), reading.other.start.isoformat())
-        sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, days=days))
+    unclear_day(sheet, at)
     if (window := _window(span)) is not None:
         sheet.slots.rolling = window
         sheet.slots.signals.add("trend")
@@ -89,10 +87,12 @@ def _period(sheet: Sheet, at: int) -> None:
         sheet.take(at - 1, "unresolved", "", 2)
         return
     sheet.take(at, "time", str(reading.period))
-    for place in range(at - 1, max(at - 3, -1), -1):
-        if sheet.is_free(place) and sheet.word(place) in _MARKS:
-            sheet.slots.until = sheet.slots.until or sheet.word(place) in _UNTIL
+    place = at - 1
+    while sheet.is_free(place) and sheet.word(place) in _MARKS | {"the"}:
+        if sheet.word(place) in _MARKS:
+            sheet.slots.until = sheet.slots.until or (sheet.word(place) if sheet.word(place) in _UNTIL else "")
             sheet.take(place, "time", "preposition")
+        place -= 1
 
 
 def _dates_documents(sheet: Sheet, at: int) -> bool:
@@ -102,6 +102,18 @@ def _dates_documents(sheet: Sheet, at: int) -> bool:
     return all(
         m.time_role == "as_of" and m.unit in {"money", "count"} for m in (sheet.model.metrics[n] for n in sheet.figures)
     )
+
+
+def unclear_day(sheet: Sheet, at: int) -> None:
+    """Keep both readings of words that can be two days, or a day and a month."""
+    span = sheet.spans[at]
+    if span.time is not None and span.time.other is not None:
+        days = (span.time.period.start.isoformat(), _written(span.time.other))
+        sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, days=days))
+
+
+def _written(period: Period) -> str:
+    return period.start.isoformat() if period.start == period.end else f"{period.start:%Y-%m}"
 
 
 def _window(span: Span) -> Window | None:

@@ -15,6 +15,8 @@ from semantic_layer.query import MetricQuery, Order, TopPer
 TOP_LIMIT = 10
 LISTED = "invoice_id"
 """The dimension that gives each invoice a row."""
+RANKED = "supplier"
+"""What people rank when they do not say."""
 _BUYERS_PLACE = frozenset({"region", "entity_country"})
 _BUCKETS_BACK: dict[Grain, int] = {"day": 30, "week": 12, "month": 12, "quarter": 4, "year": 2}
 Built = tuple[MetricQuery, tuple[str, ...]]
@@ -26,7 +28,7 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
     fiscal, balance = lexicon.fiscal_year_start, all(metric.time_role == "as_of" for metric in metrics)
     notes: list[str] = []
     listable = all(LISTED in lexicon.layer.legal_dimensions(name) for name in slots.metrics)
-    group_by = _groups(slots, metrics, notes, listable=listable)
+    group_by = _groups(slots, metrics, lexicon, notes, listable=listable)
     buckets = _buckets_side_by_side(slots, group_by, clock, fiscal)
     period: Period | None
     compare: Period | None
@@ -64,7 +66,9 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
     return query, tuple(notes)
 
 
-def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str], *, listable: bool) -> list[str]:
+def _groups(
+    slots: Slots, metrics: Sequence[Metric], lexicon: Lexicon, notes: list[str], *, listable: bool
+) -> list[str]:
     """The groupings, with the one that a ranking or a share implies."""
     names = list(dict.fromkeys(slots.group_by))
     if slots.share_asked and not names and len(metrics) == 1 and slots.filters:
@@ -81,9 +85,22 @@ def _groups(slots: Slots, metrics: Sequence[Metric], notes: list[str], *, listab
     if ranked and not [name for name in names if name not in GRAINS]:
         if slots.documents and listable:
             return [LISTED, *names]
-        notes.append("Ranked by supplier, since no grouping was named.")
-        return ["supplier", *names]
+        ranked_by = _ranked_by(lexicon, slots.metrics[0])
+        if ranked_by is None:
+            return names
+        notes.append(
+            f"Ranked by {lexicon.layer.model.dimensions[ranked_by].label.lower()}, since no grouping was named."
+        )
+        return [ranked_by, *names]
     return names
+
+
+def _ranked_by(lexicon: Lexicon, metric: str) -> str | None:
+    """What a ranking without a grouping ranks: suppliers, and in another domain the first thing that has names."""
+    legal, dimensions = lexicon.layer.legal_dimensions(metric), lexicon.layer.model.dimensions
+    if RANKED in dimensions:
+        return RANKED
+    return next((name for name, found in dimensions.items() if found.searchable and name in legal), None)
 
 
 def _buckets_side_by_side(
@@ -126,7 +143,7 @@ def _due(slots: Slots, reading: TimeReading, clock: Clock, fiscal: int) -> Perio
     period = reading.period
     if reading.ahead is not None and period.end <= clock.data_date:
         period = still_to_come(reading.ahead, clock, fiscal)
-    until = slots.until or (reading.end_only and reading.ahead is not None and reading.ahead.days > 1)
+    until = bool(slots.until) or (reading.end_only and reading.ahead is not None and reading.ahead.days > 1)
     return (
         Period(clock.today, period.end, f"until {period.end.isoformat()}")
         if until and period.end >= clock.today
@@ -175,6 +192,9 @@ def _comparison(
         baseline = _day_meant(slots.compare, balance=balance) or baseline
         if period is not None and slots.compare.period.end > period.end:  # the later of two is what has changed
             period, baseline = _day_meant(slots.compare, balance=balance) or slots.compare.period, period
+        if period is not None and _same_a_year_back(slots, period, baseline, fiscal):
+            baseline = _year_before(period)
+            notes.append(f"Compared with the same {_whole_grain(period, fiscal) or 'days'} a year earlier.")
         found = period or _counterpart(baseline, clock, fiscal, balance=balance)
     elif slots.compare_grain is not None:
         grain = slots.compare_grain
@@ -190,6 +210,16 @@ def _comparison(
     else:
         return period, None
     return found, _like_for_like(found, baseline, clock, fiscal, notes, balance=balance)
+
+
+def _same_a_year_back(slots: Slots, period: Period, baseline: Period, fiscal: int) -> bool:
+    """Whether a month or quarter stands against the whole year before it ("Q3 vs last year")."""
+    reading = slots.period
+    named = reading.ahead if reading is not None and reading.cut and reading.ahead else period
+    shorter = named.days < baseline.days and (_whole_grain(named, fiscal) or "year") != "year"
+    inside = baseline.start <= period.start and period.end <= baseline.end
+    before = baseline.end < period.start and (period.start - baseline.end).days <= baseline.days
+    return shorter and _whole_grain(baseline, fiscal) == "year" and (inside or before)
 
 
 def _like_for_like(

@@ -50,8 +50,8 @@ class Slots:
     """(dimension, value) of values people know but the mirror does not hold."""
     wrong_currency: str | None = None
     period: TimeReading | None = None
-    until: bool = False
-    """The period runs up to the day that is named ("due by Friday")."""
+    until: str = ""
+    """The word by which the period runs up to the day that is named ("due by Friday")."""
     extra_periods: list[str] = field(default_factory=list)
     compare: TimeReading | None = None
     compare_grain: Grain | None = None
@@ -67,6 +67,10 @@ class Slots:
     rolling: Window | None = None
     ranked_by: str | None = None
     """The figure that orders the rows where several are shown ("top 4 by overdue")."""
+    uncounted: str = ""
+    """A figure in money or percent of which a number of documents is asked."""
+    largest_of: str = ""
+    """The link of "of our top 20 suppliers" beside a figure that does not say who is large."""
     by_age_or_money: str = ""
     """Ranking words that can mean days or money ("most overdue")."""
     either: tuple[str, str] | None = None

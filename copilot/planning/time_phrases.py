@@ -107,6 +107,11 @@ def _calendar_period(scene: _Scene, at: int) -> TimeReading | None:
 
 
 def _alone(scene: _Scene, found: Named) -> TimeReading:
+    reading = _in_its_year(scene, found)
+    return replace(reading, other=found.or_else) if found.or_else else reading
+
+
+def _in_its_year(scene: _Scene, found: Named) -> TimeReading:
     day = found.is_day
     if found.year is not None:
         year = found.year + (_label_year(scene) if found.relative_year else 0)

@@ -70,6 +70,9 @@ READ: dict[str, tuple[Any, ...]] = {
     ),
     "DPO last year vs this year": ("dpo_purchases", (), (), YTD, {"compare": ("2025-01-01", "2025-12-31")}),
     "DPO for suppliers in Germany": ("dpo_purchases", (), (("supplier_country", "=", ("DE",)),)),
+    "overdue invoices between 10 and 20k": (
+        "past_due_ap", (), (("invoice_amount", ">=", ("10000",)), ("invoice_amount", "<=", ("20000",))),
+    ),
     "smallest 5 categories by spend": ("spend", ("category",), (), None, {"limit": 5, "order": [("spend", False)]}),
 }  # fmt: skip
 
