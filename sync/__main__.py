@@ -4,9 +4,11 @@ import asyncio
 import datetime as dt
 import functools
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,6 +16,7 @@ from types import FrameType
 from typing import Annotated, Final, NoReturn, ParamSpec
 
 import duckdb
+import stamina
 import typer
 from rich.console import Console
 
@@ -45,6 +48,7 @@ err = Console(stderr=True, highlight=False)
 
 Arguments = ParamSpec("Arguments")
 STOPPED: Final = 130
+LONGEST_END: Final = 2.0  # seconds that a sandbox takes to end when its starter is gone
 
 MirrorOption = Annotated[
     Path | None, typer.Option(help="Folder of the published mirror [default: .tenor/mirror, or TENOR_MIRROR].")
@@ -261,9 +265,11 @@ def _day(text: str | None) -> dt.date | None:
 
 
 def _end_with_stdin() -> None:
-    """Ends this process when whoever started it is gone."""
+    """Ends this process when whoever started it is gone. A signal that meets an import or a callback may be lost."""
     sys.stdin.buffer.read()
     signal.raise_signal(signal.SIGINT)
+    time.sleep(LONGEST_END)
+    os._exit(0)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -276,6 +282,7 @@ app.add_typer(feed_commands(plain_errors, out), name="feed")
 def main() -> None:
     """The console script. Errors are one plain sentence on standard error; exit codes: 1 error, 2 usage, 130 stop."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
+    stamina.instrumentation.set_on_retry_hooks([])  # every retry is told already, in a sentence
     signal.signal(signal.SIGTERM, _stop)
     app()
 

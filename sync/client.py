@@ -9,8 +9,9 @@ import datetime as dt
 import email.utils
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 import httpx
 import stamina
@@ -20,6 +21,7 @@ from sync.errors import (
     AccessDeniedError,
     BrokenPageError,
     CredentialsRefusedError,
+    PageOrderError,
     RateLimitedError,
     RequestRefusedError,
     RetriableSyncError,
@@ -29,11 +31,13 @@ from sync.errors import (
     UnreachableError,
 )
 from sync.pages import Page, RawRecord, split_records
-from sync.pagination import Window, keyset_parameters, newest_parameters
+from sync.pagination import Window, keyset_parameters, newest_parameters, page_after
 from sync.rate_limit import LONGEST_PAUSE, RateLimiter
 from sync.read_ahead import ReadAhead
 from sync.resources import Resource
 from sync.settings import Settings, is_loopback
+
+Answer = TypeVar("Answer")
 
 
 class CoupaClient:
@@ -71,12 +75,14 @@ class CoupaClient:
         """
         fixed = {"fields": fields or resource.fields, **window.parameters()}
 
-        async def fetch(after: int) -> tuple[RawRecord, ...]:
-            return await self._page(resource, {**fixed, **keyset_parameters(after, self._page_size)})
+        async def fetch(after: int) -> Page | None:
+            parameters = {**fixed, **keyset_parameters(after, self._page_size)}
+            return await self._again(lambda: self._page(resource, parameters, after))
 
         async def newest(after: int) -> int | None:
             try:
-                found = await self._page(resource, {**fixed, "fields": '["id"]', **newest_parameters(after)})
+                parameters = {**fixed, "fields": '["id"]', **newest_parameters(after)}
+                found = await self._again(lambda: self._fetch(resource, parameters))
             except RequestRefusedError:
                 return None
             return found[0].id if found else None
@@ -85,8 +91,11 @@ class CoupaClient:
             async for page in pages:
                 yield page
 
-    async def _page(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
-        """One page, tried again while the cause may pass by itself."""
+    async def _page(self, resource: Resource, parameters: dict[str, str], after: int) -> Page | None:
+        return page_after(await self._fetch(resource, parameters), after, resource.name)
+
+    async def _again(self, request: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A request, made again while the cause of its failure may pass by itself."""
         retries = stamina.retry_context(
             on=self._pause_before_retry,
             attempts=self._attempts,
@@ -96,7 +105,7 @@ class CoupaClient:
         )
         async for attempt in retries:
             with attempt:
-                return await self._fetch(resource, parameters)
+                return await request()
         raise AssertionError("a retry ends with a result or an error")  # pragma: no cover
 
     async def _fetch(self, resource: Resource, parameters: dict[str, str]) -> tuple[RawRecord, ...]:
@@ -122,11 +131,11 @@ class CoupaClient:
         raise refusal
 
     def _pause_before_retry(self, error: Exception) -> bool | float:
-        """Whether to try again, and after how many seconds when Coupa says so.
+        """Whether to try again, and after how many seconds when Coupa says so. A page out of order is asked for again.
 
         An address that never answered is more likely wrong than busy: the person who typed it should hear at once.
         """
-        if not isinstance(error, RetriableSyncError):
+        if not isinstance(error, RetriableSyncError | PageOrderError):
             return False
         if isinstance(error.__cause__, httpx.ConnectError) and not self._reached:
             return False

@@ -89,6 +89,9 @@ def show_report(console: Console, report: SyncReport) -> None:
         console.print(f"set aside: {bad}", style="yellow", markup=False, highlight=False)
     if len(report.rejected) > _REJECTED_SHOWN:
         console.print(f"... and {len(report.rejected) - _REJECTED_SHOWN:,} more, in the table rejected_records")
+    for outcome in report.outcomes:
+        if outcome.repeated:
+            console.print(f"{outcome.resource}: {outcome.repeated:,} records came twice and were taken once")
     for sentence in report.feeds:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     read = sum(outcome.read for outcome in report.outcomes)

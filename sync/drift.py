@@ -73,23 +73,28 @@ class Sampler:
         if not self._records:
             return ()
         with mirror.writing() as connection:
-            known = dict(
-                connection.execute(
-                    "SELECT path, kind FROM seen_fields WHERE resource = ?", [self.resource.name]
-                ).fetchall()
-            )
+            seen = connection.execute(
+                "SELECT path, kind, first_seen FROM seen_fields WHERE resource = ?", [self.resource.name]
+            ).fetchall()
+            known, since = {path: kind for path, kind, _ in seen}, {path: first for path, _, first in seen}
             changes = tuple(self._changes(known))
             absent = self.absent()
             kinds = {path: kind for path, kind in self.kinds.items() if kind != "null" or path not in known}
-            for path, kind in {**kinds, **dict.fromkeys(absent, "absent")}.items():
-                first = connection.execute(
-                    "DELETE FROM seen_fields WHERE resource = ? AND path = ? RETURNING first_seen",
-                    [self.resource.name, path],
-                ).fetchone()
-                connection.execute(
-                    "INSERT INTO seen_fields VALUES (?, ?, ?, ?, ?)",
-                    [self.resource.name, path, kind, first[0] if first else at, at],
-                )
+            kinds |= dict.fromkeys(absent, "absent")
+            connection.execute(
+                "DELETE FROM seen_fields WHERE resource = $resource AND path IN (SELECT unnest($paths))",
+                {"resource": self.resource.name, "paths": list(kinds)},
+            )
+            connection.execute(
+                "INSERT INTO seen_fields SELECT $resource, unnest($paths), unnest($kinds), unnest($since), $at",
+                {
+                    "resource": self.resource.name,
+                    "paths": list(kinds),
+                    "kinds": list(kinds.values()),
+                    "since": [since.get(path, at) for path in kinds],
+                    "at": at,
+                },
+            )
             for change in changes:
                 connection.execute(
                     "INSERT INTO schema_changes VALUES (?, ?, ?, ?, ?)",

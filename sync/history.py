@@ -79,7 +79,11 @@ def as_known(table: Table, columns: Collection[str] = ()) -> str:
 
 def _retire(connection: duckdb.DuckDBPyConnection, table: Table, places: str, known: dt.datetime) -> int:
     """Moves the rows at places (a query for rowids) to the table's past."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE retired AS SELECT rowid AS place FROM ({places})")  # noqa: S608
+    found = connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE retired AS SELECT rowid AS place FROM ({places})",  # noqa: S608
+    ).fetchone()
+    if found is not None and not found[0]:
+        return 0
     connection.execute(
         f'INSERT INTO "{table.past}" BY NAME SELECT t.*, CAST($known AS TIMESTAMPTZ) AS {KNOWN_TO} '  # noqa: S608
         f'FROM "{table.name}" t SEMI JOIN retired r ON r.place = t.rowid WHERE t.{KNOWN_FROM} < $known',

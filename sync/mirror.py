@@ -31,7 +31,10 @@ _LINE_BYTES: Final = 1024 * 1024  # DuckDB sets aside twice as much per thread
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One resource's share of one run, as `sync_runs` keeps it; `table` is the resource's own table."""
+    """One resource's share of one run, as `sync_runs` keeps it; `table` is the resource's own table.
+
+    `repeated` records were served twice, and taken once.
+    """
 
     run_id: str
     resource: str
@@ -41,6 +44,7 @@ class RunRecord:
     read: int
     changed: int
     pages: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Mirror:
         Without a bookmark, the one that is there stays: what was read lies beside the window in progress.
         """
         with self._transaction():
-            changed = self._merge_rows(batch, how)
+            changed = self._merge_rows(batch, how) if batch.read or how.whole or how.gone else 0
             self._keep_rejected(batch, run_id, at)
             if bookmark is not None:
                 state.save(self._connection, bookmark)
@@ -152,8 +156,10 @@ class Mirror:
             ended = replace(bookmark, row_count=self.count(run.table))
             state.save(self._connection, ended)
             self._connection.execute(
-                "INSERT INTO sync_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [run.run_id, run.started_at, run.finished_at, run.resource, run.read, run.changed, run.pages],
+                "INSERT INTO sync_runs BY NAME SELECT $run_id AS run_id, $started_at AS started_at, "
+                "$finished_at AS finished_at, $resource AS resource, $read AS records_read, "
+                "$changed AS records_changed, $pages AS pages, $repeated AS records_repeated",
+                {name: value for name, value in vars(run).items() if name != "table"},
             )
         return ended
 
@@ -309,21 +315,27 @@ class Mirror:
 
     def _merge_children(self, child: Child, batch: Batch, parents: str, at: dt.datetime, *, known: bool) -> None:
         """Replaces the children of the staged parents, some of which are `known` already, by those that came now."""
-        self._stage(child.table, batch, only=f"_seq IN (SELECT p._seq FROM {parents} p)")  # noqa: S608
-        name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table)
+        came = bool(batch.lines.get(child.table.name))
+        if not came and not known:
+            return  # parents that are new, and have none
+        name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table) if came else ""
+        if came:
+            self._stage(child.table, batch, only=f"_seq IN (SELECT p._seq FROM {parents} p)")  # noqa: S608
         theirs = f"EXISTS (SELECT 1 FROM {parents} p WHERE p.id = t.{key})"  # noqa: S608
         if child.parent_type is not None:
             theirs = (
                 f"t.approvable_type = '{child.parent_type}' AND EXISTS (SELECT 1 FROM {parents} p "  # noqa: S608
                 f"WHERE p.id = t.{key} AND NOT coalesce(t.updated_at > p.updated_at, false))"
             )
-            self._connection.execute(
-                f'DELETE FROM {stage} c USING "{name}" t WHERE t.id = c.id AND t.updated_at > c.updated_at',  # noqa: S608
-            )
+            if came:
+                self._connection.execute(
+                    f'DELETE FROM {stage} c USING "{name}" t WHERE t.id = c.id AND t.updated_at > c.updated_at',  # noqa: S608
+                )
         if known:
             history.remove(self._connection, child.table, theirs, at, unless_in=stage)
-        history.put(self._connection, child.table, stage, at)
-        self._connection.execute(f"DROP TABLE {stage}")
+        if came:
+            history.put(self._connection, child.table, stage, at)
+            self._connection.execute(f"DROP TABLE {stage}")
 
     def _remove_absent(self, batch: Batch, stage: str, at: dt.datetime) -> int:
         """Removes rows that a full reload no longer has; records set aside keep their last good row."""

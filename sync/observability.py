@@ -83,13 +83,14 @@ class Observatory:
     def finished(self, outcome: ResourceOutcome) -> None:
         """A resource was read to its end."""
         self._changed.labels(outcome.resource).inc(outcome.changed)
-        if outcome.changed or outcome.rejected:
+        if outcome.changed or outcome.rejected or outcome.repeated:
             self._log.info(
                 "resource read",
                 resource=outcome.resource,
                 read=outcome.read,
                 changed=outcome.changed,
                 rejected=outcome.rejected,
+                repeated=outcome.repeated,
                 pages=outcome.pages,
             )
 

@@ -59,10 +59,11 @@ class RawRecord:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a resource; `last_id` is where the next one starts."""
+    """One page of a resource; `last_id` is where the next one starts. `repeated` records were served before."""
 
     records: tuple[RawRecord, ...]
     last_id: int
+    repeated: int = 0
 
 
 def split_records(content: bytes, resource: str) -> tuple[RawRecord, ...]:

@@ -1,15 +1,17 @@
 """Keyset paging by id: each page starts after the last id of the one before.
 
 Offsets shift while records change, so that records are skipped or doubled; ids do not. A server that ignores the
-keyset would be read for ever or in part: pages whose ids repeat, shrink or are out of order are refused. Only an empty
-page ends a list, because a tenant may cap pages below the size that was asked for.
+keyset would be read for ever or in part: a page whose ids fall, or that brings nothing new, is refused. Records that
+were served before are left out and counted: between two pages nothing can hide behind them. Only an empty page ends a
+list, because a tenant may cap pages below the size that was asked for.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.errors import PageOrderError
+from sync.pages import Page, RawRecord
 
 
 @dataclass(frozen=True)
@@ -40,28 +42,41 @@ def newest_parameters(after: int) -> dict[str, str]:
     return {"order_by": "id", "dir": "desc", "id[gt]": str(after), "limit": "1"}
 
 
-def last_id(ids: list[int | None], after: int, resource: str) -> int:
-    """The id the next page starts after; raises PageOrderError unless ids rise strictly from `after`.
+def page_after(records: Sequence[RawRecord], after: int, resource: str) -> Page | None:
+    """The page that follows id `after`, without the records that were served before; None for an empty one.
 
-    Records without an id (None) cannot be placed; they are passed over as long as one record of the page has an id.
+    Raises PageOrderError unless the other ids rise. Records without an id cannot be placed; they are passed over as
+    long as one record of the page has a new id.
     """
-    previous = after
-    for found in ids:
-        if found is None:
-            continue
-        if found <= previous:
-            raise PageOrderError(
-                f"A page of {resource!r} holds id {found} after id {previous}: the server does not page by id, so "
-                "records could be missed; nothing of this page was taken. Check that TENOR_COUPA_URL is a Coupa API "
-                "without a cache in between.",
-            )
-        previous = found
-    if previous == after and ids:
+    if not records:
+        return None
+    kept: list[RawRecord] = []
+    last, seen = after, set[int]()
+    for record in records:
+        found = record.id
+        if found is not None:
+            if found <= after or found in seen:
+                continue
+            if found < last:
+                raise PageOrderError(_disorder(resource, f"holds id {found} after id {last}"))
+            last = found
+            seen.add(found)
+        kept.append(record)
+    if not seen:
+        if len(kept) < len(records):
+            raise PageOrderError(_disorder(resource, f"after id {after} holds only records up to that id"))
         raise PageOrderError(
             f"A page of {resource!r} after id {after} holds no record with an id, so the next page cannot be asked "
             "for; check the API filters of the OAuth client's user in Coupa.",
         )
-    return previous
+    return Page(tuple(kept), last, len(records) - len(kept))
+
+
+def _disorder(resource: str, what: str) -> str:
+    return (
+        f"A page of {resource!r} {what}: the server does not page by id, so records could be missed; nothing of this "
+        "page was taken. Check that TENOR_COUPA_URL is a Coupa API without a cache in between."
+    )
 
 
 def _time_text(time: dt.datetime) -> str:

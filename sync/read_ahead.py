@@ -15,10 +15,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from sync.pages import Page, RawRecord
-from sync.pagination import last_id
+from sync.pages import Page
 
-Fetch = Callable[[int], Awaitable[tuple[RawRecord, ...]]]
+Fetch = Callable[[int], Awaitable[Page | None]]
 Newest = Callable[[int], Awaitable[int | None]]
 
 _MOST_PAGES: Final = 12  # of a stretch: half a page of each is read twice, and all of it may wait in memory
@@ -45,7 +44,7 @@ class _Stretch:
 
 
 class ReadAhead:
-    """One list: `fetch` gives the page after an id, `newest` the greatest id after one, if the server tells.
+    """One list: `fetch` gives the page after an id, if any; `newest` the greatest id after one, if the server tells.
 
     `width` is how many stretches may be read at a time; 1 reads page after page, each when it is taken.
     """
@@ -57,10 +56,10 @@ class ReadAhead:
         self._width = width
 
     async def pages(self, after: int) -> AsyncGenerator[Page, None]:
-        """The pages after an id, to the end of the list. Raises what `fetch` raises, and PageOrderError."""
+        """The pages after an id, to the end of the list. Raises what `fetch` raises."""
         start, read = after, 0
         for _ in range(_IN_ORDER) if self._width > 1 else itertools.count():
-            page = await self._next(after)
+            page = await self._fetch(after)
             if page is None:
                 return
             yield page
@@ -96,7 +95,7 @@ class ReadAhead:
         """Reads a stretch to its end, or to its first error, which waits for its turn."""
         after = stretch.after
         try:
-            while (page := await self._next(after)) is not None:
+            while (page := await self._fetch(after)) is not None:
                 mine = _up_to(stretch.end, page)
                 if mine.records:
                     stretch.records += len(mine.records)
@@ -107,10 +106,6 @@ class ReadAhead:
         except Exception as error:  # noqa: BLE001 -- raised again by `taken`
             stretch.error = error
         await stretch.pages.put(None)
-
-    async def _next(self, after: int) -> Page | None:
-        records = await self._fetch(after)
-        return Page(records, last_id([record.id for record in records], after, self._name)) if records else None
 
 
 class _Plan:
@@ -146,4 +141,4 @@ def _up_to(end: int | None, page: Page) -> Page:
     if end is None or page.last_id <= end:
         return page
     beyond = next(number for number, record in enumerate(page.records) if record.id is not None and record.id > end)
-    return Page(page.records[:beyond], end)
+    return Page(page.records[:beyond], end, page.repeated)

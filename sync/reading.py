@@ -63,7 +63,7 @@ async def _read_window(
     sampler: Sampler,
 ) -> tuple[Bookmark, ResourceOutcome]:
     """Reads one window batch by batch; returns the finished bookmark and the counts so far."""
-    started, changed, read, rejected, pages = run.clock(), 0, 0, 0, 0
+    started, changed, read, rejected, pages, repeated = run.clock(), 0, 0, 0, 0, 0
     whole = resource.reading is Reading.FULL_RELOAD
     how = Merging(run.now, whole=whole)
     batch = Batch(resource)
@@ -79,6 +79,7 @@ async def _read_window(
         sampler.look(page.records)
         batch.hidden |= hidden_children(resource, page.records)
         bad = batch.add_page(page.records, page.last_id)
+        repeated += page.repeated
         run.progress.page(resource.name, len(page.records), bad)
         if batch.read >= run.settings.batch_records and not whole:
             await merge()
@@ -86,7 +87,7 @@ async def _read_window(
     if bookmark.updated_through is not None and bookmark.window_from is not None:
         again = await read_changed_children(client, mirror, run, resource, bookmark.window_from)
         read, changed = read + again.read, changed + again.changed
-    record = RunRecord(run.run_id, resource.name, resource.table, started, run.clock(), read, changed, pages)
+    record = RunRecord(run.run_id, resource.name, resource.table, started, run.clock(), read, changed, pages, repeated)
     ended = await asyncio.to_thread(mirror.finish, bookmark.finished(run.clock()), record)
     return ended, ResourceOutcome(
         resource.name,
@@ -95,4 +96,5 @@ async def _read_window(
         before.rejected + rejected,
         before.pages + pages,
         ended.row_count,
+        before.repeated + repeated,
     )

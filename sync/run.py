@@ -17,7 +17,7 @@ WORK_FILE: Final = "work.duckdb"
 
 @dataclass(frozen=True)
 class ResourceOutcome:
-    """What one run did to one resource."""
+    """What one run did to one resource. `repeated` records were served twice, and taken once."""
 
     resource: str
     read: int
@@ -25,6 +25,7 @@ class ResourceOutcome:
     rejected: int
     pages: int
     rows: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True)

@@ -585,6 +585,7 @@ OWN_TABLES: Final = (
             "records_read BIGINT -",
             "records_changed BIGINT -",
             "pages BIGINT -",
+            "records_repeated BIGINT -",
         ),
     ),
     REJECTED_RECORDS,
@@ -781,5 +782,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         *(statement for table in _SINCE_VERSION_4 for statement in (table.ddl(), *table.history_ddl())),
         _READ_AGAIN,
     ),
+    _added(OWN_TABLES),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)

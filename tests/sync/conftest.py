@@ -2,8 +2,10 @@
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import os
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from sync.run import ResourceOutcome, Run
 from sync.sandbox import running
 from sync.sandbox.app import create_app
 from sync.sandbox.company.company import build_company
+from sync.sandbox.editing.forks import pocket
 from sync.settings import Settings
 from sync.state import Depth
 
@@ -182,6 +185,7 @@ def kit() -> SimpleNamespace:
         currency=currency,
         client_of=client_of,
         make_run=make_run,
+        new_mirror=new_mirror,
         sandbox_settings=sandbox_settings,
         now=NOW,
         today=TODAY,
@@ -227,10 +231,26 @@ async def client_of(
         yield CoupaClient(http, options.pop("limiter", None) or RateLimiter(0, time.monotonic), **options)
 
 
+@functools.cache
+def _empty_file(source: str) -> bytes:
+    """A work file of a source, as it is made: its hundred tables take longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "work.duckdb"
+        Mirror.open(path, source).close()
+        return path.read_bytes()
+
+
+def new_mirror(path: Path, source: str = "stub") -> Mirror:
+    """An empty work file, opened."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_empty_file(source))
+    return Mirror.open(path, source)
+
+
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Mirror]:
     """An empty work file."""
-    with Mirror.open(tmp_path / "sync" / "work.duckdb", "http://stub") as opened:
+    with new_mirror(tmp_path / "sync" / "work.duckdb", "http://stub") as opened:
         yield opened
 
 
@@ -258,6 +278,19 @@ def company() -> Any:
 def sandbox(company: Any) -> Iterator[RunningSandbox]:
     """The tiny company over real HTTP, without rate limit."""
     with running(create_app(company, rate_limit=False)) as address:
+        yield RunningSandbox(address.url, sandbox_settings(address.url))
+
+
+@pytest.fixture(scope="session")
+def small_company(company: Any) -> Any:
+    """Some hundred records of it: what most tests of whole runs need."""
+    return pocket(company, invoices=60)
+
+
+@pytest.fixture(scope="session")
+def small_sandbox(small_company: Any) -> Iterator[RunningSandbox]:
+    """The small company over real HTTP, without rate limit."""
+    with running(create_app(small_company, rate_limit=False)) as address:
         yield RunningSandbox(address.url, sandbox_settings(address.url))
 
 

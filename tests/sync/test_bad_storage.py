@@ -38,11 +38,15 @@ def environment(url: str, mirror: Path, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory, sandbox: Any) -> Path:
+def synced(tmp_path_factory: pytest.TempPathFactory, small_sandbox: Any) -> Path:
     """A mirror that was published once."""
     folder = tmp_path_factory.mktemp("synced") / "mirror"
     subprocess.run(
-        [*COMMAND, "once"], cwd=folder.parent, env=environment(sandbox.url, folder), check=True, capture_output=True
+        [*COMMAND, "once"],
+        cwd=folder.parent,
+        env=environment(small_sandbox.url, folder),
+        check=True,
+        capture_output=True,
     )
     return folder
 
@@ -87,17 +91,17 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))
 
 
-def test_a_file_that_cannot_grow_ends_the_sync(mirror: Path, sandbox: Any) -> None:
+def test_a_file_that_cannot_grow_ends_the_sync(mirror: Path, small_sandbox: Any) -> None:
     """One sentence; the published version stays byte for byte, and with room again the next sync publishes."""
     before = published(mirror)
 
-    code, output = ran(mirror, sandbox.url, "once", preexec_fn=small_files)
+    code, output = ran(mirror, small_sandbox.url, "once", preexec_fn=small_files)
 
     assert code == 1, output
     assert "tenor-sync:" in output
     assert published(mirror) == before
-    reads(mirror, sandbox.url)
-    assert ran(mirror, sandbox.url, "once")[0] == 0
+    reads(mirror, small_sandbox.url)
+    assert ran(mirror, small_sandbox.url, "once")[0] == 0
     assert published(mirror)[0] != before[0]
     assert not list(mirror.glob("*.partial*"))
 
@@ -119,7 +123,7 @@ cmp "$FROM/current.json" "$DISK/mirror/current.json" && echo POINTER-SAME
 
 @pytest.mark.skipif(not can_mount(), reason="needs the right to mount a small file system")
 @pytest.mark.parametrize("room", [0, 1_500_000])
-def test_a_full_disk_ends_the_sync(mirror: Path, tmp_path: Path, sandbox: Any, room: int) -> None:
+def test_a_full_disk_ends_the_sync(mirror: Path, tmp_path: Path, small_sandbox: Any, room: int) -> None:
     """No room at all, and room for all batches but not to publish: the old version stays readable each time."""
     size = sum(-(-path.stat().st_size // 4096) * 4096 for path in mirror.rglob("*") if path.is_file())
     disk = tmp_path / "disk"
@@ -127,7 +131,7 @@ def test_a_full_disk_ends_the_sync(mirror: Path, tmp_path: Path, sandbox: Any, r
     told = {"SIZE": str(size + 65_536 + room), "DISK": str(disk), "FROM": str(mirror), "PYTHON": sys.executable}
 
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", FULL_DISK], env=environment(sandbox.url, disk / "mirror", **told),  # noqa: S607
+        ["unshare", "-m", "sh", "-c", FULL_DISK], env=environment(small_sandbox.url, disk / "mirror", **told),  # noqa: S607
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
     )  # fmt: skip
 
@@ -137,7 +141,7 @@ def test_a_full_disk_ends_the_sync(mirror: Path, tmp_path: Path, sandbox: Any, r
     assert "tenor-sync:" in done.stdout
 
 
-def test_a_folder_that_cannot_be_written_ends_the_sync(mirror: Path, sandbox: Any) -> None:
+def test_a_folder_that_cannot_be_written_ends_the_sync(mirror: Path, small_sandbox: Any) -> None:
     """Without the right to write: one sentence that names a file, and the published version can still be read."""
     prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:  # who may do everything is asked to do without that
@@ -151,11 +155,11 @@ def test_a_folder_that_cannot_be_written_ends_the_sync(mirror: Path, sandbox: An
     for path in paths:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        code, output = ran(mirror, sandbox.url, "once", prefix=prefix)
+        code, output = ran(mirror, small_sandbox.url, "once", prefix=prefix)
         assert code == 1, output
         assert "Permission denied" in output
         assert str(mirror) in output
-        reads(mirror, sandbox.url, prefix=prefix)
+        reads(mirror, small_sandbox.url, prefix=prefix)
     finally:
         for path in paths:
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -180,44 +184,46 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", ["its head", "its middle", "empty"])
-def test_a_damaged_work_file_is_named_and_nothing_is_published(mirror: Path, sandbox: Any, damage: str) -> None:
+def test_a_damaged_work_file_is_named_and_nothing_is_published(mirror: Path, small_sandbox: Any, damage: str) -> None:
     """The sentence says what to do; doing it heals."""
     before = published(mirror)
     work = mirror / ".work" / "work.duckdb"
     DAMAGES[damage](work)
 
-    code, output = ran(mirror, sandbox.url, "once")
+    code, output = ran(mirror, small_sandbox.url, "once")
 
     assert code == 1, output
     assert published(mirror) == before
-    reads(mirror, sandbox.url)
+    reads(mirror, small_sandbox.url)
     work.unlink()
-    assert ran(mirror, sandbox.url, "once")[0] == 0
+    assert ran(mirror, small_sandbox.url, "once")[0] == 0
 
 
 @pytest.mark.parametrize("damage", ["cut in half", "text"])
 def test_a_damaged_published_file_is_named_and_the_next_sync_replaces_it(
-    mirror: Path, sandbox: Any, damage: str
+    mirror: Path, small_sandbox: Any, damage: str
 ) -> None:
     """Status cannot read it and says so; the work file has everything, so a sync publishes a good one."""
     name = read_pointer(mirror).file
     DAMAGES[damage](mirror / name)
 
-    code, output = ran(mirror, sandbox.url, "status")
+    code, output = ran(mirror, small_sandbox.url, "status")
 
     assert code == 1, output
     assert "tenor-sync once" in output
-    assert ran(mirror, sandbox.url, "once")[0] == 0
-    reads(mirror, sandbox.url)
+    assert ran(mirror, small_sandbox.url, "once")[0] == 0
+    reads(mirror, small_sandbox.url)
     assert read_pointer(mirror).file != name
 
 
 @pytest.mark.parametrize("content", ["{", '{"file": "../../etc/passwd"}'])
-def test_a_damaged_pointer_is_named_and_the_next_sync_replaces_it(mirror: Path, sandbox: Any, content: str) -> None:
+def test_a_damaged_pointer_is_named_and_the_next_sync_replaces_it(
+    mirror: Path, small_sandbox: Any, content: str
+) -> None:
     """As with the file."""
     (mirror / POINTER).write_text(content, encoding="utf-8")
-    code, output = ran(mirror, sandbox.url, "status")
+    code, output = ran(mirror, small_sandbox.url, "status")
     assert code == 1, output
     assert "tenor-sync once" in output
-    assert ran(mirror, sandbox.url, "once")[0] == 0
-    reads(mirror, sandbox.url)
+    assert ran(mirror, small_sandbox.url, "once")[0] == 0
+    reads(mirror, small_sandbox.url)

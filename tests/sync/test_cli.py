@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 from starlette.responses import Response
 from typer.testing import CliRunner
@@ -16,6 +17,9 @@ from sync import __main__ as cli
 from sync import schema
 from sync.publish import open_published, read_pointer
 from sync.sandbox import running
+from sync.sandbox.app import create_app
+from sync.sandbox.faults import Faults
+from sync.sandbox.serving import Stage
 
 ROOT = Path(schema.__file__).parents[1]
 
@@ -97,22 +101,40 @@ def test_the_demo_is_synced_by_one_command_and_reconciles(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_stopped(sandbox: Any, company: Any, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_where_it_stopped(small_company: Any, tmp_path: Path) -> None:
     """Kill -9 in the middle: what was committed is there, nothing is published, the next run completes it."""
     mirror = tmp_path / "mirror"
-    environment = variables(sandbox.url, mirror, TENOR_BATCH_RECORDS="150")
-    process = start("once", "--today", "2026-11-22", cwd=tmp_path, **environment)
     work = mirror / ".work" / "work.duckdb"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        log = work.with_name("work.duckdb.wal")
-        if (log.stat().st_size if log.exists() else 0) + (work.stat().st_size if work.exists() else 0) > 1_500_000:
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not (mirror / "current.json").exists()
+    stuck = Faults.of("slow path=invoices after=3 seconds=5")
+    stage = Stage(create_app(small_company, rate_limit=False, faults=stuck))
+    with running(stage) as address:
+        environment = variables(address.url, mirror, TENOR_BATCH_RECORDS="20", TENOR_PAGE_SIZE="20")
+        process = start("once", "--today", "2026-11-22", cwd=tmp_path, **environment)
+        try:
+            wait_until_quiet(address.url)
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert not (mirror / "current.json").exists()
+        stage.app = create_app(small_company, rate_limit=False)
+        goes_on(work, small_company, tmp_path, environment)
+
+
+def wait_until_quiet(url: str) -> None:
+    """Waits until a sandbox was asked for many pages and is asked for no more."""
+    before, deadline = -1, time.monotonic() + 90
+    while True:
+        calls = httpx.get(f"{url}/sandbox/statistics").json()["calls"]
+        if calls == before and calls > 20:
+            return
+        assert time.monotonic() < deadline, f"{calls} calls"
+        before = calls
+        time.sleep(1.0)
+
+
+def goes_on(work: Path, company: Any, cwd: Path, environment: dict[str, str]) -> None:
+    """What a stopped run had committed is kept and not read again; everything else is read."""
     with duckdb.connect(str(work)) as connection:
         committed = {
             row[0]: row[1]
@@ -123,12 +145,13 @@ def test_a_killed_run_goes_on_where_it_stopped(sandbox: Any, company: Any, tmp_p
         kept = connection.execute("SELECT count(*) FROM invoices").fetchone()
     assert committed, "nothing was in progress: the run was killed too early or too late"
     assert kept is not None
+    assert 0 < kept[0] < len(company.resources["invoices"])
 
-    again = start("once", "--today", "2026-11-22", cwd=tmp_path, **environment)
+    again = start("once", "--today", "2026-11-22", cwd=cwd, **environment)
     output = again.communicate(timeout=180)[0]
 
     assert again.returncode == 0, output
-    with open_published(mirror) as published:
+    with open_published(work.parents[1]) as published:
         for name in ("invoices", "suppliers", "purchase_orders"):
             found = published.execute(f'SELECT count(*), count(DISTINCT id) FROM "{name}"').fetchone()
             assert found == (len(company.resources[name]), len(company.resources[name])), name
@@ -139,9 +162,9 @@ def test_a_killed_run_goes_on_where_it_stopped(sandbox: Any, company: Any, tmp_p
     assert read_again == (len(company.resources["invoices"]) - kept[0],)
 
 
-def test_a_wrong_secret_is_one_sentence(sandbox: Any, tmp_path: Path) -> None:
+def test_a_wrong_secret_is_one_sentence(small_sandbox: Any, tmp_path: Path) -> None:
     """It names the variables and repeats no secret."""
-    code, output = invoke("once", **variables(sandbox.url, tmp_path, TENOR_COUPA_CLIENT_SECRET="not-the-secret"))
+    code, output = invoke("once", **variables(small_sandbox.url, tmp_path, TENOR_COUPA_CLIENT_SECRET="not-the-secret"))
     assert code == 1
     assert (
         "refuses the id or secret of client 'tenor-demo'; correct TENOR_COUPA_CLIENT_ID and TENOR_COUPA_CLIENT_SECRET."
@@ -150,16 +173,20 @@ def test_a_wrong_secret_is_one_sentence(sandbox: Any, tmp_path: Path) -> None:
     assert "not-the-secret" not in output
 
 
-def test_too_few_scopes_are_named(sandbox: Any, tmp_path: Path) -> None:
+def test_too_few_scopes_are_named(small_sandbox: Any, tmp_path: Path) -> None:
     """The client may not read invoices: say which scope, where to add it."""
     narrow = {"TENOR_COUPA_CLIENT_ID": "tenor-narrow", "TENOR_COUPA_CLIENT_SECRET": "tenor-narrow-secret"}
-    code, output = invoke("once", **{**variables(sandbox.url, tmp_path), **narrow})
+    code, output = invoke("once", **{**variables(small_sandbox.url, tmp_path), **narrow})
     assert code == 1
     assert "TENOR_COUPA_SCOPES" in output
 
     code, output = invoke(
         "once",
-        **{**variables(sandbox.url, tmp_path), **narrow, "TENOR_COUPA_SCOPES": "core.common.read core.supplier.read"},
+        **{
+            **variables(small_sandbox.url, tmp_path),
+            **narrow,
+            "TENOR_COUPA_SCOPES": "core.common.read core.supplier.read",
+        },
     )
     assert code == 1
     assert "does not let this client read 'invoices': grant it the scope 'core.invoice.read'" in output
@@ -250,8 +277,12 @@ def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    assert "http://127.0.0.1:" in process.stdout.readline()
-    process.communicate(timeout=30)
+    try:
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 0
 
 

@@ -301,14 +301,14 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seco
         time.sleep(0.1)
 
 
-def test_the_command_syncs_answers_takes_call_outs_and_stops(tmp_path: Path, sandbox: Any) -> None:
+def test_the_command_syncs_answers_takes_call_outs_and_stops(tmp_path: Path, small_sandbox: Any) -> None:
     """A real process over real HTTP: published, healthy, a call-out publishes again, SIGTERM ends it with 0 at once."""
     port = free_port()
-    process = started(tmp_path, sandbox.url, port)
+    process = started(tmp_path, small_sandbox.url, port)
     try:
         wait_for(lambda: health_of(port).get("status") == "ok", process)
         first = health_of(port)["mirror_version"]
-        second_worker = started(tmp_path, sandbox.url, free_port())
+        second_worker = started(tmp_path, small_sandbox.url, free_port())
         said = second_worker.communicate(timeout=60)[0]
         assert (second_worker.returncode, "Another tenor-sync" in said) == (1, True), said
         token = httpx.post(f"http://127.0.0.1:{port}/oauth2/token", auth=("coupa", SECRET)).json()["access_token"]
@@ -333,11 +333,11 @@ def test_the_command_syncs_answers_takes_call_outs_and_stops(tmp_path: Path, san
         assert published.execute("SELECT count(*) > 0 FROM invoices").fetchone() == (True,)
 
 
-def test_sigterm_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path, sandbox: Any) -> None:
+def test_sigterm_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path, small_sandbox: Any) -> None:
     """It ends within seconds, publishes nothing, and the next start goes on and publishes."""
     port = free_port()
     slow = {"TENOR_REQUESTS_PER_SECOND": "4"}
-    process = started(tmp_path, sandbox.url, port, **slow)
+    process = started(tmp_path, small_sandbox.url, port, **slow)
     try:
         wait_for(lambda: "tenor_sync_records_read_total{" in metrics_of(port), process)
         asked = time.monotonic()
@@ -348,7 +348,7 @@ def test_sigterm_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path, sandbox: 
         process.kill()
     assert process.returncode == 0, output
     assert not (tmp_path / "mirror" / "current.json").exists()
-    again = started(tmp_path, sandbox.url, port)
+    again = started(tmp_path, small_sandbox.url, port)
     try:
         wait_for(lambda: health_of(port).get("status") == "ok", again)
     finally:

@@ -95,7 +95,7 @@ def test_what_was_asked_for_by_id_stands_whatever_its_times_say(mirror: Mirror, 
 @given(runs=st.lists(st.dictionaries(st.integers(1, 4), st.integers(0, 3), max_size=4), min_size=1, max_size=6))
 def test_every_past_day_is_as_it_was(kit: Any, tmp_path_factory: Any, runs: list[dict[int, int]]) -> None:
     """However records change, come and go from run to run, each run's knowledge stays what it was at its end."""
-    with Mirror.open(tmp_path_factory.mktemp("days") / "work.duckdb", "stub") as mirror:
+    with kit.new_mirror(tmp_path_factory.mktemp("days") / "work.duckdb") as mirror:
         held: set[int] = set()
         for day, state in enumerate(runs):
             records = [

@@ -108,7 +108,7 @@ def test_any_order_and_any_batches_give_the_same_mirror(
     shuffled = list(readings)
     order.shuffle(shuffled)
     edges = sorted({0, len(shuffled), *(cut for cut in cuts if cut < len(shuffled))})
-    with Mirror.open(tmp_path_factory.mktemp("any") / "work.duckdb", "stub") as mirror:
+    with kit.new_mirror(tmp_path_factory.mktemp("any") / "work.duckdb") as mirror:
         for start, end in itertools.pairwise(edges):
             merge(mirror, INVOICES, [version_of(kit, *reading) for reading in shuffled[start:end]], kit.now)
         newest = {number: max(version for found, version in readings if found == number) for number, _ in readings}

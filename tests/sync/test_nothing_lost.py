@@ -2,15 +2,20 @@
 
 import importlib.util
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sync_survives.py"
+SEEDS = range(1, 25, 3)
+SCENARIOS, STEPS = 3, 8  # of each seed; a scenario ends with one run more, in peace
+RUNS = SCENARIOS * (STEPS + 1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def survives() -> Any:
     """The benchmark as a module."""
     spec = importlib.util.spec_from_file_location("sync_survives", SCRIPT)
@@ -22,13 +27,24 @@ def survives() -> Any:
     return module
 
 
-@pytest.mark.slow
-def test_random_edits_trouble_and_kills_leave_mirror_and_history_exact(survives: Any, tmp_path: Path) -> None:
-    """Over 200 runs, most of them killed at a random moment: every row of every table, now and as known at each end."""
-    tally = survives.play(scenarios=24, steps=8, seed=1, folder=tmp_path)
+@pytest.fixture(scope="session")
+def worker(survives: Any) -> Iterator[Any]:
+    """A process that forks a child for each run."""
+    found = survives.Worker()
+    yield found
+    found.close()
 
-    assert tally.runs == 24 * 9
-    assert tally.kills > 50
-    assert tally.ended_well > 50
-    assert tally.past_rows > 100
-    assert tally.compared > 24 * 15
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_edits_trouble_and_kills_leave_mirror_and_history_exact(survives: Any, worker: Any, seed: int) -> None:
+    """Over 200 runs, most of them killed at a random moment: every row of every table, now and as known at each end."""
+    with tempfile.TemporaryDirectory(dir=survives.quick_folder()) as folder:
+        tally = survives.play(SCENARIOS, STEPS, seed, Path(folder), [worker], others=2)
+
+    assert tally.runs == RUNS
+    assert RUNS * len(SEEDS) >= 200
+    assert tally.kills > 3
+    assert tally.ended_well > SCENARIOS
+    assert tally.past_rows > 10
+    assert tally.compared >= SCENARIOS * 6
