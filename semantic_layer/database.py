@@ -79,8 +79,10 @@ class Snapshot:
         self.version, data_as_of, zone = found[0]
         self.data_as_of: datetime = data_as_of.astimezone(ZoneInfo(zone))
         self.drift = self._read_drift()
-        first = self.run("SELECT MIN(invoice_date) FROM invoices").rows[0][0]
-        self.first_date: date | None = first
+        self.first_date: date | None = None
+        """Of the first invoice, where the mirror is of a company that gets any."""
+        if "invoice_date" in self.columns.get("invoices", ()):
+            self.first_date = self.run("SELECT MIN(invoice_date) FROM invoices").rows[0][0]
 
     def _read_drift(self) -> int | None:
         """Control totals that differed from Coupa when they were last compared; None where they never were."""

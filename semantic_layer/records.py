@@ -64,6 +64,10 @@ def compile_records(query: RecordQuery, model: SemanticModel, calendar: Calendar
     return with_entities(body, model, bindings)
 
 
+DOCUMENTS = "invoice"
+"""The entity by which values are counted; in a model without it, a value counts by the rows that bear it."""
+
+
 def compile_values(
     dimension: str,
     model: SemanticModel,
@@ -79,7 +83,8 @@ def compile_values(
     value = on_entity(found.expr, found.entity, bindings)
     conditions = [f"NOT {value} IS NULL", *(condition(row, bindings) for row in rows)]
     body = f"SELECT {value} AS value, COUNT(*) AS documents "
-    body += source(model, "invoice", entities_of(value, *conditions) - {"invoice"})
+    root = DOCUMENTS if DOCUMENTS in model.entities else found.entity
+    body += source(model, root, entities_of(value, *conditions) - {root})
     body += f" WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY documents DESC, value"
     return with_entities(body, model, bindings)
 

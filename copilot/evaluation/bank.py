@@ -36,6 +36,10 @@ SLOTS = (
 """The slots that are scored, in the order of reports."""
 
 
+UNORDERED = frozenset({"by", "where"})
+"""Slots whose parts mean the same in any order: the order of groupings only moves columns."""
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -74,7 +78,7 @@ class Expected(BaseModel):
     def slots(self) -> Slots:
         """The slots that are filled, each in canonical form."""
         found = self.model_dump(exclude={"does", "reason"}, exclude_defaults=True)
-        return {name: tuple(sorted(value)) if name == "where" else value for name, value in found.items()}
+        return {name: tuple(sorted(value)) if name in UNORDERED else value for name, value in found.items()}
 
 
 class QuestionTurn(BaseModel):
@@ -152,7 +156,7 @@ def slots_of(plan: Plan) -> Slots:
             found = _of_query(plan) | {"by": (plan.by,) if plan.by else ()}
         case _:
             found = {}
-    return {name: value for name, value in found.items() if value}
+    return {n: tuple(sorted(value)) if n in UNORDERED else value for n, value in found.items() if value}
 
 
 def _lever(lever: Lever) -> str:
