@@ -15,6 +15,7 @@ from copilot.charts import bars_with_band
 from copilot.composition import Turn, compose_refusal, grounded
 from copilot.narration.grounding import support_of, unsupported
 from copilot.narration.prose import Direction, Figure, Name, Prose, Slots, Term, fill, joined
+from copilot.narration.retelling import told
 from copilot.narration.template_narrator import BAND
 from copilot.planning.plan import Choice, OutflowPlan, Refuse
 from copilot.simulations.outflow_outcomes import (
@@ -91,7 +92,7 @@ def compose_outflow(turn: Turn, plan: OutflowPlan, outcome: OutflowOutcome) -> A
         plan=plan.model_dump(mode="json"),
         headline=view.headline,
         table=view.table,
-        narrative="" if stray else view.prose.text,
+        narrative="" if stray else told(view.prose, turn.language),
         chart=bars_with_band(view.headline, view.bars) if len(view.bars) > 1 else None,
         trust="governed" if all(check.passed for check in checks) else "exploratory",
         checks=checks,
@@ -145,7 +146,7 @@ def _cash(plan: OutflowPlan, found: OutflowForecast) -> _View:
         "week": Figure(_week_words(largest), "table.week"),
         "value": _money(largest.cash.mean, found, "table.mean"),
     }
-    text = joined((first, fill(_TEMPLATES["largest week"], slots)))
+    text = joined((first, fill(TEMPLATES["largest week"], slots)))
     words = (*_days(plan), *(_week_words(week) for week in weeks))
     bars = tuple((_week_words(week), week.cash) for week in weeks)
     return _View(lead, _periods(weeks, found.currency), text, periods=words, bars=bars)
@@ -189,7 +190,7 @@ def _chance(plan: OutflowPlan, found: OutflowForecast) -> _View:
     }
     words = (*_days(plan), figures.headline(threshold, _unit(found)), *(label for label, _ in chance.by_week))
     total = (f"For the period as a whole the chance is {figures.headline(chance.in_total, 'ratio')}.",)
-    return _View(lead, _table(columns, rows), fill(_TEMPLATES["chance"], slots), periods=words, notes=total)
+    return _View(lead, _table(columns, rows), fill(TEMPLATES["chance"], slots), periods=words, notes=total)
 
 
 def _late(plan: OutflowPlan, found: OutflowForecast) -> _View:
@@ -221,7 +222,7 @@ def _late(plan: OutflowPlan, found: OutflowForecast) -> _View:
         "count": Figure(figures.exact(len(late), "count"), "table.row_count"),
         "value": _money(amount, found, "headline.value"),
     }
-    text = fill(_TEMPLATES["late"] if late else _TEMPLATES["none late"], slots)
+    text = fill(TEMPLATES["late"] if late else TEMPLATES["none late"], slots)
     return _View(lead, _table(columns, rows), text, periods=(figures.exact(len(late), "count"),))
 
 
@@ -260,7 +261,7 @@ def _accruals(plan: OutflowPlan, found: OutflowForecast) -> _View:
     )
     cells = tuple((clean(r.buying_entity), json_cell(r.amount, _unit(found)), r.documents) for r in rows)
     slots: Slots = {"value": _money(amount, found, "headline.value"), "end": Figure(figures.day(end), "headline.as_of")}
-    return _View(lead, _table(columns, cells), fill(_TEMPLATES["accruals"], slots), periods=(figures.day(end),))
+    return _View(lead, _table(columns, cells), fill(TEMPLATES["accruals"], slots), periods=(figures.day(end),))
 
 
 def _week(plan: OutflowPlan, found: OutflowForecast) -> _View:
@@ -288,14 +289,14 @@ def _week(plan: OutflowPlan, found: OutflowForecast) -> _View:
         "start": Figure(figures.day(content.week.start), "week.start"),
         "end": Figure(figures.day(content.week.end), "week.end"),
     }
-    text = joined((_first(lead, content.week.cash, found, content.week.start), fill(_TEMPLATES["week"], slots)))
+    text = joined((_first(lead, content.week.cash, found, content.week.start), fill(TEMPLATES["week"], slots)))
     words = (figures.day(content.week.start), figures.day(content.week.end))
     return _View(lead, _table(columns, rows), text, terms=(lead.label,), periods=words, bars=bars)
 
 
 _VIEWS = {"cash": _cash, "chance": _chance, "late": _late, "run": _run, "accruals": _accruals, "week": _week}
 
-_TEMPLATES = {
+TEMPLATES = {
     "first": "{label} comes to {value} on {when}, with a range ({band}) from {low} to {high}.",
     "period": "{label} comes to {value} from {start} to {when}, with a range ({band}) from {low} to {high}.",
     "largest week": "The {direction} week is that of {week}, with {value} on average.",
@@ -306,6 +307,7 @@ _TEMPLATES = {
     "accruals": "Received but not yet recognised at {end}: {value} is to be expected.",
     "week": "It runs from {start} to {end}; the table lists the documents that will probably be paid in it.",
 }
+"""Every sentence about cash ahead, by situation."""
 
 
 def _first(lead: Headline, band: Band, found: OutflowForecast, start: date) -> Prose:
@@ -319,7 +321,7 @@ def _first(lead: Headline, band: Band, found: OutflowForecast, start: date) -> P
         "low": _money(band.low, found, "headline.low"),
         "high": _money(band.high, found, "headline.high"),
     }
-    return fill(_TEMPLATES["first" if lead.label == "Payment run" else "period"], slots)
+    return fill(TEMPLATES["first" if lead.label == "Payment run" else "period"], slots)
 
 
 def _largest_group(rows: Sequence[GroupCash], found: OutflowForecast) -> Prose:
@@ -327,7 +329,7 @@ def _largest_group(rows: Sequence[GroupCash], found: OutflowForecast) -> Prose:
         return Prose()
     top = max(rows, key=lambda row: row.cash.mean)
     return fill(
-        _TEMPLATES["largest group"],
+        TEMPLATES["largest group"],
         {
             "direction": Direction("largest", "largest"),
             "name": Name(name_of(clean(top.name))),

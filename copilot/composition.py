@@ -18,6 +18,7 @@ from copilot.narration.facts import Facts
 from copilot.narration.grounding import Support, Unsupported, support_of, unsupported
 from copilot.narration.prose import Figure, Prose, Sense, Term
 from copilot.narration.reading import forecast_reading, reading_of
+from copilot.narration.retelling import told
 from copilot.narration.template_narrator import (
     BAND,
     is_running,
@@ -31,6 +32,7 @@ from copilot.simulations.outcomes import Projection
 from copilot.suggestions import follow_ups, of_definition
 from copilot.tabulation import driver_table, json_cell, path_table, table_of, unit_of
 from copilot.wording import figures
+from copilot.wording.languages import Language, language_of
 from copilot.wording.period_words import period_key, period_words
 from copilot.wording.quoting import clean, name_of
 from semantic_layer.errors import QueryError
@@ -64,6 +66,11 @@ class Turn:
     freshness: Freshness | None = None
     fiscal_year_start: int = 1
 
+    @property
+    def language(self) -> Language:
+        """In which the answer is told: that of the question, else English."""
+        return language_of(self.question) or "en"
+
 
 def compose_metric(
     turn: Turn, plan: MetricPlan, result: ResultSet, model: SemanticModel, legal: Collection[str] = ()
@@ -90,7 +97,7 @@ def compose_metric(
         plan=plan.model_dump(mode="json"),
         headline=facts.headline,
         table=facts.table,
-        narrative=narrate_plainly(facts).text if stray else prose.text,
+        narrative=told(narrate_plainly(facts) if stray else prose, turn.language),
         chart=chart_of(facts.table, facts.headline),
         sql=result.sql,
         trust=trust_of([model.metrics[name] for name in plan.query.metrics], turn.clock.today, checks),
@@ -126,7 +133,7 @@ def compose_projection(
         plan=plan.model_dump(mode="json"),
         headline=lead,
         table=table,
-        narrative="" if stray else prose.text,
+        narrative="" if stray else told(prose, turn.language),
         chart=fan_chart(path_table(outcome.path, unit), lead),
         sql=tuple(sql),
         trust="governed" if all(check.passed for check in checks) else "exploratory",

@@ -17,6 +17,7 @@ from copilot.narration.facts import Facts
 from copilot.narration.grounding import Support, support_of, unsupported
 from copilot.narration.prose import Direction, Figure, Name, Prose, Slots, Term, fill, joined
 from copilot.narration.reading import reading_of
+from copilot.narration.retelling import told
 from copilot.narration.template_narrator import TEMPLATES, narrate_drivers, narrate_plainly
 from copilot.planning.plan import Choice, MetricPlan, Refuse, WhyPlan
 from copilot.tabulation import json_cell, table_of, trailing_label, unit_of
@@ -60,7 +61,7 @@ def compose_explanation(turn: Turn, plan: WhyPlan, apart: Apart, model: Semantic
         plan=plan.model_dump(mode="json"),
         headline=lead,
         table=table,
-        narrative=narrate_plainly(facts).text if stray else prose.text,
+        narrative=told(narrate_plainly(facts) if stray else prose, turn.language),
         chart=waterfall_chart(lead, steps, found.difference),
         sql=apart.sql,
         trust=trust_of([facts.metric], turn.clock.today, checks),

@@ -13,6 +13,7 @@ from copilot.charts import two_lines
 from copilot.composition import Turn, compose_refusal, grounded
 from copilot.narration.grounding import support_of, unsupported
 from copilot.narration.prose import Direction, Figure, Prose, Slots, Term, fill, joined
+from copilot.narration.retelling import told
 from copilot.narration.template_narrator import BAND
 from copilot.planning.plan import Choice, Refuse, ScenarioPlan
 from copilot.planning.scenario_decision import SUGGESTED
@@ -76,7 +77,7 @@ def compose_scenario(turn: Turn, plan: ScenarioPlan, outcome: Scenario) -> Answe
         plan=plan.model_dump(mode="json"),
         headline=lead,
         table=table,
-        narrative="" if stray else prose.text,
+        narrative="" if stray else told(prose, turn.language),
         chart=_chart(outcome, lead),
         trust="governed" if all(check.passed for check in checks) else "exploratory",
         checks=checks,
@@ -178,7 +179,7 @@ def _table(outcome: ScenarioOutcome) -> Table:
     return Table(columns=columns, rows=rows, row_count=len(rows), truncated=False)
 
 
-_TEMPLATES = {
+TEMPLATES = {
     "change": (
         "{label} comes to {value} on {when}, {size} {direction} than without it ({previous}), on average of the paths."
     ),
@@ -186,6 +187,7 @@ _TEMPLATES = {
     "worth": "Cash released, a single time: {cash} ({band} from {low} to {high}); benefit per year: {benefit}.",
     "suppliers": "Suppliers would bear {cost} a year.",
 }
+"""Every sentence of a what-if."""
 
 
 def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
@@ -197,7 +199,7 @@ def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
         "when": Figure(figures.day(outcome.horizon), "headline.as_of"),
     }
     if figures.is_level(lead.delta, "days"):
-        first = fill(_TEMPLATES["level"], base)
+        first = fill(TEMPLATES["level"], base)
     else:
         up = outcome.change_dpo.mean > 0
         slots: Slots = {
@@ -206,7 +208,7 @@ def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
             "direction": Direction("higher", "up") if up else Direction("lower", "down"),
             "previous": Figure(figures.headline(lead.previous, "days"), "headline.previous"),
         }
-        first = fill(_TEMPLATES["change"], slots)
+        first = fill(TEMPLATES["change"], slots)
     worth: Slots = {
         "band": Figure(BAND, "outcome.one_off_cash"),
         "cash": Figure(figures.headline(cash.mean, money), "outcome.one_off_cash"),
@@ -214,10 +216,10 @@ def _prose(outcome: ScenarioOutcome, lead: Headline) -> Prose:
         "high": Figure(figures.headline(cash.high, money), "outcome.one_off_cash"),
         "benefit": Figure(figures.headline(outcome.yearly_benefit, money), "outcome.yearly_benefit"),
     }
-    parts = [first, fill(_TEMPLATES["worth"], worth)]
+    parts = [first, fill(TEMPLATES["worth"], worth)]
     if outcome.supplier_cost > 0:
         cost = Figure(figures.headline(outcome.supplier_cost, money), "outcome.supplier_cost")
-        parts.append(fill(_TEMPLATES["suppliers"], {"cost": cost}))
+        parts.append(fill(TEMPLATES["suppliers"], {"cost": cost}))
     return joined(parts)
 
 
