@@ -30,6 +30,7 @@ RECOGNISED = (
 ALIASES = {
     ("invoice", "invoice_id"): "invoice.id",
     ("payment", "invoice_id"): "payment.invoice_id",
+    ("invoice_line", "invoice_id"): "invoice_line.invoice_id",
     ("invoice", "recognised_date"): RECOGNISED,
     ("invoice", "last_payment_date"): "settlement.last_payment_date",
     ("invoice", "open_reporting"): (
