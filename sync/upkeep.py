@@ -1,6 +1,7 @@
 """What windows by `updated-at` cannot see: children that change alone, deletions, updates that appear late.
 
     children    parents whose payments, lines or addresses changed since the last window, asked for by the child's time
+    bad         records that were set aside, read again by id: what was wrong with them may have been put right
     open        every open document, read again by id: a balance rests on them
     sweep       all ids with their outlines, compared with the mirror; what differs is read again by id
 
@@ -28,6 +29,7 @@ from sync.run import Run
 from sync.state import Bookmark
 
 _FEW = 50  # records that may vanish at once without a question
+_BAD = 500  # records set aside that are read again in a run without a sweep
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,21 @@ async def read_changed_children(
 async def keep_whole(
     client: CoupaClient, mirror: Mirror, run: Run, resource: Resource, bookmark: Bookmark
 ) -> tuple[Bookmark, Again]:
-    """Reads open documents again and sweeps the ids, each when it is due; the bookmark says when that was."""
+    """Reads open documents again and sweeps the ids, each when it is due; the bookmark says when that was.
+
+    Records set aside are read again in any case: all of them with a sweep, some without.
+    """
     if resource.reading is Reading.FULL_RELOAD:
         return bookmark, Again()
-    total = Again()
+    sweeping = _due(bookmark.swept_at, run, dt.timedelta(hours=run.settings.sweep_hours))
+    bad = await asyncio.to_thread(_bad_ids, mirror, run, resource)
+    total = await read_again(client, mirror, run, resource, bad if sweeping else bad[:_BAD])
     if resource.open_rows and _due(bookmark.reread_at, run, dt.timedelta(minutes=run.settings.reread_minutes)):
         if bookmark.reread_at is not None or not run.settings.reread_minutes:
             total += await read_again(client, mirror, run, resource, await _open_ids(mirror, resource))
         bookmark = replace(bookmark, reread_at=run.now)
         await asyncio.to_thread(mirror.save_bookmark, bookmark)
-    if _due(bookmark.swept_at, run, dt.timedelta(hours=run.settings.sweep_hours)):
+    if sweeping:
         if bookmark.swept_at is not None or not run.settings.sweep_hours:
             total += await sweep(client, mirror, run, resource)
         bookmark = replace(bookmark, swept_at=run.now)
@@ -158,6 +165,13 @@ async def _merge(mirror: Mirror, run: Run, batch: Batch, gone: set[int] | None =
     how = Merging(run.now, latest=True, gone=sorted(gone or ()))
     changed = await asyncio.to_thread(mirror.merge, batch, None, run.run_id, run.clock(), how)
     return Again(batch.read, changed)
+
+
+def _bad_ids(mirror: Mirror, run: Run, resource: Resource) -> list[int]:
+    query = (
+        "SELECT record_id FROM rejected_records WHERE resource = ? AND record_id > 0 ORDER BY rejected_at, record_id"
+    )
+    return [int(str(row[0])) for row in mirror.query(query, [resource.name])]
 
 
 async def _open_ids(mirror: Mirror, resource: Resource) -> list[int]:
