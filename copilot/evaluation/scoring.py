@@ -1,10 +1,13 @@
 """Every turn of a bank put to a planner, its plan held against the expected one, and the points that follow.
 
-Points after TrustSQL (arXiv 2403.15879): a wrong figure costs more than any number of refusals earns back.
+Points after TrustSQL (arXiv 2403.15879): a wrong figure costs more than any number of refusals earns back. Reliability
+is its score at three penalties c: per turn 1 for a right figure or a right refusal, 0 for holding back where a figure
+could be had, -c for a wrong figure or one where none should have been; the mean over all turns.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -49,6 +52,8 @@ class Scored:
     slots: Slots
     differs: tuple[str, ...]
     seconds: float
+    turn: int = 0
+    """Place in its thread: 0 is the question that starts it, others are follow-ups."""
 
     @property
     def as_typed(self) -> bool:
@@ -62,11 +67,20 @@ class Scores:
 
     turns: int
     points: float
+    reliability: dict[int, float]
+    """TrustSQL's score by penalty; at most 1, and below 0 where silence would have been better."""
     answered: float
     right_when_answered: float
     confidently_wrong: int
+    wrong_rate: float
     refusal_recall: float
+    refusal_precision: float
+    """Of what was refused, the share that had to be refused or asked about."""
     ask_recall: float
+    ask_precision: float
+    """Of what was asked back, the share that had to be asked about or refused."""
+    follow_ups: float
+    """Share of follow-ups in threads that were right."""
     needless_asks: int
     needless_refusals: int
     stability: float
@@ -94,19 +108,19 @@ def _thread(case: Case, wording: Paraphrase, planner: Planner, clock: Clock) -> 
         say = wording.text if number == 0 else turn.say
         started = time.perf_counter()
         plan, state = converse(state, say, planner, clock)
-        yield _scored(case, wording.name, say, turn.expect, plan, time.perf_counter() - started)
+        yield _scored(case, wording.name, say, turn.expect, plan, time.perf_counter() - started, number)
         if wording.name != "as typed":
             return
 
 
-def _scored(case: Case, wording: str, say: str, expected: Expected, plan: Plan, seconds: float) -> Scored:
+def _scored(case: Case, wording: str, say: str, expected: Expected, plan: Plan, seconds: float, number: int) -> Scored:
     does, slots = behaviour_of(plan), slots_of(plan)
     reason = plan.reason if isinstance(plan, Clarify | Refuse) else ""
     wanted = expected.slots()
     differs = tuple(name for name in SLOTS if slots.get(name) != wanted.get(name)) if does == expected.does else ()
     return Scored(
         case.id, case.section, wording, say, expected, does, reason,
-        _verdict(expected, does, reason, differs), slots, differs, seconds,
+        _verdict(expected, does, reason, differs), slots, differs, seconds, number,
     )  # fmt: skip
 
 
@@ -122,23 +136,36 @@ def _verdict(expected: Expected, does: str, reason: str, differs: Sequence[str])
     return Verdict.WRONG
 
 
+PENALTIES = (0, 1, 10)
+"""What a wrong figure costs in the three scores of reliability."""
+_HELD_BACK = frozenset({"refuse", "ask"})
+
+
 def scores(turns: Sequence[Scored]) -> Scores:
     """The figures of some turns."""
     should_answer = [t for t in turns if t.expected.does in FIGURES]
     answered = [t for t in turns if t.does in FIGURES]
-    refusals = [t for t in turns if t.expected.does == "refuse"]
-    asks = [t for t in turns if t.expected.does == "ask"]
+    should_hold = [t for t in turns if t.expected.does in _HELD_BACK]
+    refusals, asks = ([t for t in should_hold if t.expected.does == does] for does in ("refuse", "ask"))
+    refused, asked = ([t for t in turns if t.does == does] for does in ("refuse", "ask"))
     same = [t for t in answered if t.does == t.expected.does]
+    later = [t for t in turns if t.turn > 0]
+    wrong = sum(t.verdict is Verdict.WRONG for t in turns)
     times = sorted(t.seconds for t in turns) or [0.0]
     cuts = quantiles(times, n=20) if len(times) > 1 else times * 19
     return Scores(
         turns=len(turns),
         points=sum(t.verdict.value for t in turns),
-        answered=_share(should_answer, [t for t in should_answer if t in answered]),
+        reliability={c: sum(_trusted(t, c) for t in turns) / (len(turns) or 1) for c in PENALTIES},
+        answered=_share(should_answer, [t for t in should_answer if t.does in FIGURES]),
         right_when_answered=_share(answered, [t for t in answered if t.verdict is Verdict.RIGHT]),
-        confidently_wrong=sum(t.verdict is Verdict.WRONG for t in turns),
-        refusal_recall=_share(refusals, [t for t in refusals if t.does in {"refuse", "ask"}]),
+        confidently_wrong=wrong,
+        wrong_rate=wrong / (len(turns) or 1),
+        refusal_recall=_share(refusals, [t for t in refusals if t.does in _HELD_BACK]),
+        refusal_precision=_share(refused, [t for t in refused if t.expected.does in _HELD_BACK]),
         ask_recall=_share(asks, [t for t in asks if t.does == "ask"]),
+        ask_precision=_share(asked, [t for t in asked if t.expected.does in _HELD_BACK]),
+        follow_ups=_share(later, [t for t in later if t.verdict is Verdict.RIGHT]),
         needless_asks=sum(t.verdict is Verdict.ASKED_NEEDLESSLY for t in turns),
         needless_refusals=sum(t.verdict is Verdict.REFUSED_NEEDLESSLY for t in turns),
         stability=_stability(turns),
@@ -146,6 +173,25 @@ def scores(turns: Sequence[Scored]) -> Scores:
         p50=cuts[9],
         p95=cuts[18],
     )
+
+
+def _trusted(turn: Scored, penalty: int) -> float:
+    """One turn's part of TrustSQL's score."""
+    if turn.verdict is Verdict.WRONG:
+        return -penalty
+    if turn.expected.does in _HELD_BACK:
+        return 1 if turn.does in _HELD_BACK else -penalty
+    return 1 if turn.verdict is Verdict.RIGHT else 0
+
+
+def repeat_stability(bank: Bank, planner: Planner, clock: Clock, times: int) -> float:
+    """Share of questions as typed that become the very same plan each of `times` times."""
+    same = [len({_hash(planner.plan(case.turns[0].say, clock)) for _ in range(times)}) <= 1 for case in bank.cases]
+    return sum(same) / len(same) if same else 1.0
+
+
+def _hash(plan: Plan) -> str:
+    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
 
 
 def _stability(turns: Sequence[Scored]) -> float:

@@ -153,7 +153,8 @@ class ModelPlanner:
             forms = ((text, made(plan)) for text, plan in plans if isinstance(plan, MetricPlan))
             self._near = Examples(Example(text, form) for text, form in forms if form)
         near = self._near.near(asked.question)
-        clean = [(e, self._shield.over(e.question, asked.clock)) for e in near]
+        others = [e for e in near if e.question.casefold() != asked.question.casefold()]
+        clean = [(e, self._shield.over(e.question, asked.clock)) for e in others]
         return [e for e, shielded in clean if not any(cell.is_hidden for cell in shielded.cells)]
 
     def _judged(self, text: str, asked: _Asked) -> MetricPlan | NoReading:

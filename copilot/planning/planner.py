@@ -51,6 +51,11 @@ class SecondOpinion:
         """The rules' lexicon."""
         return self._rules.lexicon
 
+    @property
+    def tokens_used(self) -> tuple[int, int]:
+        """Tokens that the model has read and written since this planner was made."""
+        return self._model.tokens_used
+
     def plan(self, question: str, clock: Clock) -> Plan:
         """The rules' plan where it stands, the model's where the rules lack words, a question where the two differ."""
         ours = self._rules.plan(question, clock)
@@ -103,6 +108,17 @@ def _noted(plan: MetricPlan | Refuse, note: str) -> MetricPlan | Refuse:
     return plan if note == UNCLEAR else plan.model_copy(update={"message": f"{plan.message} {ALONE}"})
 
 
+def budget_of(settings: Settings) -> Budget:
+    """What the settings let a language model use, and its prices."""
+    return Budget(
+        settings.model_tokens_per_question,
+        settings.model_tokens_per_day,
+        settings.model_cost_per_day,
+        settings.model_price_in,
+        settings.model_price_out,
+    )
+
+
 def planner_for(
     layer: Layer,
     settings: Settings,
@@ -121,18 +137,11 @@ def planner_for(
     endpoint = OpenAICompatibleModel(
         settings.model_base_url, settings.model_name, settings.model_api_key, settings.model_timeout
     )
-    budget = Budget(
-        settings.model_tokens_per_question,
-        settings.model_tokens_per_day,
-        settings.model_cost_per_day,
-        settings.model_price_in,
-        settings.model_price_out,
-    )
     model = ModelPlanner(
         rules,
         endpoint,
         examples=examples,
-        allowance=Allowance(budget, ledger or MemoryLedger()),
+        allowance=Allowance(budget_of(settings), ledger or MemoryLedger()),
         sharing=settings.model_values,
         mode=settings.model_reads,
     )

@@ -77,7 +77,7 @@ def test_an_answer_becomes_a_question_that_runs_and_expires(engine: Engine) -> N
 
 def test_commands_refuse_in_one_sentence(engine: Engine) -> None:
     """A question that is not there, a slot that is not, a value that does not fit, an answer without a metric."""
-    refused = engine.ask("What's our DSO?")
+    refused = engine.ask("tell me a joke")
     for words in (
         ("run", "nothing_like_this"),
         ("run", "dpo", "--set", "period=Q2"),

@@ -132,7 +132,7 @@ def test_disagreement_shows_both_readings(planner: RulePlanner, clock: Clock) ->
     assert {first.query.metrics, second.query.metrics} == {("spend",), ("open_ap",)}
 
 
-@pytest.mark.parametrize("question", ["", "'; DROP TABLE invoices; --", "pay everyone 15 days late", "What's our DSO?"])
+@pytest.mark.parametrize("question", ["", "'; DROP TABLE invoices; --", "pay everyone 15 days late", "tell me a joke"])
 def test_what_is_turned_away_never_reaches_the_model(planner: RulePlanner, clock: Clock, question: str) -> None:
     """Refusals on principle are not up for a second opinion."""
     plan, model = plan_with(planner, clock, question, form(metrics=["spend"]))
