@@ -168,10 +168,12 @@ async def _merge(mirror: Mirror, run: Run, batch: Batch, gone: set[int] | None =
 
 
 def _bad_ids(mirror: Mirror, run: Run, resource: Resource) -> list[int]:
+    """Ids of records that an earlier run set aside, the longest ago first."""
     query = (
-        "SELECT record_id FROM rejected_records WHERE resource = ? AND record_id > 0 ORDER BY rejected_at, record_id"
+        "SELECT record_id FROM rejected_records WHERE resource = ? AND run_id <> ? AND record_id > 0 "
+        "ORDER BY rejected_at, record_id"
     )
-    return [int(str(row[0])) for row in mirror.query(query, [resource.name])]
+    return [int(str(row[0])) for row in mirror.query(query, [resource.name, run.run_id])]
 
 
 async def _open_ids(mirror: Mirror, resource: Resource) -> list[int]:
