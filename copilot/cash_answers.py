@@ -79,7 +79,9 @@ def compose_outflow(turn: Turn, plan: OutflowPlan, outcome: OutflowOutcome) -> A
         view = _VIEWS[plan.shows](plan, outcome)
     except IndexError as error:
         return _refusal(turn, plan, str(error))
-    support = support_of(view.headline, view.table, periods=(*view.periods, BAND), terms=(LABEL, *view.terms))
+    support = support_of(
+        view.headline, view.table, periods=(*view.periods, BAND), terms=(LABEL, view.headline.label, *view.terms)
+    )
     stray = unsupported(view.prose.text, support)
     checks = (
         *(CheckResult(name=c.name, passed=c.passed, detail=c.detail) for c in outcome.checks),

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
+from copilot.planning.description import PHRASES
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
 from copilot.planning.plan import Clarify, Clock, MetricPlan, Plan, Refuse
@@ -22,6 +24,7 @@ from copilot.planning.slots import Slots
 from copilot.planning.thread_changes import changes, left_behind, said_of
 from copilot.planning.thread_edits import fixed_edit
 from copilot.planning.thread_merging import laid_over
+from copilot.planning.thread_phrasing import plain, polite
 from copilot.planning.thread_references import (
     group_on_screen,
     names_rows,
@@ -37,7 +40,7 @@ from copilot.planning.vocabulary import COUNTRIES
 from copilot.wording.quoting import clean
 from semantic_layer.query import Having
 
-__all__ = ["ThreadState", "converse", "remembering"]
+__all__ = ["Choosing", "ThreadState", "converse", "remembering"]
 
 _LONGEST_EDIT = 200
 _BACK = re.compile(
@@ -46,10 +49,6 @@ _BACK = re.compile(
 _AFRESH = re.compile(r"^(start (over|again|afresh)|reset|new (question|topic)|clear( all| everything)?)$")
 _THANKS = re.compile(
     r"^(thanks?|thank you|thx|ty|cheers|ok|okay|great|cool|perfect|nice|got it|merci|danke|gracias)( a lot| very much)?$"
-)
-_POLITE = re.compile(
-    r"^((ok|okay|now|then|so|well|just|please|pls|can you|could you|show( me)?( it| that| this)?|give me( it| that)?|try|do it|do that)[ ,:]+)+",
-    re.IGNORECASE,
 )
 _LEADING = re.compile(
     r"^((and|and now|but|also|instead|make it|(the )?same( thing| question| again)?( but)?( for| in| with| by)?|what about|how about|"
@@ -72,6 +71,8 @@ _CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: ba
 _BACK_TO = re.compile(r"^(?:go |take me |and )*back to (?:the )?(?=\w)", re.IGNORECASE)
 _BEGINNING = re.compile(r"^(start|beginning|first (question|answer|one)|original( question| answer| one)?)$")
 _AS_MONEY = re.compile(r"^in (?:dollars|money|usd|value|\$)\s+")
+_BARE = re.compile(r"^(?:only )?(?:over|above|more than|under|below|less than|at least|at most|>=?|<=?) ?\d{1,3}$")
+"""A bound without a currency, a scale or a unit."""
 _PHRASES = 2
 """Words of a figure's name that a follow-up may leave out ("and missed" after discounts)."""
 
@@ -81,7 +82,7 @@ def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) 
 
     Pure: the same state and question give the same plan.
     """
-    text = fold(question).strip(" \t\n?!.,;")
+    text = polite(fold(question).strip(" \t\n?!.,;"))
     if _BACK.match(text):
         return _back(state)
     if _AFRESH.match(text):
@@ -92,9 +93,26 @@ def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) 
         _chosen(state.pending, text) or _narrowed(state.pending, question, planner, clock) if state.pending else None
     )
     asked = chosen or question
+    text = polite(fold(asked).strip(" \t\n?!.,;"))
     edit = _edit(state, asked, text, planner, clock, led=chosen is not None and state.edits)
     plan = edit or _afresh(state, asked, planner, clock)
     return plan, _after(state, plan, edits=edit is not None)
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """What each choice of the question that waits in a thread would lead to."""
+
+    state: ThreadState
+    planner: Planner
+
+    def plan(self, question: str, clock: Clock) -> Plan:
+        """The plan of a choice, by its question, as the thread would take it."""
+        choices = self.state.pending.choices if self.state.pending else ()
+        number = next((at for at, choice in enumerate(choices, start=1) if choice.question == question), None)
+        if number is None:
+            return self.planner.plan(question, clock)
+        return converse(self.state, str(number), self.planner, clock)[0]
 
 
 def remembering(
@@ -121,7 +139,7 @@ def _edit(state: ThreadState, asked: str, text: str, planner: Planner, clock: Cl
     last = state.last
     if last is None:
         return None
-    found = fixed_edit(state, text, planner, clock)
+    found = fixed_edit(state, _TRAILING.sub("", text), planner, clock)
     if isinstance(found, Slots):
         return _decided(last, found, text, planner, clock)
     return (
@@ -255,14 +273,17 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
         return None
     text = _CONVERT.sub("in ", question.strip(" \t\n?!.,;"))
     corrects = _CORRECTS.match(text)
-    text = _POLITE.sub("", text[corrects.end() :] if corrects else text)
+    text = plain(text[corrects.end() :] if corrects else text, last)
     leading = _LEADING.match(text)
     rest = _TRAILING.sub("", text[leading.end() :] if leading else text)
     old, folded = slots_of(last), fold(rest)
     refers = points(folded)
     told = _ASKS.sub("", without_pointers(folded)) if refers else rest
+    told = _with_unit(told, old)
     new, completed = _read(told, old, planner, clock)
     fragment = _FRAGMENT.match(folded) is not None and not completed
+    if refers and new.vague and not new.metrics:
+        return _which_of_those(planner.plan(told, clock), planner)
     if not _is_edit(new, led=led or completed or refers or any((leading, corrects, fragment))):
         return None
     model = planner.lexicon.layer.model
@@ -315,6 +336,15 @@ def _bounds_other(new: Slots, old: Slots) -> bool:
     return True
 
 
+def _which_of_those(asked: Plan, planner: Planner) -> Plan:
+    """A vague word about the rows on screen ("their terms"): the choices are about those rows, too."""
+    if not isinstance(asked, Clarify):
+        return asked
+    labels = [m.label for m in planner.lexicon.layer.model.metrics.values()]
+    choices = [c.model_copy(update={"question": f"and their {c.label}"}) for c in asked.choices if c.label in labels]
+    return asked.model_copy(update={"choices": tuple(choices) or asked.choices})
+
+
 def _unread(words: str, last: Figures, planner: Planner) -> Refuse:
     """A condition that names a figure without a bound that could be read: it would become another question."""
     label = said_of(last, planner.lexicon.layer.model)["figure"].text
@@ -340,6 +370,14 @@ def _corrected(state: ThreadState, old: Slots, new: Slots) -> None:
     added = [f for f in now if f not in before]
     if not {f.field for f in new.filters} & {f.field for f in old.filters}:
         old.filters = [f for f in old.filters if f not in added]
+
+
+def _with_unit(text: str, old: Slots) -> str:
+    """As in "no, over 30" after "over 60 days": a bare number bounds what the number before it bounded."""
+    measures = [f.field for f in old.filters if f.op[:1] in {"<", ">"}]
+    if len(measures) != 1 or measures[0] not in PHRASES or not _BARE.match(fold(text)):
+        return text
+    return f"{text} {PHRASES[measures[0]]}"
 
 
 def _is_edit(new: Slots, *, led: bool) -> bool:

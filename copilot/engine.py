@@ -29,7 +29,7 @@ from copilot.composition import (
     compose_refusal,
     refusal_of,
 )
-from copilot.conversation import ThreadState, converse, remembering
+from copilot.conversation import Choosing, ThreadState, converse, remembering
 from copilot.drivers import take_apart
 from copilot.evidence import EvidencePack
 from copilot.explanations import compose_explanation
@@ -129,7 +129,7 @@ class Engine:
         clock = self._clock()
         before = self._state(name)
         plan, state = converse(before, self._edited(before, question, clock), self._planner, clock)
-        answer = self._answer(self._turn(question, name, clock), plan)
+        answer = self._answer(self._turn(question, name, clock), plan, Choosing(state, self._planner))
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
         evidence.save(self._store, self._pack(answer, clock))
@@ -178,8 +178,8 @@ class Engine:
             fiscal_year_start=self._settings.fiscal_year_start,
         )
 
-    def _answer(self, turn: Turn, plan: Plan) -> Answer:
-        """The plan carried out; what the semantic layer refuses becomes a refusal."""
+    def _answer(self, turn: Turn, plan: Plan, choices: Choosing | None = None) -> Answer:
+        """The plan carried out; what the semantic layer refuses becomes a refusal. `choices` reads a thread's."""
         model = self.layer.model
         try:
             match plan:
@@ -198,7 +198,7 @@ class Engine:
                 case DefinePlan():
                     answer = compose_definition(turn, plan, model, self.layer.legal_dimensions(plan.metric))
                 case Clarify():
-                    shown = with_previews(plan, self._planner, turn.clock, self.layer.query)
+                    shown = with_previews(plan, choices or self._planner, turn.clock, self.layer.query)
                     answer = compose_clarify(turn, shown)
                 case Refuse():
                     answer = compose_refusal(turn, plan)

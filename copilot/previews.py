@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan
-from copilot.planning.planner import Planner
+from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan
 from copilot.wording import figures
 from semantic_layer.errors import SemanticLayerError
 from semantic_layer.query import MetricQuery
@@ -16,9 +16,16 @@ LONGEST_SECONDS = 1.5
 """Previews are a courtesy: once they have taken this long, the other choices go without."""
 
 
+class Reader(Protocol):
+    """Reads the question of a choice: the planner, or a thread in which it would be chosen."""
+
+    def plan(self, question: str, clock: Clock) -> Plan:
+        """The plan that the choice leads to."""
+
+
 def with_previews(
     plan: Clarify,
-    planner: Planner,
+    planner: Reader,
     clock: Clock,
     run: Callable[[MetricQuery], ResultSet],
     now: Callable[[], float] = time.monotonic,
@@ -32,7 +39,7 @@ def with_previews(
     return plan.model_copy(update={"choices": tuple(choices)})
 
 
-def _figure(choice: Choice, planner: Planner, clock: Clock, run: Callable[[MetricQuery], ResultSet]) -> str | None:
+def _figure(choice: Choice, planner: Reader, clock: Clock, run: Callable[[MetricQuery], ResultSet]) -> str | None:
     """The one figure of a choice as it is printed in headlines; None where it has none or cannot be had."""
     plan = planner.plan(choice.question, clock)
     if not isinstance(plan, MetricPlan) or plan.intent != "value" or len(plan.query.metrics) != 1:

@@ -11,7 +11,8 @@ from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Filter, MetricQuery
 
 _BOUNDS = {">": "over", ">=": "at least", "<": "under", "<=": "at most"}
-_PHRASES = {"days_past_due": "days overdue", "days_since_invoice": "days old"}
+PHRASES = {"days_past_due": "days overdue", "days_since_invoice": "days old"}
+"""The unit that makes a number a bound on a dimension."""
 
 
 def describe(plan: Plan, model: SemanticModel) -> str:
@@ -48,7 +49,7 @@ def _condition(condition: Filter, model: SemanticModel) -> str:
     if condition.field == "intercompany":
         return "intercompany" if condition.values == ("true",) else "including intercompany"
     if dimension.type == "number":
-        return f"{_BOUNDS.get(condition.op, condition.op)} {condition.values[0]} {_PHRASES.get(condition.field, dimension.label.lower())}"
+        return f"{_BOUNDS.get(condition.op, condition.op)} {condition.values[0]} {PHRASES.get(condition.field, dimension.label.lower())}"
     if dimension.type == "money":
         return f"for invoices {_BOUNDS.get(condition.op, condition.op)} {condition.values[0]}"
     word = "excluding" if condition.op in {"!=", "not in"} else "for"

@@ -43,9 +43,10 @@ _IN_MONEY = re.compile(
     r"^(?:and |but )?(\$|€|in (money|dollars|\$|value|usd)|how much( money)?( is (that|it|this))?|(the )?(money|amount|value)s?)$"
 )
 _HOW_MANY = re.compile(
-    _LEAD + r"(?:how many|#|(?:the )?(?:count|numbers?)|in numbers|as a count)"
+    _LEAD + r"(?:in |on |across |over |for |by )?(?:how many|#|(?:the )?(?:count|numbers?)|in numbers|as a count)"
     r"(?: of)?(?: (?:invoices?|bills?|documents?|discounts?|offers?|of them|of those|them|those))?"
-    r"(?: (?:is|are|was|were) (?:that|those|they|there|it|these|this)| in numbers)?$"
+    r"(?: (?:is|are|was|were|does|do|sits?|lie|stand|that|those|they|there|it|these|this|behind|in|make|up|included|affected|involved"
+    r"|concerned|altogether|numbers))*$"
 )
 _SHIFTED = re.compile(
     _LEAD
@@ -66,6 +67,7 @@ _DIFFERENCE = re.compile(
     r"^(?:and )?(?:what(?:'s| is) )?(?:the )?(?:diff|difference|delta|change)(?: between (?:them|the two|both|those))?$"
     r"|^compare (?:them|both|the two|those)$"
 )
+_BOTH = re.compile(r"^(?:and |now )?(?:both|the two|both of (?:them|those))(?: together)?$")
 _RATIO = re.compile(_LEAD + r"(?:as |show |in )?(?:the |a )?(?:ratio|rate|percentage)$")
 _BY_CHANGE = re.compile(
     r"^(?:sort|sorted|rank|ranked|order|ordered)(?: it| them| that)? by (?:the )?(?:change|difference|delta)$"
@@ -101,6 +103,7 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
         or which_one(last, text, model)
         or _twin(state, old, text, model)
         or _shifted(old, text, clock, model, fiscal)
+        or _both(state, text)
         or _separate(old, text)
         or _listed(state, old, text, planner)
         or _difference(state, text)
@@ -233,6 +236,23 @@ def _shifted(old: Slots, text: str, clock: Clock, model: SemanticModel, fiscal: 
         moved = Period(moved.start, clock.data_date, f"{moved} to date")
     old.period, old.compare, old.compare_grain = TimeReading(moved, 0), None, None
     return old
+
+
+def _both(state: ThreadState, text: str) -> Slots | None:
+    """As in "both" after Germany and then France: the last two values of one dimension."""
+    if not _BOTH.match(text) or len(state.plans) < 2:
+        return None
+    one, two = state.plans[-2:]
+    if not isinstance(one, MetricPlan) or not isinstance(two, MetricPlan):
+        return None
+    found = slots_of(two)
+    for old in one.query.filters:
+        new = next((f for f in found.filters if f.field == old.field and f.op == old.op == "="), None)
+        if new is not None and new.values != old.values:
+            found.filters = [old, *(f for f in found.filters if f is not new)]
+            found.add_filter(new)
+            return found
+    return None
 
 
 def _separate(old: Slots, text: str) -> Slots | None:

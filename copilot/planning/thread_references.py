@@ -28,8 +28,10 @@ _NTH = re.compile(
 )
 _PLACES = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _WHICH = re.compile(
-    r"^(?:and |so |then )*(?:which|who|what)(?: one| of (?:them|those|these))?(?:'s| is| are| was| were| has| have)?(?: the)? "
-    r"(worst|best|highest|lowest|biggest|largest|smallest|oldest|newest|youngest|most|least)(?: one| of (?:them|those|these))?$"
+    r"^(?:and |so |then )*(?:(?:which|who|what)(?: one| of (?:them|those|these))?(?:'s| is| are| was| were| has| have)?(?: the)?|(?:just |only )?the) "
+    r"(worst|best|worse|better|highest|lowest|higher|lower|biggest|largest|smallest|oldest|newest|youngest|most|least)"
+    r"(?: one| of (?:them|those|these|the two))?$"
+    r"|^(?:and )?(worst|best|highest|lowest|biggest|largest|smallest|oldest|newest)(?: one)? of (?:them|those|these)$"
 )
 _HIGH, _LOW = frozenset({"highest", "biggest", "largest", "most"}), frozenset({"lowest", "smallest", "least"})
 _AGE_OF_BALANCES = "dpo_open_age"
@@ -124,7 +126,8 @@ def which_one(last: Figures, text: str, model: SemanticModel) -> Slots | Clarify
     found = _WHICH.match(text)
     if found is None or not isinstance(last, MetricPlan):
         return None
-    word, old = found[1], slots_of(last)
+    word, old = found[1] or found[2], slots_of(last)
+    word = {"worse": "worst", "better": "best", "higher": "highest", "lower": "lowest"}.get(word, word)
     figure = model.metrics[old.metrics[0]]
     if word in {"oldest", "newest", "youngest"}:
         return _by_age(old, model, oldest=word == "oldest")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from copilot.conversation import ThreadState, converse, remembering
+from copilot.conversation import Choosing, ThreadState, converse, remembering
 from copilot.planning.plan import Clarify, Clock, ForecastPlan, MetricPlan, Refuse, ScenarioPlan, WhyPlan
 from copilot.planning.rule_planner import RulePlanner
 from semantic_layer.query import MetricQuery
@@ -295,6 +295,59 @@ def test_a_share_of_two_figures_is_their_certified_ratio(planner: RulePlanner, c
     assert plan.query.metrics == ("past_due_share",)
     other: Any = planner.plan("top 10 suppliers by spend share and overdue", clock)
     assert "No ratio of Spend and Past due payables is certified, so no share is shown." in other.notes
+
+
+@pytest.mark.parametrize(
+    ("first", "follow", "same"),
+    [
+        ("spend by country in October", "leave out the us", "excluding the US"),
+        ("payments due next week", "anything over 25k?", "over 25k"),
+        ("overdue by ageing bucket over 60 days overdue", "no, over 30", "over 30 days overdue"),
+        ("approval time in October", "was it better in september?", "vs september"),
+        ("cash out next 8 weeks", "and 12 weeks", "next 12 weeks"),
+        ("late rate by category in Q3", "just the worst", "which is the worst"),
+        ("open AP in EUR", "in how many invoices", "how many invoices"),
+    ],
+)
+def test_turns_of_phrase(planner: RulePlanner, clock: Clock, first: str, follow: str, same: str) -> None:
+    """Other people's words for the same edit give the same plan."""
+    plans = []
+    for words in (follow, same):
+        chat = Chat(planner, clock)
+        chat.says(first)
+        plans.append(chat.says(words).model_dump(exclude={"coverage", "notes"}))
+    for plan in plans:
+        for condition in plan.get("query", {}).get("filters", []):
+            condition.pop("words")
+    assert plans[0] == plans[1]
+
+
+def test_both_of_two_and_then_apart(chat: Chat) -> None:
+    """Germany, France, both, side by side, and the worse of them."""
+    chat.says("on-time rate for germany ytd")
+    chat.says("and france?")
+    both = chat.says("both")
+    assert conditions(both) == [("entity_country", "in", ("Germany", "France"))]
+    assert chat.says("side by side please").query.group_by == ("entity_country",)
+    worse = chat.says("which one is worse")
+    assert (worse.query.limit, worse.query.order[0].descending) == (1, False)
+
+
+def test_a_vague_word_about_the_rows_keeps_the_rows(chat: Chat) -> None:
+    """The terms of the suppliers on screen are asked about, and the choice is about them, not about everybody."""
+    chat.says("top 3 suppliers by spend")
+    assert isinstance(chat.says("what terms do they have"), Clarify)
+    plan = chat.says("1")
+    assert plan.query.metrics == ("wapt",)
+    assert ("supplier", "in", THREE) in conditions(plan)
+
+
+def test_choices_are_previewed_as_the_thread_would_take_them(chat: Chat, planner: RulePlanner, clock: Clock) -> None:
+    """The figure beside a choice is the one that choosing it gives."""
+    chat.says("dpo for Germany as of 30 June")
+    asked = chat.says("how many")
+    seen = Choosing(chat.state, planner).plan(asked.choices[1].question, clock)
+    assert seen.model_dump(exclude={"notes"}) == chat.says("2").model_dump(exclude={"notes"})
 
 
 def test_thanks_are_no_question(chat: Chat) -> None:
