@@ -12,13 +12,35 @@ from decimal import Decimal
 
 from rapidfuzz import fuzz
 
+from copilot.planning.normalise import stem
 from copilot.planning.plan import Choice, Clarify, Plan, ReasonCode, Refuse
 from copilot.planning.slots import Lexicon, Slots, Unclear
 from copilot.planning.vocabulary import NAME_DIMENSIONS, Meaning
-from semantic_layer.periods import GRAINS
+from copilot.planning.word_classes import COMPARATIVE_DOWN, COMPARATIVE_UP, NEGATIONS, OVER, UNDER
+from semantic_layer.periods import GRAINS, Period
 
 MOST_CHOICES = 4
 _MONTH = 31
+_ANY_STATUS = (
+    "blocked_ap",
+    "in_process_ap",
+    "open_ap_incl_process",
+    "pending_approval_value",
+    "pending_approval_count",
+    "exception_rate",
+)
+"""Figures that hold documents which are not approved."""
+_TURNING = (
+    NEGATIONS
+    | OVER
+    | UNDER
+    | COMPARATIVE_UP
+    | COMPARATIVE_DOWN
+    | frozenset(
+        "before after until till starting ending earlier later since from hide ignore ignoring omit omitting leaving barring excluded neither nor improved most least other rest".split()
+    )
+)
+"""Words without which a question means something else, often the opposite."""
 DEFAULT_FIGURES = ("dpo_purchases", "open_ap", "spend", "discount_missed")
 _BEFORE_NAMES = frozenset({"for", "with", "from", "of", "at", "to", "supplier", "vendor", "owe", "fur", "chez", "bei"})
 _PRONOUNS = frozenset({"it", "that", "this", "they", "those", "these"})
@@ -90,6 +112,8 @@ def _is_slip_of(word: str, name: str) -> bool:
 def _without(question: str, words: Iterable[str], label: str) -> list[Choice]:
     """The question without the words that mean nothing here; whatever else it says stays."""
     rest = question
+    if any(stem(part) in _TURNING or part in _TURNING for word in words for part in word.lower().split()):
+        return []
     for word in words:
         rest = re.sub(rf"(?:\b(?:by|per)\s+)?(?<!\w){re.escape(word)}(?!\w)", " ", rest, count=1)
     rest = " ".join(rest.split()).strip(" ,;?!.")
@@ -428,23 +452,26 @@ def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
     """As in "in USD and EUR": one answer is in one currency. Documents of one shown in another are a follow-up."""
     said = [f for f in slots.filters if f.field == "currency" and f.words.lower() in question.lower()]
     others = [v for f in said for v in f.values if v != slots.currency]
-    if slots.currency in {None, "document"} or not others:
+    held = [v for f in slots.filters if f.field == "currency" and f.op in {"=", "in"} for v in f.values]
+    several = slots.currency == "document" and len(held) > 1 and "currency" not in slots.group_by
+    if (slots.currency in {None, "document"} or not others) and not several:
         return None
     label = _label(slots, lexicon)
     return _refuse(
         "MIXED_CURRENCY",
-        f"One answer is in one currency; ask in {slots.currency}, or by currency.",
+        "One answer is in one currency; ask in one, or by currency.",
         slots,
         [
             Choice(label="By currency", question=f"{label} by currency"),
-            Choice(label=f"In {slots.currency}", question=f"{label} in {slots.currency}"),
+            Choice(label=f"In {lexicon.reporting_currency}", question=f"{label} in {lexicon.reporting_currency}"),
         ],
     )
 
 
-def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
     """As in "highest DPO in the last 12 months": the highest of what is not said."""
-    run = slots.period is not None and (slots.period.grain is not None or slots.period.period.days > _MONTH)
+    where = re.search(r"\bwhere\b", question, re.IGNORECASE) is not None
+    run = where or (slots.period is not None and (slots.period.grain is not None or slots.period.period.days > _MONTH))
     if "top" not in slots.signals or "list" in slots.signals or slots.limit is not None or slots.group_by or not run:
         return None
     if slots.documents or slots.by_direction or slots.share_asked:
@@ -464,6 +491,42 @@ def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
             for name in ("suppliers", "categories", "months")
         ),
         coverage=slots.coverage,
+    )
+
+
+def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "open payables on hold": figures of approved documents hold none in another status."""
+    asked = [f for f in slots.filters if f.field == "status" and f.op in {"=", "in"} and "approved" not in f.values]
+    settled = [name for name in slots.metrics if name not in _ANY_STATUS]
+    if not asked or not settled:
+        return None
+    label = lexicon.layer.model.metrics[settled[0]].label
+    return _refuse(
+        "ILLEGAL_GROUPING",
+        f'{label} counts approved documents only, so it holds none that are "{asked[0].words or asked[0].values[0]}".',
+        slots,
+        [
+            Choice(label=m.label, question=f"What's our {m.label}?")
+            for n in _ANY_STATUS
+            if (m := lexicon.layer.model.metrics.get(n))
+        ][:MOST_CHOICES],
+    )
+
+
+def share_of_some(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "percent of overdue over 60 days by entity": of which whole is not said."""
+    bounds = [f for f in slots.filters if lexicon.layer.model.dimensions[f.field].type in {"number", "money"}]
+    if not slots.share_asked or not bounds:
+        return None
+    label = _label(slots, lexicon)
+    return _refuse(
+        "UNMAPPED_WORDS",
+        f'A share with the bound "{bounds[0].words}" could be of everything or of those documents alone; ask for the amounts.',
+        slots,
+        [
+            Choice(label="By age", question="Share of payables ageing by ageing bucket"),
+            Choice(label=label, question=label),
+        ],
     )
 
 
@@ -505,28 +568,48 @@ def largest_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | Non
 
 
 def from_when(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
-    """As in "spend until end of June": a flow needs a first day; a balance "before" a day is of the day before."""
+    """As in "spend until end of June", "payments due from 1 December": one end of the period is not said."""
     if not slots.until or slots.period is None or slots.outflow:
         return None
     found = [lexicon.layer.model.metrics[name] for name in slots.metrics]
-    balance = all(metric.time_role == "as_of" for metric in found) and slots.until != "before"
-    if not found or balance or all(metric.looks_ahead for metric in found):
+    ahead = bool(found) and all(metric.looks_ahead for metric in found)
+    balance = all(metric.time_role == "as_of" for metric in found)
+    if not found or (ahead and slots.until not in {"from", "after"}):
+        return None
+    if balance and slots.until not in {"before", "after", "from"}:
         return None
     period, label = slots.period.period, _label(slots, lexicon)
-    last = period.start - timedelta(days=1) if slots.until == "before" else period.end
-    begin = date(last.year, 1, 1)
+    if slots.until == "before":
+        period = Period(
+            date(period.start.year - (period.start.day == period.start.month == 1), 1, 1),
+            period.start - timedelta(days=1),
+        )
+    elif slots.until in {"from", "after"}:
+        start = slots.period.ahead.start if ahead and slots.period.ahead else period.start
+        start = period.end + timedelta(days=1) if slots.until == "after" else start
+        period = Period(start, max(start, slots.period.period.end))
+    else:
+        period = Period(date(period.end.year, 1, 1), period.end)
+    return _open_ended(slots, period, label, balance=balance)
+
+
+def _open_ended(slots: Slots, period: Period, label: str, *, balance: bool) -> Clarify:
+    """Which days: to the end of the year's data, from its start, or only the days that were named."""
+    named = slots.period.period if slots.period else period
+    if slots.period and slots.period.ahead and named.end < period.start:
+        named = slots.period.ahead
+    since = Choice(label=f"Since {period.start.isoformat()}", question=f"{label} since {period.start.isoformat()}")
     whole = Choice(
-        label=f"From the start of {last.year}", question=f"{label} from {begin.isoformat()} to {last.isoformat()}"
+        label=f"{period.start} to {period.end}",
+        question=f"{label} from {period.start.isoformat()} to {period.end.isoformat()}",
     )
-    only = Choice(
-        label=f"Only {period}", question=f"{label} from {period.start.isoformat()} to {period.end.isoformat()}"
-    )
-    as_of = Choice(label=f"As of {last.isoformat()}", question=f"{label} as of {last.isoformat()}")
-    flows = any(metric.time_role != "as_of" for metric in found)
+    only = Choice(label=f"Only {named}", question=f"{label} from {named.start.isoformat()} to {named.end.isoformat()}")
+    as_of = Choice(label=f"As of {period.end.isoformat()}", question=f"{label} as of {period.end.isoformat()}")
+    choices = {"before": (whole,), "after": (since,), "from": (since, only)}.get(slots.until, (whole, only))
     return Clarify(
         reason="AMBIGUOUS_TIME",
-        question="From which day on?" if flows else "As of which day?",
-        choices=(whole, only) if flows else (as_of,),
+        question="As of which day?" if balance else "From which day to which?",
+        choices=(as_of,) if balance else choices,
         coverage=slots.coverage,
     )
 
@@ -566,7 +649,7 @@ def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noq
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, contradiction, two_currencies, uncounted, from_when, largest_by_what, age_or_money, ranked_by_what, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, contradiction, two_currencies, wrong_status, share_of_some, uncounted, from_when, largest_by_what, age_or_money, ranked_by_what, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

@@ -10,8 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from copilot.planning.amounts import SCALES, Amount
-from copilot.planning.pass_figures import COUNT_OF
+from copilot.planning.calendar_words import UNITS
+from copilot.planning.pass_figures import COUNT_OF, LATENESS
 from copilot.planning.slots import Sheet
+from copilot.planning.tagging import Span
 from copilot.planning.word_classes import (
     COMPARATIVE_DOWN,
     COMPARATIVE_UP,
@@ -37,6 +39,7 @@ _AFTERWARDS: dict[tuple[str, str], Comparison] = {
 _FLIPPED: dict[Comparison, Comparison] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "!=", "!=": "="}
 _NET = re.compile(r"\bnet (\d{1,3})$", re.IGNORECASE)
 _CLEARLY_MONEY = 1_000
+_LEAST_BARE = 100
 _LEFT_OUT = DOCUMENT_NOUNS | frozenset("those these any all the ones one with amount that are is for".split())
 _PER_INVOICE = frozenset({"each", "apiece"})
 
@@ -173,6 +176,9 @@ def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount
     """Decide what a bound bounds. `start` is its first place, `at` the place of the number."""
     if sheet.word(at + 1) in {"day", "d"}:
         return _days(sheet, start, at, operator, amount)
+    following = sheet.span(at + 1)
+    if amount.kind == "plain" and amount.value < _CLEARLY_MONEY and following and _groups(sheet, following):
+        return False  # "not more than 3 suppliers" bounds the rows, not an amount
     numeric = _numeric_dimension(sheet, at + 1)
     if numeric:
         return _filter(sheet, start, at + 1, Filter(field=numeric, op=operator, values=(amount.value,)))
@@ -264,6 +270,11 @@ def _bounded_before(sheet: Sheet, start: int) -> str | None:
     return said.split()[0] if said else None
 
 
+def _groups(sheet: Sheet, span: Span) -> bool:
+    found = span.one("dimension")
+    return found is not None and sheet.model.dimensions[found.name].groupable
+
+
 def _counts(amount: Amount, currency: str | None) -> bool:
     """Whether a number can count things: a small whole one without a currency."""
     return amount.kind == "plain" and currency is None and amount.value < _CLEARLY_MONEY
@@ -342,8 +353,10 @@ def _is_subject(sheet: Sheet, at: int) -> bool:
 
 def _group_left(sheet: Sheet, at: int) -> bool:
     """Whether a dimension stands right before the bound ("by supplier over 2m", "suppliers over 2m")."""
-    span = sheet.span(sheet.left(at, STOP_WORDS | {"balance"}))
-    return span is not None and span.one("dimension") is not None
+    place = sheet.left(at, STOP_WORDS | {"balance"})
+    span = sheet.span(place)
+    grain = sheet.word(place) in UNITS and sheet.word(place - 1) in {"per", "by", "each", "every"}
+    return grain or (span is not None and span.one("dimension") is not None)
 
 
 def _is_grouped(sheet: Sheet) -> bool:
@@ -369,7 +382,7 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
     after = sheet.word(at + 2)
     numeric = _numeric_dimension(sheet, at + 1)
     if numeric is None and (after == "old" or sheet.text(start).startswith(("old", "young"))):
-        numeric = "days_since_invoice"
+        numeric = "days_past_due" if set(sheet.figures) & LATENESS else "days_since_invoice"
     if numeric is None and (
         sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or _named_overdue(sheet, at + 2)
     ):
@@ -438,9 +451,19 @@ def _filter(sheet: Sheet, start: int, last: int, condition: Filter) -> bool:
 
 
 def _amount_filter(sheet: Sheet, start: int, last: int, operator: Comparison, amount: Amount) -> bool:
+    """A bound on the amount of each invoice; a small bare number says nothing of money unless documents are named."""
+    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or "invoice" in sheet.text(start - 1)
+    if amount.kind == "plain" and amount.value < _LEAST_BARE and amount.currency is None and not of_documents:
+        return False
     if sheet.word(last + 1) in _PER_INVOICE:
         last += 1
+    if not of_documents:
+        sheet.slots.notes.append(f'"{_words(sheet, start, last)}" is read of the amount of each invoice.')
     return _filter(sheet, start, last, Filter(field="invoice_amount", op=operator, values=(amount.value,)))
+
+
+def _words(sheet: Sheet, start: int, last: int) -> str:
+    return sheet.question[sheet.spans[start].start : sheet.spans[last].end]
 
 
 def _having(sheet: Sheet, start: int, last: int, metric: str, operator: Comparison, amount: Amount) -> bool:

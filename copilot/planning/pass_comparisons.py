@@ -150,9 +150,11 @@ def _with_period(sheet: Sheet, at: int, end: int, reading: TimeReading) -> bool:
     before = [i for i in range(at) if sheet.is_free(i) and sheet.spans[i].time]
     for place in (*before[:1], end):
         unclear_day(sheet, place)
-    if before and sheet.text(end).split()[-1:] == ["year"] and sheet.text(end).split()[0] in _PRIOR:
-        sheet.slots.compare_grain = "year"
-        sheet.take(at, "compare", "a year earlier", end + 1 - at)
+    words = sheet.text(end).split()
+    if before and len(words) == 2 and words[0] in _PRIOR and (grain := UNITS.get(words[1])) is not None:
+        again = sheet.text(end + 1) == sheet.text(before[0]) and bool(sheet.text(end + 1))
+        sheet.slots.compare_grain = grain
+        sheet.take(at, "compare", f"the {grain} before", end + 1 + again - at)
         return True
     pair = _paired(sheet, sheet.spans[before[0]].items, sheet.spans[end].items) if len(before) == 1 else None
     if pair is not None:

@@ -67,6 +67,8 @@ def _negation_left(sheet: Sheet, at: int) -> int | None:
     place = at - 1
     while place >= 0:
         word = sheet.word(place)
+        if word == "bar" and place == at - 1:
+            return place
         if word in {"but", "bar", "save"} and _all_before(sheet, place):
             return place
         if word in NEGATIONS and (sheet.is_free(place) or sheet.slot(place) == "negation"):
@@ -123,7 +125,7 @@ def _yes_or_no(sheet: Sheet, at: int) -> bool:
 
 def _of_supplier(sheet: Sheet, at: int) -> tuple[Meaning, ...]:
     """What words right after "suppliers" mean of suppliers: "suppliers on hold" are not invoices on hold."""
-    owner = sheet.span(at - 1)
+    owner = sheet.span(sheet.left(at, {"that", "who", "which", "are", "is", "be", "not"}))
     if owner is None or (meaning := owner.one("dimension")) is None or meaning.name not in _SUPPLIERS:
         return ()
     return sheet.vocabulary.phrases.get(("supplier", *(token.stem for token in sheet.spans[at].items)), ())
@@ -134,7 +136,7 @@ def _intercompany(sheet: Sheet, at: int, *, negated: bool) -> bool:
         sheet.slots.notes.append("Intercompany suppliers are left out of every figure already.")
         sheet.take(at, "filter", "intercompany is left out by default")
         return True
-    both = sheet.word(at - 1) in ADDITIONS
+    both = sheet.word(at - 1) in ADDITIONS and sheet.word(at + 1) != "only"
     start = at - 1 if both and sheet.is_free(at - 1) else at
     values = ("true", "false") if both else ("true",)
     sheet.slots.add_filter(
@@ -177,12 +179,17 @@ def _values(sheet: Sheet, at: int) -> bool:
     if not values or _after_addition(sheet, at) or _is_dating(sheet, at):
         return False
     chosen, first, last = _choose(sheet, at, values)
+    if _only_alike(sheet, at):
+        return False
     if len(chosen) > 1:
         _take_negation(sheet, _negation_left(sheet, at))
         sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, tuple(chosen)))
         sheet.take(first, "filter", "several values", last + 1 - first)
         return True
     meaning = chosen[0]
+    if meaning.name == "currency" and sheet.word(at - 1) in {"many", "much"}:
+        sheet.take(at, "stop")  # "how many dollars" asks for money
+        return True
     negated = _take_negation(sheet, _negation_left(sheet, first))
     if meaning.name == "currency" and not negated and sheet.word(at - 1) in {"in", "en"} and _is_money(sheet):
         return _in_currency(sheet, at, meaning.value)
@@ -192,6 +199,11 @@ def _values(sheet: Sheet, at: int) -> bool:
     sheet.slots.add_filter(Filter(field=meaning.name, op=op, values=(meaning.value,), words=span.text))
     sheet.take(first, "filter", f"{meaning.name} {op} {meaning.value}", last + 1 - first)
     return True
+
+
+def _only_alike(sheet: Sheet, at: int) -> bool:
+    """As in "suppliers like Acme": which ones are alike nobody knows."""
+    return sheet.word(at - 1) == "like" and sheet.is_free(at - 1) and sheet.spans[at].one("value") is not None
 
 
 def _after_addition(sheet: Sheet, at: int) -> bool:
@@ -231,7 +243,7 @@ def _in_currency(sheet: Sheet, at: int, code: str) -> bool:
 
 def _beside(sheet: Sheet, at: int) -> tuple[Meaning | None, int]:
     """The dimension named right beside a value ("German entity", "category marketing"), and its place."""
-    for place in (at + 1, sheet.left(at, {"is", "the", "of", "in", "from"})):
+    for place in (at + 1, sheet.left(at, {"is", "the", "of", "in", "from"} | NEGATIONS)):
         span = sheet.span(place)
         found = span.one("dimension") if span and sheet.is_free(place) else None
         if found is not None and not (place < at and _is_grouping(sheet, place)):
@@ -261,16 +273,27 @@ def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Mean
         grouped = any(
             m.name == "supplier_country" for span in sheet.spans for m in span.meanings if m.kind == "dimension"
         )
-        meant = _listed_with(sheet, at) or ("supplier_country" if grouped else "entity_country")
+        meant = _listed_with(sheet, at) or _of_ones(sheet, at) or ("supplier_country" if grouped else "entity_country")
         return [next((m for m in countries if m.name == meant), countries[0])], first, last
     return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
 
 
 def _listed_with(sheet: Sheet, at: int) -> str | None:
     """The kind of country that the one before it in a list was read as."""
-    joined = at - 2 if sheet.word(at - 1) in CONJUNCTIONS else at - 1 if at and _comma_between(sheet, at - 1) else -1
+    if sheet.word(at - 1) in {"in", "from", "of"} and sheet.word(at - 2) in CONJUNCTIONS:
+        joined = at - 3  # "in Germany and in France"
+    else:
+        joined = (
+            at - 2 if sheet.word(at - 1) in CONJUNCTIONS else at - 1 if at and _comma_between(sheet, at - 1) else -1
+        )
     before = (sheet.meaning(joined, "filter") or " ").split()
     return before[0] if before and before[0] in COUNTRIES else None
+
+
+def _of_ones(sheet: Sheet, at: int) -> str | None:
+    """As in "suppliers excluding the German ones"."""
+    named = any(m.name in _SUPPLIERS for span in sheet.spans[:at] for m in span.meanings if m.kind == "dimension")
+    return "supplier_country" if named and sheet.word(at + 1) in {"one", "ones"} else None
 
 
 def _country_of(dimension: str) -> str:
@@ -281,6 +304,9 @@ def _of_names(sheet: Sheet, values: Sequence[Meaning], *, partial: bool) -> list
     """A supplier before the group of the same name; everything else that differs is asked."""
     others = [m for m in values if m.name not in _SUPPLIERS]
     suppliers = [m for m in values if m.name == "supplier"] or [m for m in values if m.name == "parent"]
+    if partial:  # another group of that name is another reading
+        names = {m.value for m in suppliers}
+        others = [*others, *(m for m in values if m.name == "parent" and m.value not in names)]
     found = [*suppliers, *others]
     if not partial and len(found) == 1:
         _note_on_group(sheet, found[0], values)

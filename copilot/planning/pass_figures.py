@@ -19,11 +19,7 @@ COUNT_OF = {
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
-_MONEY_WORDS = frozenset({"amount", "value", "worth", "sum", "betrag", "montant"})
 _PAID = "payments_made"
-_SUPPLIERS_COUNTED = "active_suppliers"
-_HAVING = frozenset({"have", "has", "had", "having"})
-_WHO = frozenset({"who", "that", "which"})
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
 
 
@@ -45,47 +41,6 @@ def read_figures(sheet: Sheet) -> None:
             sheet.take(at, "ambiguous", term.name)
     if sheet.slots.vague and not sheet.slots.metrics:
         _qualify(sheet)
-    _count_documents(sheet)
-    _related(sheet)
-
-
-def _worth(sheet: Sheet) -> None:
-    """As in "pending approvals amount": the money of what the figure counts."""
-    slots = sheet.slots
-    if len(slots.metrics) != 1 or not any(sheet.word(at) in _MONEY_WORDS for at in sheet.free()):
-        return
-    money = next((name for name, count in COUNT_OF.items() if count == slots.metrics[0]), None)
-    if money is not None and money in sheet.model.metrics:
-        slots.metrics[:] = [money]
-
-
-def _related(sheet: Sheet) -> None:
-    """As in "spend with suppliers who have overdue invoices": a condition on another figure, which cannot be asked."""
-    for at in range(2, len(sheet)):
-        have = sheet.left(at, {"any", "some", "open"})
-        counted = sheet.meaning(have - 1, "metric") == _SUPPLIERS_COUNTED and sheet.word(have) in _HAVING | {"with"}
-        who = sheet.word(have) in _HAVING and sheet.word(have - 1) in _WHO
-        if sheet.meaning(at, "metric") is None or not (counted or who):
-            continue
-        if counted:
-            _count_by_condition(sheet, have, at)
-        elif any(sheet.slot(i) == "metric" for i in range(have)):
-            words = sheet.question[sheet.spans[have - 1].start : sheet.spans[at].end]
-            sheet.slots.unresolved.append((words, ""))
-            sheet.take(have - 1, "unresolved", "", at + 1 - have + 1)
-
-
-def _count_by_condition(sheet: Sheet, have: int, at: int) -> None:
-    """As in "number of suppliers with spend over 1m": the suppliers that meet the bound, a row each."""
-    bounded = any(sheet.amount(i) for i in range(at + 1, min(at + 5, len(sheet))))
-    if bounded:
-        sheet.slots.metrics.remove(_SUPPLIERS_COUNTED)
-        sheet.slots.group("supplier")
-        sheet.slots.signals.add("list")
-        return
-    words = sheet.question[sheet.spans[have].start : sheet.spans[at].end]
-    sheet.slots.unresolved.append((words, ""))
-    sheet.take(have, "unresolved", "", at + 1 - have)
 
 
 def read_implied_figures(sheet: Sheet) -> None:
@@ -183,31 +138,3 @@ def _is_adjective(sheet: Sheet, at: int, name: str) -> bool:
     balances = [m for m in others if "days_past_due" in sheet.layer.legal_dimensions(m)]
     beside = bool(balances) and not asks_share and sheet.word(at - 1) != "and"
     return beside or (negated and bool(sheet.figures))
-
-
-def _count_documents(sheet: Sheet) -> None:
-    """As in "How many …", "number of …": the count of the documents rather than their money."""
-    slots = sheet.slots
-    asks = any(
-        (sheet.word(i), sheet.word(i + 1)) in {("how", "many"), ("number", "of"), ("count", "of"), ("combien", "de")}
-        for i in range(len(sheet))
-    )
-    names_documents = any(sheet.word(i) in DOCUMENT_NOUNS for i in range(len(sheet))) or any(
-        "invoice" in span.text and span.one("metric") for span in sheet.spans
-    )
-    listed = any(sheet.word(i) in DOCUMENT_NOUNS and sheet.word(i + 1) in {"by", "per"} for i in range(len(sheet)))
-    if listed and not slots.metrics and not slots.vague and not slots.externals:
-        slots.metrics.append("invoice_count")
-        slots.notes.append("Read as the number of invoices.")
-    names_documents = names_documents or any(m.startswith("discount") for m in slots.metrics)
-    if not (asks and names_documents) or slots.vague:
-        _worth(sheet)
-        return
-    for at in sheet.free():
-        if sheet.word(at) == "count":
-            sheet.take(at, "metric", "number of documents")
-    if not slots.metrics and "invoice_count" in sheet.model.metrics:
-        slots.metrics.append("invoice_count")
-    slots.metrics[:] = [COUNT_OF[m] if COUNT_OF.get(m) in sheet.model.metrics else m for m in slots.metrics]
-    uncounted = [m for m in slots.metrics if sheet.model.metrics[m].unit in {"money", "ratio"}]
-    slots.uncounted = uncounted[0] if uncounted and len(slots.metrics) == 1 else ""

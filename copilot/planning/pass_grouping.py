@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copilot.planning.calendar_words import GRAIN_ADVERBS, UNITS
 from copilot.planning.slots import Sheet
-from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, FORECAST_WORDS, GROUPERS
+from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, DOCUMENT_NOUNS, FORECAST_WORDS, GROUPERS
 from semantic_layer.periods import Grain
 
 _NOUNS = frozenset({"supplier", "parent", "buying_entity"})
@@ -44,8 +44,49 @@ def read_grouping(sheet: Sheet) -> None:
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_grain, _bucket_end, _dimension, _side_by_side))
     slots = sheet.slots
+    _each_of_them(sheet)
+    _when(sheet)
+    _list_of_documents(sheet)
     if slots.documents and not slots.group_by and slots.metrics and all(_looks_ahead(sheet, m) for m in slots.metrics):
         slots.signals |= {"top", "list"}  # "invoices due next week" are wanted one by one
+
+
+def _each_of_them(sheet: Sheet) -> None:
+    """As in "in Germany and France, top 3 each": within each of the values, or of the groups."""
+    slots = sheet.slots
+    each = next((at for at in sheet.free() if sheet.word(at) in {"each", "apiece"}), None)
+    if (
+        each is None
+        or slots.limit is None
+        or slots.limit_per
+        or sheet.slot(each - 1) not in {"limit", "order", "group"}
+    ):
+        return
+    several = [f.field for f in slots.filters if f.op == "in" and len(f.values) > 1]
+    within = several[0] if len(several) == 1 else next((name for name in slots.group_by[1:]), None)
+    if within is None or not [name for name in slots.group_by if name != within]:
+        slots.unresolved.append((sheet.covered(each) or "each", ""))
+        return
+    slots.group(within)
+    slots.limit_per.append(within)
+    sheet.take(each, "group", f"within each {within}")
+
+
+def _when(sheet: Sheet) -> None:
+    """As in "when was overdue highest": by month."""
+    if "top" in sheet.slots.signals and not sheet.slots.group_by and sheet.word(0) == "when" and sheet.is_free(0):
+        _take_grain(sheet, 0, "month")
+
+
+def _list_of_documents(sheet: Sheet) -> None:
+    """As in "list open invoices of Acme": one by one."""
+    slots = sheet.slots
+    asked = next((at for at in sheet.free() if sheet.word(at) == "list"), None)
+    if asked is None or slots.group_by or len(slots.metrics) != 1:
+        return
+    if any(sheet.word(i) in DOCUMENT_NOUNS or "invoice" in sheet.text(i) for i in range(asked + 1, len(sheet))):
+        slots.documents = True
+        slots.signals |= {"top", "list"}
 
 
 def _looks_ahead(sheet: Sheet, metric: str) -> bool:
@@ -105,6 +146,8 @@ def _dimension(sheet: Sheet, at: int) -> bool:
     names = [m.name for m in sheet.spans[at].meanings if m.kind == "dimension"]
     if not names or (sheet.text(at) in FORECAST_WORDS and sheet.word(at - 1) not in GROUPERS):
         return False
+    if sheet.word(at - 1) == "only" and sheet.is_free(at - 1):
+        return False  # "only net terms" narrows by what nobody knows
     name = next((n for n in names if sheet.model.dimensions[n].groupable), names[0])
     if sheet.word(at + 1) == "base":
         sheet.take(at, "noun", name, 2)
@@ -144,7 +187,7 @@ def _is_grouping(sheet: Sheet, at: int, name: str) -> bool:
     Always, but for "our suppliers", "German suppliers", "supplier base".
     """
     before = sheet.left(at, {"calendar", "the", "our", "different", "various", "individual", "single"})
-    if sheet.word(before) in GROUPERS | {"which"} or sheet.slot(before) in {"limit", "order"}:
+    if sheet.word(before) in GROUPERS | {"which", "list", "show"} or sheet.slot(before) in {"limit", "order"}:
         return True
     if sheet.word(at - 1) in CONJUNCTIONS and sheet.slot(at - 2) in {"group", "metric"}:
         return sheet.slot(at - 2) == "group" or name not in _NOUNS

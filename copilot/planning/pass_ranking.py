@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from copilot.planning.calendar_words import UNITS
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import (
     BEST_WORDS,
+    CHANGE_WORDS,
     DRIFT_WORDS,
     GROUPERS,
     RANKING,
@@ -22,6 +24,7 @@ _MOST_ROWS = 1_000
 _OF = frozenset({"of", "for", "at", "with", "from", "to"})
 _SIZES = frozenset({"spend", "purchases", "payments_made"})
 _GO = frozenset("go goe went gone going come came coming been".split())
+_OF_TIME = frozenset({"longest", "shortest", "slowest", "fastest"})
 _BY_AGE = frozenset({"oldest"})
 _AGE = "dpo_open_age"
 _DIRECTIONS = {
@@ -44,9 +47,21 @@ def _ranked_by(sheet: Sheet) -> None:
     if not slots.signals & {"top", "list"} and slots.limit is None:
         return
     named = [m for at in range(1, len(sheet)) if sheet.word(at - 1) in GROUPERS and (m := sheet.meaning(at, "metric"))]
+    named = named or [m for at in range(1, len(sheet)) if (m := _adjective(sheet, at))]
+    if len(set(named)) > 1 and slots.limit is not None:
+        slots.unresolved.append(("two rankings", ""))
     if named and len(slots.metrics) > 1:
         slots.ranked_by = named[-1]
         slots.metrics.sort(key=lambda name: name != named[-1])
+
+
+def _adjective(sheet: Sheet, at: int) -> str | None:
+    """As in "the top 10 overdue suppliers": the figure between the ranking and what is ranked."""
+    following = sheet.span(at + 1)
+    ranked = (
+        sheet.slot(at - 1) in {"limit", "order"} and following is not None and following.one("dimension") is not None
+    )
+    return sheet.meaning(at, "metric") if ranked else None
 
 
 def _limit(sheet: Sheet, at: int) -> bool:
@@ -74,7 +89,7 @@ def _ranked(sheet: Sheet, at: int) -> bool:
     if word not in RANKING:
         return False
     slots = sheet.slots
-    if slots.descending not in {None, word in TOP_WORDS} and word not in BEST_WORDS:
+    if _orders_nothing(sheet, at):
         return False
     if word == "most" and sheet.meaning(at + 1, "metric") == "past_due_ap":
         slots.by_age_or_money = sheet.question[sheet.spans[at].start : sheet.spans[at].end]
@@ -111,6 +126,16 @@ def _by_age(sheet: Sheet) -> bool:
     return True
 
 
+def _orders_nothing(sheet: Sheet, at: int) -> bool:
+    """Whether a ranking word cannot order the rows: both ends at once, a change, days where there is money."""
+    word, slots = sheet.word(at), sheet.slots
+    if slots.descending not in {None, word in TOP_WORDS} and word not in BEST_WORDS:
+        return True
+    if sheet.word(at + 1) in CHANGE_WORDS or sheet.slot(at + 1) == "compare":
+        return True  # rows are ordered by a figure, not by how it changed
+    return word in _OF_TIME and bool(sheet.figures) and sheet.model.metrics[sheet.figures[0]].unit != "days"
+
+
 def _of_the_largest(sheet: Sheet, at: int) -> None:
     """As in "DPO of our top 20 suppliers": the largest by what is not said, unless the figure is what is bought."""
     place = at - 1
@@ -132,6 +157,8 @@ def _names_one(sheet: Sheet, at: int) -> bool:
     if figure_alone and following is not None and following.one("dimension") is not None:
         return _names_one(sheet, at + 1)  # "the biggest overdue supplier"
     last = span.items[-1]
+    if span.is_word and last.stem in UNITS:
+        return last.text == last.stem  # "the top month"
     if span.one("dimension") is not None:
         return last.kind == "word" and last.text == last.stem
     return any(token.text == "invoice" for token in span.items) or sheet.text(at + 1) == "invoice"
@@ -197,7 +224,9 @@ def _trend(sheet: Sheet, at: int) -> bool:
     over_time = over_time or (word in _GO and sheet.word(at + 1) in {"up", "down"} and bool(sheet.figures))
     if not (word in TREND_WORDS or word in DRIFT_WORDS or over_time):
         return False
-    if word in DRIFT_WORDS and sheet.slot(at + 1) == "metric" and any(s.one("dimension") for s in sheet.spans):
+    most = any(sheet.word(i) in {"most", "least"} for i in range(len(sheet)))
+    group = any(s.one("dimension") for s in sheet.spans)
+    if word in DRIFT_WORDS and (most or (group and sheet.slot(at + 1) == "metric")):
         return False  # a condition on how each group's figure moved, which cannot be asked
     sheet.slots.signals.add("trend")
     sheet.take(at, "intent", "trend", 2 if over_time else 1)

@@ -325,7 +325,12 @@ def _selection(sheet: Sheet) -> Selection:
     }
     for at in range(len(sheet)):
         span = sheet.spans[at]
-        if sheet.word(at) in TOP_WORDS - BOTTOM_WORDS and (number := _whole(sheet, at + 1)) is not None:
+        left_out = {sheet.word(at - 1), sheet.word(at - 2)} & (NEGATIONS | {"but", "except", "bar"})
+        if (
+            not left_out
+            and sheet.word(at) in TOP_WORDS - BOTTOM_WORDS
+            and (number := _whole(sheet, at + 1)) is not None
+        ):
             top = number
             noun = sheet.span(at + 2)
             sheet.take(at, "scenario", f"the {number} largest suppliers", 3 if noun and noun.one("dimension") else 2)

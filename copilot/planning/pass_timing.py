@@ -5,7 +5,7 @@ from __future__ import annotations
 from copilot.planning.calendar_words import ROLLING
 from copilot.planning.slots import Sheet, Unclear
 from copilot.planning.tagging import Span
-from copilot.planning.word_classes import STOP_WORDS
+from copilot.planning.word_classes import DOCUMENT_NOUNS, STOP_WORDS
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Window
@@ -15,27 +15,8 @@ _PREPOSITIONS = frozenset(
     {"in", "on", "during", "by", "at", "within", "since", "for", "between", "was", "were", "are", "is"}
 )
 _KNOWING = frozenset({"known", "knew", "know"})
-_UNTIL = frozenset("by until till til through thru before bis to".split())
-_MARKS = frozenset(
-    {
-        "of",
-        "at",
-        "by",
-        "per",
-        "zum",
-        "au",
-        "on",
-        "until",
-        "through",
-        "during",
-        "within",
-        "over",
-        "end",
-        "before",
-        "till",
-        "bis",
-    }
-)
+_UNTIL = frozenset("by until till til through thru before bis to from after".split())
+_MARKS = _UNTIL | frozenset("of at by per zum au on until through during within over end from after".split())
 
 
 def read_timing(sheet: Sheet) -> None:
@@ -97,7 +78,11 @@ def _period(sheet: Sheet, at: int) -> None:
 
 def _dates_documents(sheet: Sheet, at: int) -> bool:
     """As in "unpaid invoices from 2024": when documents are from, of a balance that is read as of a day."""
-    if sheet.word(at - 1) not in {"from", "dated", "issued"} or not sheet.is_free(at - 1) or not sheet.figures:
+    if sheet.word(at - 1) not in {"from", "dated", "issued", "of"} or not sheet.is_free(at - 1) or not sheet.figures:
+        return False
+    if sheet.word(at - 2) in DOCUMENT_NOUNS and sheet.is_free(at - 2):
+        return any(sheet.model.metrics[name].time_role != "invoice_date" for name in sheet.figures)
+    if sheet.word(at - 1) == "of":
         return False
     return all(
         m.time_role == "as_of" and m.unit in {"money", "count"} for m in (sheet.model.metrics[n] for n in sheet.figures)
@@ -108,7 +93,9 @@ def unclear_day(sheet: Sheet, at: int) -> None:
     """Keep both readings of words that can be two days, or a day and a month."""
     span = sheet.spans[at]
     if span.time is not None and span.time.other is not None:
-        days = (span.time.period.start.isoformat(), _written(span.time.other))
+        ahead = sheet.slots.outflow or any(sheet.model.metrics[name].looks_ahead for name in sheet.figures)
+        meant = span.time.ahead if ahead and span.time.ahead else span.time.period
+        days = (meant.start.isoformat(), _written(span.time.other))
         sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, days=days))
 
 

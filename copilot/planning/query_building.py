@@ -9,7 +9,7 @@ from copilot.planning.plan import Clock
 from copilot.planning.slots import Lexicon, Slots
 from copilot.planning.time_phrases import TimeReading
 from semantic_layer.model import Metric
-from semantic_layer.periods import GRAINS, Grain, Period, bucket, is_whole, shift
+from semantic_layer.periods import GRAINS, Grain, Period, add_months, bucket, is_whole, shift
 from semantic_layer.query import MetricQuery, Order, TopPer
 
 TOP_LIMIT = 10
@@ -190,9 +190,12 @@ def _comparison(
     if slots.compare is not None:
         baseline = slots.compare.ahead if slots.compare.cut and slots.compare.ahead else slots.compare.period
         baseline = _day_meant(slots.compare, balance=balance) or baseline
+        if period is not None and baseline == period:
+            baseline = _run_before(period, fiscal)
         if period is not None and slots.compare.period.end > period.end:  # the later of two is what has changed
             period, baseline = _day_meant(slots.compare, balance=balance) or slots.compare.period, period
-        if period is not None and _same_a_year_back(slots, period, baseline, fiscal):
+        alone = not slots.compare.end_only and not (slots.period is not None and slots.period.end_only)
+        if period is not None and alone and _same_a_year_back(slots, period, baseline, fiscal):
             baseline = _year_before(period)
             notes.append(f"Compared with the same {_whole_grain(period, fiscal) or 'days'} a year earlier.")
         found = period or _counterpart(baseline, clock, fiscal, balance=balance)
@@ -210,6 +213,16 @@ def _comparison(
     else:
         return period, None
     return found, _like_for_like(found, baseline, clock, fiscal, notes, balance=balance)
+
+
+def _run_before(period: Period, fiscal: int) -> Period:
+    """As many days or whole months right before: what "the prior 30 days" are after "the last 30 days"."""
+    if (grain := _whole_grain(period, fiscal)) is not None:
+        return shift(period, grain, -1, fiscal)
+    months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month + 1
+    last = period.start - timedelta(days=1)
+    first = add_months(period.start, -months) if is_whole(period, "month") else last - timedelta(days=period.days - 1)
+    return Period(first, last, f"{first.isoformat()} to {last.isoformat()}")
 
 
 def _same_a_year_back(slots: Slots, period: Period, baseline: Period, fiscal: int) -> bool:

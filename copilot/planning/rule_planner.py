@@ -18,6 +18,7 @@ from copilot.planning.pass_bounds import read_bounds
 from copilot.planning.pass_causes import read_causes
 from copilot.planning.pass_comparisons import read_comparisons
 from copilot.planning.pass_conditions import read_conditions
+from copilot.planning.pass_counts import read_counts
 from copilot.planning.pass_definitions import read_definitions
 from copilot.planning.pass_figures import read_figures, read_implied_figures
 from copilot.planning.pass_grouping import read_grouping
@@ -37,6 +38,7 @@ PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_causes,
     read_outflow,
     read_figures,
+    read_counts,
     read_definitions,
     read_comparisons,
     read_bounds,

@@ -35,6 +35,9 @@ def scenario_plan(slots: Slots, clock: Clock) -> ScenarioPlan | Refuse:
     if strange:
         names = ", ".join(name.replace("_", " ") for name in strange)
         return _refused(slots, f"A what-if cannot be about {names}.")
+    odd = _odd_choice(slots)
+    if odd is not None:
+        return _refused(slots, odd)
     if slots.group_by or slots.filters or slots.having or slots.compare or slots.threshold:
         return _refused(slots, "A what-if is shown as a whole, without groups or conditions on the result.")
     notes = list(slots.notes)
@@ -46,6 +49,18 @@ def scenario_plan(slots: Slots, clock: Clock) -> ScenarioPlan | Refuse:
     return ScenarioPlan(
         levers=tuple(slots.levers), until=until, notes=tuple(dict.fromkeys(notes)), coverage=slots.coverage
     )
+
+
+def _odd_choice(slots: Slots) -> str | None:
+    """Why the suppliers that are named cannot be chosen together, or None."""
+    if slots.limit is not None or slots.descending is not None:
+        return 'Suppliers can be chosen by name, category, country, or as "the top 20 suppliers".'
+    terms = [lever for lever in slots.levers if isinstance(lever, ExtendTerms) and lever.net_days]
+    if len({lever.net_days for lever in terms}) > 1 and len({lever.selection for lever in terms}) == 1:
+        return "Two new terms are named for the same suppliers; suppliers cannot be chosen by their terms."
+    if any(lever.selection.top_suppliers and lever.selection.suppliers for lever in slots.levers):
+        return "The largest suppliers and others by name cannot be one choice; ask for each."
+    return None
 
 
 def _until(slots: Slots, clock: Clock) -> date | None:
