@@ -85,12 +85,41 @@ def columns_of(query: ResolvedQuery) -> tuple[tuple[Column, str], ...]:
     return tuple(found)
 
 
+def parted(rows: Rows) -> tuple[Rows, Rows]:
+    """The groups of a statement, and the one row of its whole (`<metric>`, `<part>__part`, `<part>__unconverted`)."""
+    marks = {"__total_": "", "__part_": "__part", "__unconverted_": "__unconverted"}
+    names: dict[int, str] = {}
+    for i, name in enumerate(rows.columns):
+        for mark, ending in marks.items():
+            if name.startswith(mark):
+                names[i] = f"{name.removeprefix(mark)}{ending}"
+    group = rows.columns.index("__group")
+    groups = tuple(row for row in rows.rows if row[group])
+    whole = Rows(tuple(names.values()), (tuple(rows.rows[0][i] for i in names),), truncated=False)
+    return Rows(rows.columns, groups, rows.truncated), whole
+
+
+def repeated_keys(repeats: Mapping[str, int]) -> tuple[Check, ...]:
+    """A failed check for each entity whose key repeats: its rows would count amounts twice."""
+    return tuple(
+        Check("ties_to_total", passed=False, detail=f"{count:,} rows of {entity} repeat a key, so amounts count twice")
+        for entity, count in repeats.items()
+        if count
+    )
+
+
 def assemble(
-    query: ResolvedQuery, main: Rows, total: Rows, left_out: Mapping[str, int], sql: Sequence[str]
+    query: ResolvedQuery,
+    main: Rows,
+    total: Rows,
+    left_out: Mapping[str, int],
+    sql: Sequence[str],
+    beside: tuple[Check, ...] = (),
 ) -> ResultSet:
     """The ResultSet of one run.
 
-    `main` has the groups, `total` the single row of the whole, `left_out` counts by measure.
+    `main` has the groups, `total` the single row of the whole, `left_out` counts by measure; `beside` are
+    checks that were made elsewhere.
     """
     columns = columns_of(query)
     index = {name: i for i, name in enumerate(main.columns)}
@@ -98,7 +127,7 @@ def assemble(
     whole = dict(zip(total.columns, total.rows[0], strict=True))
     totals: dict[str, Value] = {m.name: rounded(whole[m.name], metric_unit(m, query)) for m in query.metrics}
     count = int(main.rows[0][index["__rows"]]) if main.rows else 0
-    checks = tuple(_checks(query, main, index, whole))
+    checks = (*_checks(query, main, index, whole), *beside)
     failed = tuple(f"Check failed: {check.detail}." for check in checks if not check.passed)
     result = ResultSet(
         columns=tuple(column for column, _ in columns),

@@ -6,6 +6,7 @@ ever multiplies another. The text is the same for the same query, byte for byte.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,50 +26,108 @@ from semantic_layer.fragments import (
 from semantic_layer.knowledge import as_known
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.part_shapes import part_ctes
-from semantic_layer.parts import Cte, PartContext, Spine
+from semantic_layer.parts import NOT_ADDITIVE, Cte, PartContext, Spine
 from semantic_layer.periods import Period
-from semantic_layer.resolver import ResolvedPart, ResolvedQuery
+from semantic_layer.resolver import ResolvedPart, ResolvedQuery, join_path
 
+WHOLE = "__whole"
+"""Ending of the name of a part that is read once more for the whole."""
 DAY_ZERO = "CAST('2000-01-01' AS DATE)"
 """`as_of_day` in formulas counts days from here, and so do measures that carry a date times an amount."""
 
 
-def compile_query(query: ResolvedQuery, model: SemanticModel) -> Statement:
-    """The statement that answers the query.
+def compile_query(query: ResolvedQuery, model: SemanticModel, *, apart: bool = False) -> Statement:
+    """The statement that answers the query: each row a group (`__group`) beside the whole, or the whole alone.
 
-    Rows by dimension and time bucket, with check columns `__rows` and `__sum_<metric>`.
+    Rows by dimension and time bucket; `__rows` and `__sum_<metric>` are what the groups count and add up to;
+    `__total_<metric>`, `__part_<part>` and `__unconverted_<part>` (rows without a usable amount) are of the whole. The
+    whole comes from the sums of the parts before they meet on the keys, or from the rows once more where sums of groups
+    are no figure (medians, distinct counts, members) or where it must be computed `apart`.
     """
     spine = Spine.of(query)
-    parts = [
-        cte
-        for part in query.parts
-        for cte in part_ctes(PartContext(query, model, part, spine, query.grain is not None))
+    whole = _whole(query)
+    again = _read_again(query, whole, apart=apart)
+    parts = [PartContext(query, model, part, spine, query.grain is not None) for part in query.parts]
+    parts += [PartContext(whole, model, part, Spine.of(whole), dimensional_time=False) for part in again.values()]
+    answer = [
+        ("answer_keys", _keys(query)),
+        ("answer", _answer(query)),
+        ("whole", _sums(query, spine)),
+        ("totals", _totals(query, whole, spine, again)),
     ]
-    answer = [("answer_keys", _keys(query)), ("answer", _answer(query)), ("checked", _checked(query, spine))]
-    return _assemble(model, query, [("spine", spine.sql()), *parts, *answer], _final(query))
+    ctes = [("spine", spine.sql()), *(cte for part in parts for cte in part_ctes(part)), *answer]
+    return _assemble(model, query, ctes, _final(query))
 
 
-def compile_total(query: ResolvedQuery, model: SemanticModel) -> Statement:
-    """The statement for the whole.
+def joined_for_groups(query: ResolvedQuery, model: SemanticModel) -> frozenset[tuple[str, str]]:
+    """The entities, each with its key, that only the grouping joins: a key that repeats would count amounts twice."""
+    found: set[tuple[str, str]] = set()
+    for part in query.parts:
+        context = PartContext(query, model, part, Spine.of(query), query.grain is not None)
+        root = part.measure.entity
+        anyway = {step for goal in context.entities_of_rows for step in join_path(model, root, goal) or ()}
+        groups = {step for goal in context.entities_of_groups for step in join_path(model, root, goal) or ()}
+        found |= {(step.to, step.to_key) for step in groups - anyway}
+    return frozenset(found)
 
-    Same parts, no grouping, one row; `<part>__unconverted` counts rows without a usable amount.
-    """
+
+def compile_repeats(entity: str, key: str, query: ResolvedQuery, model: SemanticModel) -> Statement:
+    """The statement that counts how many rows of an entity share their key with another."""
+    return _assemble(model, query, [], f"SELECT COUNT({key}) - COUNT(DISTINCT {key}) AS repeats FROM {entity}")
+
+
+def _whole(query: ResolvedQuery) -> ResolvedQuery:
+    """The query without its groups; under windows, the last window."""
     period = query.period
     if query.windowed:
         period = Period(query.buckets[-1].start, query.buckets[-1].end, period.label)
-    whole = replace(query, dimensions=(), grain=None, buckets=(), having=(), order=(), hidden=(), period=period)
+    return replace(query, dimensions=(), grain=None, buckets=(), having=(), order=(), hidden=(), period=period)
+
+
+def _read_again(query: ResolvedQuery, whole: ResolvedQuery, *, apart: bool) -> dict[str, ResolvedPart]:
+    """The parts whose whole is no sum of their groups, by name, as they are read for the whole."""
     wanted = {part.name for metric in whole.metrics for part in metric.parts}
-    whole = replace(whole, parts=tuple(part for part in whole.parts if part.name in wanted))
-    spine = Spine.of(whole)
-    parts = [
-        cte for part in whole.parts for cte in part_ctes(PartContext(whole, model, part, spine, dimensional_time=False))
-    ]
-    columns = [f"{_formula(metric, whole)} AS {metric.name}" for metric in whole.metrics]
-    columns += [
-        f"{p.name}.{p.name} AS {p.name}__part, {p.name}.unconverted AS {p.name}__unconverted" for p in whole.parts
-    ]
-    final = f"SELECT {comma(columns)} FROM {' CROSS JOIN '.join(p.name for p in whole.parts)}"
-    return _assemble(model, whole, [("spine", spine.sql()), *parts], final)
+    if not query.dimensions and not query.grain:
+        return {}
+    chosen = {p.name for p in query.parts if p.name in wanted and (apart or not _adds_up(p, query))}
+    chosen |= {p.part.against for p in query.parts if p.name in chosen and p.part.against}
+    found = {}
+    for part in query.parts:
+        if part.name in chosen:
+            against = part.part.against and f"{part.part.against}{WHOLE}"
+            renamed = part.part.model_copy(update={"against": against})
+            found[part.name] = replace(part, name=f"{part.name}{WHOLE}", part=renamed)
+    return found
+
+
+def _adds_up(part: ResolvedPart, query: ResolvedQuery) -> bool:
+    """Whether the groups of a part add up to its whole."""
+    simple = part.part.read != "countback" and part.part.members is None and not query.windowed
+    return simple and part.measure.agg not in NOT_ADDITIVE
+
+
+def _totals(query: ResolvedQuery, whole: ResolvedQuery, spine: Spine, again: Mapping[str, ResolvedPart]) -> str:
+    """The metrics of the whole: one row."""
+    wanted = {part.name for metric in whole.metrics for part in metric.parts}
+    parts = [part for part in query.parts if part.name in wanted]
+    columns = [f"{_formula(metric, whole)} AS __total_{metric.name}" for metric in whole.metrics]
+    for p in parts:
+        columns += [f"{p.name}.{p.name} AS __part_{p.name}", f"{p.name}.unconverted AS __unconverted_{p.name}"]
+    sources = [_whole_of(part, query, spine, again.get(part.name)) for part in parts]
+    return f"SELECT {comma(columns)} FROM {' CROSS JOIN '.join(sources)}"
+
+
+def _whole_of(part: ResolvedPart, query: ResolvedQuery, spine: Spine, again: ResolvedPart | None) -> str:
+    """One part of the whole, under the part's name: read again, or added up over its groups."""
+    name = part.name
+    if again is not None:
+        return f"(SELECT {again.name} AS {name}, unconverted FROM {again.name}) AS {name}"
+    if not query.dimensions and not query.grain:
+        return name
+    last = ""
+    if query.grain and part.part.read != "period":
+        last = f" WHERE bucket = {literal(spine.rows[-1][0])}"
+    return f"(SELECT SUM({name}) AS {name}, SUM(unconverted) AS unconverted FROM {name}{last}) AS {name}"
 
 
 def compile_left_out(query: ResolvedQuery, model: SemanticModel, measure_name: str) -> Statement:
@@ -147,24 +206,30 @@ def _having(query: ResolvedQuery) -> str:
     return " AND ".join(f"{h.metric} {h.op} {literal(h.value)}" for h in query.having) or "TRUE"
 
 
-def _checked(query: ResolvedQuery, spine: Spine) -> str:
-    """The answer with what the checks need: how many groups, and what the groups add up to.
+def _sums(query: ResolvedQuery, spine: Spine) -> str:
+    """What the groups add up to: how many there are and the sum of each metric that adds up.
 
     The sums over everything are joined, not windows over everything: with threads, DuckDB can lose the rows of an empty
     `OVER ()` and fail.
     """
     last = f"as_of = {literal(spine.last)}"
-    sums, shares = [f"COUNT(*) FILTER(WHERE {_having(query)}) AS __rows"], []
+    sums = [f"COUNT(*) FILTER(WHERE {_having(query)}) AS __rows"]
     for metric in query.metrics:
         scope = f" FILTER(WHERE {last})" if query.grain and query.is_balance(metric) else ""
         if metric.additive:
             sums.append(f"SUM({metric.name}){scope} AS __sum_{metric.name}")
-            if query.query.share:
-                within = [*(["bucket"] if query.grain else []), *query.query.share_within]
-                whole = f"SUM({metric.name}) OVER (PARTITION BY {comma(within)})" if within else f"__sum_{metric.name}"
-                shares.append(f"{metric.name} / NULLIF({whole}, 0) AS {metric.name}__share")
-    whole = f"(SELECT {comma(sums)} FROM answer) AS __whole"
-    return f"SELECT {comma(['answer.*', '__whole.*', *shares])} FROM answer CROSS JOIN {whole}"
+    return f"SELECT {comma(sums)} FROM answer"
+
+
+def _shares(query: ResolvedQuery) -> list[str]:
+    """The share columns: of the whole, or of what the groups that share some values add up to."""
+    within = [*(["bucket"] if query.grain else []), *query.query.share_within]
+    found = []
+    for metric in query.metrics:
+        if metric.additive and query.query.share:
+            whole = f"SUM({metric.name}) OVER (PARTITION BY {comma(within)})" if within else f"__sum_{metric.name}"
+            found.append(f"{metric.name} / NULLIF({whole}, 0) AS {metric.name}__share")
+    return found
 
 
 def _final(query: ResolvedQuery) -> str:
@@ -176,7 +241,15 @@ def _final(query: ResolvedQuery) -> str:
     within = f"PARTITION BY {comma([_within(name, query) for name in top.within])}" if top else ""
     places = f" QUALIFY ROW_NUMBER() OVER ({within} ORDER BY {keys}) <= {top.n}" if top else ""
     first = f"{comma([_order_key(name, query) for name in top.within])}, " if top else ""
-    return f"SELECT * FROM checked WHERE {_having(query)}{places} ORDER BY {first}{keys} LIMIT {query.limit}"
+    order_by = f"ORDER BY {first}{keys}"
+    shares = _shares(query)
+    beside = " CROSS JOIN whole" if shares and not (query.grain or query.query.share_within) else ""
+    shown = f"SELECT {comma(['answer.*', *shares, 'TRUE AS __group'])} FROM answer{beside}"
+    having = _having(query)
+    if shares:  # a share is of all groups, so it is computed before any is left out
+        shown = f"SELECT * FROM ({shown}) AS shared"
+    groups = f"{shown} WHERE {having}{places} {order_by} LIMIT {query.limit}"
+    return f"SELECT * FROM totals CROSS JOIN whole LEFT JOIN ({groups}) AS shown ON TRUE {order_by}"
 
 
 def _within(name: str, query: ResolvedQuery) -> str:
@@ -196,7 +269,7 @@ def _order_key(name: str, query: ResolvedQuery, *, descending: bool = False) -> 
 
 def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final: str) -> Statement:
     """Entities first, then our CTEs, then the final select. The guard parses it and renders what runs and is shown."""
-    bodies = frozenset[str]().union(*(tables_of(body) for _, body in ctes))
+    bodies = frozenset[str]().union(*(tables_of(body) for _, body in [*ctes, ("", final)]))
     bindings = Bindings(query.reporting_currency, query.calendar.data_date, literal(query.as_of))
     entities = [
         (name, entity_body(model.entities[name].sql, bindings))

@@ -58,6 +58,8 @@ class Snapshot:
             raise MirrorMissingError(f"The mirror {file.name} cannot be opened: {_first_line(error)}") from error
         self.columns = self._read_columns()
         self.tables = frozenset(self.columns)
+        self.repeats: dict[tuple[str, str], int] = {}
+        """Rows that repeat a key, by entity and key, where that was asked."""
         self._read_manifest()
 
     def _read_columns(self) -> dict[str, frozenset[str]]:

@@ -30,7 +30,7 @@ from semantic_layer.errors import GuardError, did_you_mean
 from semantic_layer.fragments import DUCKDB
 from semantic_layer.vocabulary import FUNCTIONS, NODES, TABLE_ARGUMENTS, TYPES
 
-MAX_CTES = 80
+MAX_CTES = 120
 MAX_CHARACTERS = 20_000
 MAX_TOKENS = 4_000
 MAX_DEPTH = 40

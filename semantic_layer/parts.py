@@ -134,13 +134,23 @@ class PartContext:
         return found + [condition(replace(f, dimension=d), self.bindings) for f, d in at_home]
 
     def from_where(self, *extra: str, spine_join: str = "") -> str:
-        """FROM, the joins that any expression needs, the spine if asked for, WHERE."""
+        """FROM, the joins that any expression needs, the spine if asked for, WHERE. `extra` adds no entity."""
         conditions = [*self.conditions, *extra]
-        needed = entities_of(*self.groups_only(), *conditions, self.value, self.clock) - {"spine"}
+        needed = self.entities_of_groups | self.entities_of_rows
         text = source(self.model, self.part.measure.entity, needed)
         if spine_join:
             text += f" JOIN spine ON {spine_join}"
         return text + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+
+    @property
+    def entities_of_groups(self) -> frozenset[str]:
+        """The entities that the groups are read from."""
+        return entities_of(*self.groups_only()) - {"spine"}
+
+    @property
+    def entities_of_rows(self) -> frozenset[str]:
+        """The entities that say whether a row counts, when and how much."""
+        return entities_of(*self.conditions, self.value, self.clock) - {"spine"}
 
     def groups_only(self) -> list[str]:
         """Group expressions without their aliases."""
@@ -212,13 +222,13 @@ def _window(context: PartContext) -> list[Cte]:
             text = context.from_where(join.replace("spine.as_of", literal(context.query.as_of)))
             return [(part.name, f"SELECT {columns} {text} {_group_all(context)}")]
         daily = f"{part.name}__daily"
-        columns = comma([*context.groups, f"{context.clock} AS day", f"{_aggregate(context)} AS amount"])
+        columns = comma([*context.groups, f"{context.clock} AS day", f"{_aggregate(context)} AS amount", unconverted])
         rolled = (
             f"SELECT {columns} {context.from_where(f'{context.clock} <= {literal(context.spine.last)}')} GROUP BY ALL"
         )
         keys = comma(["spine.bucket", *(f"{daily}.{k}" for k in context.keys)])
         picked = (
-            f"SELECT {keys}, SUM({daily}.amount) AS {part.name}, 0 AS unconverted FROM spine"
+            f"SELECT {keys}, SUM({daily}.amount) AS {part.name}, SUM({daily}.unconverted) AS unconverted FROM spine"
             f" JOIN {daily} ON {daily}.day > spine.{start} AND {daily}.day <= spine.as_of GROUP BY ALL"
         )
         return [(daily, rolled), (part.name, picked)]

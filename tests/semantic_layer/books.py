@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from sync.schema import COUPA_TABLES, OWN_TABLES
+from sync.schema import COUPA_TABLES, FEED_TABLES, OWN_TABLES
 
 UTC = dt.UTC
 
@@ -111,7 +113,8 @@ class Books:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"mirror-{version}.duckdb"
         with duckdb.connect(str(file)) as connection:
-            for table in (*COUPA_TABLES, *OWN_TABLES):
+            fed = [table for table in FEED_TABLES if table.name in self.rows]
+            for table in (*COUPA_TABLES, *OWN_TABLES, *fed):
                 connection.execute(table.ddl())
             for statement in (text for table in COUPA_TABLES for text in table.history_ddl()):
                 connection.execute(statement)
@@ -130,6 +133,19 @@ class Books:
         pointer = folder / "current.json"
         pointer.write_text(json.dumps({"file": file.name, "mirror_version": version}))
         return folder
+
+
+@functools.cache
+def empty_mirror() -> bytes:
+    """A mirror file without rows: making its tables costs more than all else that a test does."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.duckdb"
+        with duckdb.connect(str(file)) as connection:
+            for table in (*COUPA_TABLES, *OWN_TABLES):
+                connection.execute(table.ddl())
+            for statement in (text for table in COUPA_TABLES for text in table.history_ddl()):
+                connection.execute(statement)
+        return file.read_bytes()
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
