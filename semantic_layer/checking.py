@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from semantic_layer.database import Snapshot
 from semantic_layer.definitions import Definitions, Finding
-from semantic_layer.errors import SemanticLayerError
+from semantic_layer.errors import MissingFeedError, SemanticLayerError
 from semantic_layer.fragments import Bindings, literal
 from semantic_layer.guard import guard
 from semantic_layer.layer import SemanticLayer
@@ -122,6 +122,8 @@ def _metric(metric: Metric, definitions: Definitions, layer: SemanticLayer) -> t
         by = ", ".join(group_by)
         try:
             result = layer.query(MetricQuery(metrics=(metric.name,), group_by=group_by, limit=50))
+        except MissingFeedError:
+            return [], ran
         except SemanticLayerError as error:
             if not group_by:
                 return [Finding(*place, "error", f"{metric.name!r} fails: {error}")], ran

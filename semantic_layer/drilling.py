@@ -22,9 +22,12 @@ RECORD = Dimension(
     label="Record",
     entity="invoice",
     expr="'invoice ' || CAST(id AS VARCHAR)",
-    homes={"order_line": "'order line ' || CAST(id AS VARCHAR)"},
+    homes={
+        "ledger_event": "'ledger of ' || buying_entity || ', ' || CAST(month_end AS VARCHAR)",
+        "order_line": "'order line ' || CAST(id AS VARCHAR)",
+    },
 )
-"""What a part is made of: an invoice where its rows lead to one, else an order line."""
+"""What a part is made of: an invoice where its rows lead to one, else a month of a ledger, else an order line."""
 
 ADDS_UP = frozenset({"sum", "count"})
 HALF_A_CENT = Decimal("0.005")

@@ -7,6 +7,7 @@ SemanticLayerError
 │   ├── IllegalGroupingError       the grouping would count money twice
 │   ├── MixedCurrencyError         a sum over several currencies without a rate policy
 │   ├── NoDataError                the mirror does not reach that far
+│   ├── MissingFeedError           whoever loads the feed that the figure needs
 │   └── NotPermittedError          the asker may not see that field
 ├── CompilationError           us: a legal query that we failed to turn into SQL
 ├── GuardError                 the author of hand-written SQL
@@ -77,6 +78,18 @@ class NoDataError(QueryError):
     """The mirror holds nothing for that date or period."""
 
     reason = "NO_SNAPSHOT"
+
+
+class MissingFeedError(QueryError):
+    """The figure needs totals that no feed has brought; `choices` are the nearest figures."""
+
+    reason = "NEEDS_EXTERNAL_DATA"
+
+    @classmethod
+    def of(cls, label: str, words: str, feed: str, nearest: Sequence[str], labels: Sequence[str]) -> MissingFeedError:
+        """The error for a figure: what it needs, how to bring it, the names and the labels of what is nearest."""
+        near = f" The nearest figure we have: {' or '.join(labels)}." if labels else ""
+        return cls(f"{label} needs {words}: load the feed `{feed}` with `tenor-sync feed load`.{near}", choices=nearest)
 
 
 class NotPermittedError(QueryError):

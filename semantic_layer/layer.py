@@ -1,6 +1,6 @@
 """Read this first: a MetricQuery goes in, a ResultSet comes out.
 
-query -> resolve (names, legality, period) -> compile (SQL) -> guard -> run (groups and total, left out) ->
+query -> resolve (names, legality, period) -> compile (sqlglot tree) -> guard -> run (groups, total, left out) ->
 assemble
 """
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from semantic_layer.asked_period import Calendar
-from semantic_layer.assembly import assemble, compared, history_caveat, parted, repeated_keys
-from semantic_layer.compiler import compile_left_out, compile_query, compile_repeats, joined_for_groups
+from semantic_layer.assembly import assemble, compared, history_caveat
+from semantic_layer.compiler import compile_left_out, compile_query, compile_total
 from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.drilling import by_record, cell_query, drill_of
-from semantic_layer.errors import NoDataError
+from semantic_layer.errors import MissingFeedError, NoDataError
 from semantic_layer.exploration import Exploration, Limits, Source, explore
-from semantic_layer.fragments import Statement
+from semantic_layer.feed_needs import last_month, missing_feed, require_month
 from semantic_layer.guard import guard, guard_queries
 from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
@@ -63,6 +63,7 @@ class SemanticLayer:
         self.viewer = viewer
         self.cache = ResultCache()
         self._values: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+        self._feeds: dict[tuple[str, str], date | None] = {}
 
     @classmethod
     def load(
@@ -116,6 +117,30 @@ class SemanticLayer:
         """The dimensions by which a metric may be grouped or filtered."""
         return legal_dimensions(self.model, self.model.metrics[metric]) - self._hidden(self.mirror.snapshot())
 
+    def missing_feed(self, metric: str) -> MissingFeedError | None:
+        """Why a figure cannot be given until a feed is loaded; None when the mirror holds all that it needs."""
+        found = self.model.metrics[metric]
+        gone = found.needs_feed is not None and self._last_month(metric, self.mirror.snapshot()) is None
+        return missing_feed(found, self.model) if gone else None
+
+    def _last_month(self, metric: str, snapshot: Snapshot) -> date | None:
+        """The last month of the feed that a metric needs, found once per version of the mirror."""
+        need = self.model.metrics[metric].needs_feed
+        key = (str(snapshot.version), metric)
+        if need is not None and key not in self._feeds:
+            self._feeds[key] = last_month(need, snapshot)
+        return self._feeds.get(key)
+
+    def _require_feeds(self, resolved: ResolvedQuery, snapshot: Snapshot) -> None:
+        """Raise MissingFeedError or NoDataError when a figure needs totals that are not there."""
+        for metric in (m for m in resolved.computed if m.needs_feed is not None):
+            last = self._last_month(metric.name, snapshot)
+            error = missing_feed(metric, self.model)
+            if last is None and error is not None:
+                raise error
+            if last is not None:
+                require_month(metric, last, resolved.as_of)
+
     def values(self, dimension: str) -> tuple[tuple[str, int], ...]:
         """The values of a dimension with the number of documents behind each, most frequent first.
 
@@ -153,9 +178,9 @@ class SemanticLayer:
         return compared(result, self._run(baseline, snapshot), resolved, query.compare)
 
     def explain(self, query: MetricQuery) -> tuple[str, ...]:
-        """The statement that would run."""
+        """The statements that would run."""
         snapshot = self.mirror.snapshot()
-        return (self._statement(self._resolve(query, snapshot), snapshot),)
+        return self._statements(self._resolve(query, snapshot), snapshot)
 
     def drill(self, query: MetricQuery, cell: Mapping[str, str] | None = None) -> Drill:
         """The records behind one cell of the query's answer, with what each puts into every part of the figure.
@@ -166,9 +191,8 @@ class SemanticLayer:
         snapshot = self.mirror.snapshot()
         narrowed = cell_query(query, cell or {}, self.model, self.fiscal_year_start)
         resolved = by_record(self._resolve(narrowed, snapshot))
-        sql = self._statement(resolved, snapshot, apart=True)
-        records, total = parted(snapshot.run(sql))
-        return drill_of(resolved, records, total, (sql,))
+        main, total = self._statements(resolved, snapshot)
+        return drill_of(resolved, snapshot.run(main), snapshot.run(total), (main, total))
 
     def records(self, query: RecordQuery) -> RecordSet:
         """Rows of one entity, as the metrics see them."""
@@ -211,6 +235,7 @@ class SemanticLayer:
             note = ("known at", query.known_at.isoformat(), "question")
             resolved = replace(resolved, history=histories(snapshot.columns), assumptions=(*resolved.assumptions, note))
         resolved = permitted(resolved, self.model, self.viewer, hidden)
+        self._require_feeds(resolved, snapshot)
         first = snapshot.first_date
         if first is not None and resolved.period.end < first:
             raise NoDataError(
@@ -234,35 +259,25 @@ class SemanticLayer:
         local = moment.astimezone(snapshot.data_as_of.tzinfo).date()
         return min(snapshot.data_date, local - timedelta(days=1))
 
-    def _statement(self, query: ResolvedQuery, snapshot: Snapshot, *, apart: bool = False) -> str:
-        """The statement of the groups and the whole, as it runs; with the whole computed apart if asked for."""
-        return self._checked(compile_query(query, self.model, apart=apart), snapshot)
-
-    def _checked(self, statement: Statement, snapshot: Snapshot) -> str:
-        return guard_queries(statement.ctes, statement.final, snapshot.tables)
+    def _statements(self, query: ResolvedQuery, snapshot: Snapshot) -> tuple[str, ...]:
+        """The statement of the groups and the one of the whole, as they run."""
+        return tuple(
+            guard_queries(statement.ctes, statement.final, snapshot.tables)
+            for statement in (compile_query(query, self.model), compile_total(query, self.model))
+        )
 
     def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
-        sql = self._statement(query, snapshot)
+        main, total = self._statements(query, snapshot)
         left_out = {
             name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
         }
-        groups, whole = parted(snapshot.run(sql))
-        result = assemble(query, groups, whole, left_out, (sql,), repeated_keys(self._repeats(query, snapshot)))
+        result = assemble(query, snapshot.run(main), snapshot.run(total), left_out, (main, total))
         caveat = history_caveat(query, snapshot.first_date)
         return result if caveat is None else _with_caveat(result, caveat)
 
-    def _repeats(self, query: ResolvedQuery, snapshot: Snapshot) -> dict[str, int]:
-        """How many rows of each entity that the grouping joins repeat its key; asked once per version of the mirror."""
-        found = {}
-        for entity, key in sorted(joined_for_groups(query, self.model)):
-            if (entity, key) not in snapshot.repeats:
-                sql = self._checked(compile_repeats(entity, key, query, self.model), snapshot)
-                snapshot.repeats[entity, key] = int(snapshot.run(sql).rows[0][0])
-            found[entity] = snapshot.repeats[entity, key]
-        return found
-
     def _left_out(self, query: ResolvedQuery, measure: str, snapshot: Snapshot) -> int:
-        sql = self._checked(compile_left_out(query, self.model, measure), snapshot)
+        statement = compile_left_out(query, self.model, measure)
+        sql = guard_queries(statement.ctes, statement.final, snapshot.tables)
         return int(snapshot.run(sql).rows[0][0] or 0)
 
 

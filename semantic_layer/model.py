@@ -140,6 +140,24 @@ class Part(_Frozen):
     against: str | None = None
 
 
+class FeedNeed(_Frozen):
+    """Totals that a metric reads from a feed: without them it is refused by name, with the nearest figures.
+
+    The feed's `table` has a row per month (`month`: any day of it) and per kind of total (`column`, of which `values`
+    must all be there).
+    """
+
+    feed: str
+    """As `tenor-sync feed load` calls it."""
+    table: str
+    column: str
+    values: tuple[str, ...]
+    month: str
+    words: str
+    """What is missing, after "needs"."""
+    nearest: tuple[str, ...]
+
+
 class Golden(_Frozen):
     """A worked example from the literature or by hand, in words: what goes in, what comes out."""
 
@@ -183,6 +201,7 @@ class Metric(_Frozen):
     golden: tuple[Golden, ...] = ()
     caveat_measures: tuple[str, ...] = ()
     """Count measures of rows left out (no due date …): shown as caveats when above zero."""
+    needs_feed: FeedNeed | None = None
     owner: str
     certified_by: str | None = None
     certified_on: date | None = None

@@ -44,7 +44,7 @@ def permitted(resolved: ResolvedQuery, model: SemanticModel, viewer: Viewer, hid
     for metric in resolved.computed:
         measures = [*(part.measure for part in metric.parts), *metric.caveat_measures]
         for entity in {model.measures[name].entity for name in measures}:
-            _require_reach(model, entity, metric.label, rows)
+            _require_reach(model, entity, metric.label, rows, homes=True)
     return replace(resolved, filters=(*resolved.filters, *rows)) if rows else resolved
 
 
@@ -96,9 +96,13 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _require_reach(model: SemanticModel, entity: str, what: str, rows: tuple[ResolvedFilter, ...]) -> None:
+def _require_reach(
+    model: SemanticModel, entity: str, what: str, rows: tuple[ResolvedFilter, ...], *, homes: bool = False
+) -> None:
+    """Raise NotPermittedError where rows cannot tell whose they are; `homes`: other homes of a dimension count."""
     for row in rows:
-        if row.dimension.as_of or join_path(model, entity, row.dimension.entity) is None:
+        known = model.at_home(row.dimension, entity) if homes else join_path(model, entity, row.dimension.entity)
+        if row.dimension.as_of or known is None:
             raise NotPermittedError(
                 f"{what} cannot be limited to the rows that you may see (by {row.dimension.label.lower()}), "
                 "so it is not shown."

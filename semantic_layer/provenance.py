@@ -50,11 +50,12 @@ def _leaves(node: Node) -> frozenset[str]:
 def dimension_origins(
     model: SemanticModel, dimension: Dimension, bindings: Bindings, columns: Mapping[str, frozenset[str]]
 ) -> frozenset[str]:
-    """The columns of the mirror that a dimension shows."""
+    """The columns of the mirror that a dimension shows, wherever it is at home."""
     found: frozenset[str] = frozenset()
-    for column in parse(dimension.expr).find_all(exp.Column):
-        origins = origins_of(model, column.table or dimension.entity, bindings, columns)
-        found |= origins.get(column.name, frozenset())
+    for entity, expr in ((dimension.entity, dimension.expr), *sorted(dimension.homes.items())):
+        for column in parse(expr).find_all(exp.Column):
+            origins = origins_of(model, column.table or entity, bindings, columns)
+            found |= origins.get(column.name, frozenset())
     return found
 
 

@@ -43,7 +43,8 @@ def _pointers(model: SemanticModel) -> Iterator[tuple[str, str, Collection[str],
     for metric in model.metrics.values():
         for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures):
             yield "measure", measure, model.measures, f"metric {metric.name}"
-        yield from (("metric", r, model.metrics, f"metric {metric.name}, related") for r in metric.related)
+        near = (*metric.related, *(metric.needs_feed.nearest if metric.needs_feed else ()))
+        yield from (("metric", r, model.metrics, f"metric {metric.name}, related") for r in near)
         known = {part.name for part in metric.parts} | {"period_days", "as_of_day"}
         for column in parse(metric.formula).find_all(exp.Column):
             yield "part", column.name, known, f"metric {metric.name}, formula"

@@ -54,10 +54,15 @@ _LONGEST_QUOTE = 40
 
 
 def external(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001 - one shape for all doubts
-    """A figure of the field whose inputs are not in Coupa."""
+    """A figure of the field whose inputs are not in Coupa, nor in any feed that was loaded."""
+    model = lexicon.layer.model
+    gone = next((error for name in slots.metrics if (error := lexicon.layer.missing_feed(name))), None)
+    if gone is not None:
+        labels = [model.metrics[name].label for name in gone.choices]
+        ways = [Choice(label=label, question=f"What's our {label}?") for label in labels]
+        return _refuse("NEEDS_EXTERNAL_DATA", str(gone), slots, ways)
     if not slots.externals:
         return None
-    model = lexicon.layer.model
     found = model.external_metrics[slots.externals[0]]
     nearest = [model.metrics[name].label for name in found.nearest if name in model.metrics]
     near = f" The nearest figure we have: {' or '.join(nearest)}." if nearest else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from semantic_layer.errors import MissingFeedError
+from semantic_layer.feed_needs import missing_feed
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
 from semantic_layer.resolver import legal_dimensions
@@ -26,3 +28,7 @@ class FixedLayer:
     def legal_dimensions(self, metric: str) -> frozenset[str]:
         """By the model's own joins."""
         return legal_dimensions(self.model, self.model.metrics[metric])
+
+    def missing_feed(self, metric: str) -> MissingFeedError | None:
+        """No feed is ever loaded here."""
+        return missing_feed(self.model.metrics[metric], self.model)

@@ -17,6 +17,7 @@ from copilot.planning.amounts import SCALES, WORDS
 from copilot.planning.calendar_words import WORDS_OF_TIME
 from copilot.planning.normalise import Token, phrase, stem
 from copilot.planning.word_classes import CLOSED_CLASSES, DOCUMENT_NOUNS, STOP_WORDS
+from semantic_layer.errors import MissingFeedError
 from semantic_layer.model import Dimension, SemanticModel
 
 Kind = Literal["metric", "external", "ambiguous", "dimension", "filter", "value", "role", "simulation"]
@@ -53,6 +54,9 @@ class Layer(Protocol):
 
     def legal_dimensions(self, metric: str) -> frozenset[str]:
         """What a metric may be grouped and filtered by."""
+
+    def missing_feed(self, metric: str) -> MissingFeedError | None:
+        """Why a figure cannot be given until a feed is loaded."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_a_thread_goes_on(ask: Run) -> None:
 
 @pytest.mark.parametrize(
     ("question", "code"),
-    [("What is our DPO?", 0), ("What's our exposure?", 3), ("What is our DSO?", 4), ("how is the weather", 4)],
+    [("What is our DPO?", 0), ("What's our exposure?", 3), ("What is our hurdle rate?", 4), ("how is the weather", 4)],
 )
 def test_exit_codes_tell_what_happened(question: str, code: int, ask: Run) -> None:
     """0 answered, 3 a question back, 4 refused; the latter two carry no figure."""

@@ -140,7 +140,7 @@ def test_follow_ups_in_a_thread_survive_a_restart(settings: Settings, company_to
 @pytest.mark.parametrize(
     ("question", "status", "reason"),
     [
-        ("What's our DSO?", "refused", "NEEDS_EXTERNAL_DATA"),
+        ("What is our hurdle rate?", "refused", "NEEDS_EXTERNAL_DATA"),
         ("dpo by gl account", "refused", "ILLEGAL_GROUPING"),
         ("spend by ageing bucket", "refused", "ILLEGAL_GROUPING"),
         ("open ap in 2019", "refused", "NO_SNAPSHOT"),
