@@ -1,6 +1,6 @@
 """Read this first: a MetricQuery goes in, a ResultSet comes out.
 
-query -> resolve (names, legality, period) -> compile (sqlglot tree) -> guard -> run (groups, total, left out) ->
+query -> resolve (names, legality, period) -> compile (SQL) -> guard -> run (groups and total, left out) ->
 assemble
 """
 
@@ -15,13 +15,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from semantic_layer.asked_period import Calendar
-from semantic_layer.assembly import assemble, compared, history_caveat
-from semantic_layer.compiler import compile_left_out, compile_query, compile_total
+from semantic_layer.assembly import assemble, compared, history_caveat, parted, repeated_keys
+from semantic_layer.compiler import compile_left_out, compile_query, compile_repeats, joined_for_groups
 from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.drilling import by_record, cell_query, drill_of
 from semantic_layer.errors import MissingFeedError, NoDataError
 from semantic_layer.exploration import Exploration, Limits, Source, explore
 from semantic_layer.feed_needs import last_month, missing_feed, require_month
+from semantic_layer.fragments import Statement
 from semantic_layer.guard import guard, guard_queries
 from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
@@ -178,9 +179,9 @@ class SemanticLayer:
         return compared(result, self._run(baseline, snapshot), resolved, query.compare)
 
     def explain(self, query: MetricQuery) -> tuple[str, ...]:
-        """The statements that would run."""
+        """The statement that would run."""
         snapshot = self.mirror.snapshot()
-        return self._statements(self._resolve(query, snapshot), snapshot)
+        return (self._statement(self._resolve(query, snapshot), snapshot),)
 
     def drill(self, query: MetricQuery, cell: Mapping[str, str] | None = None) -> Drill:
         """The records behind one cell of the query's answer, with what each puts into every part of the figure.
@@ -191,8 +192,9 @@ class SemanticLayer:
         snapshot = self.mirror.snapshot()
         narrowed = cell_query(query, cell or {}, self.model, self.fiscal_year_start)
         resolved = by_record(self._resolve(narrowed, snapshot))
-        main, total = self._statements(resolved, snapshot)
-        return drill_of(resolved, snapshot.run(main), snapshot.run(total), (main, total))
+        sql = self._statement(resolved, snapshot, apart=True)
+        records, total = parted(snapshot.run(sql))
+        return drill_of(resolved, records, total, (sql,))
 
     def records(self, query: RecordQuery) -> RecordSet:
         """Rows of one entity, as the metrics see them."""
@@ -259,25 +261,35 @@ class SemanticLayer:
         local = moment.astimezone(snapshot.data_as_of.tzinfo).date()
         return min(snapshot.data_date, local - timedelta(days=1))
 
-    def _statements(self, query: ResolvedQuery, snapshot: Snapshot) -> tuple[str, ...]:
-        """The statement of the groups and the one of the whole, as they run."""
-        return tuple(
-            guard_queries(statement.ctes, statement.final, snapshot.tables)
-            for statement in (compile_query(query, self.model), compile_total(query, self.model))
-        )
+    def _statement(self, query: ResolvedQuery, snapshot: Snapshot, *, apart: bool = False) -> str:
+        """The statement of the groups and the whole, as it runs; with the whole computed apart if asked for."""
+        return self._checked(compile_query(query, self.model, apart=apart), snapshot)
+
+    def _checked(self, statement: Statement, snapshot: Snapshot) -> str:
+        return guard_queries(statement.ctes, statement.final, snapshot.tables)
 
     def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
-        main, total = self._statements(query, snapshot)
+        sql = self._statement(query, snapshot)
         left_out = {
             name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
         }
-        result = assemble(query, snapshot.run(main), snapshot.run(total), left_out, (main, total))
+        groups, whole = parted(snapshot.run(sql))
+        result = assemble(query, groups, whole, left_out, (sql,), repeated_keys(self._repeats(query, snapshot)))
         caveat = history_caveat(query, snapshot.first_date)
         return result if caveat is None else _with_caveat(result, caveat)
 
+    def _repeats(self, query: ResolvedQuery, snapshot: Snapshot) -> dict[str, int]:
+        """How many rows of each entity that the grouping joins repeat its key; asked once per version of the mirror."""
+        found = {}
+        for entity, key in sorted(joined_for_groups(query, self.model)):
+            if (entity, key) not in snapshot.repeats:
+                sql = self._checked(compile_repeats(entity, key, query, self.model), snapshot)
+                snapshot.repeats[entity, key] = int(snapshot.run(sql).rows[0][0])
+            found[entity] = snapshot.repeats[entity, key]
+        return found
+
     def _left_out(self, query: ResolvedQuery, measure: str, snapshot: Snapshot) -> int:
-        statement = compile_left_out(query, self.model, measure)
-        sql = guard_queries(statement.ctes, statement.final, snapshot.tables)
+        sql = self._checked(compile_left_out(query, self.model, measure), snapshot)
         return int(snapshot.run(sql).rows[0][0] or 0)
 
 
