@@ -10,9 +10,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 _MONTH_NAMES = (
-    "january jan januar janvier", "february feb februar fevrier", "march mar marz maerz mars", "april apr avril", "may mai",
-    "june jun juni juin", "july jul juli juillet", "august aug aout", "september sep sept septembre",
-    "october oct oktober octobre", "november nov novembre", "december dec dezember decembre",
+    "january jan januar janvier enero", "february feb februar fevrier febrero", "march mar marz maerz mars marzo", "april apr avril abril", "may mai mayo",
+    "june jun juni juin junio", "july jul juli juillet julio", "august aug aout agosto", "september sep sept septembre septiembre",
+    "october oct oktober octobre octubre", "november nov novembre noviembre", "december dec dezember decembre diciembre",
 )  # fmt: skip
 MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
 
@@ -22,6 +22,7 @@ UNITS: dict[str, Grain] = {
     "day": "day", "week": "week", "wk": "week", "month": "month", "quarter": "quarter", "qtr": "quarter", "year": "year",
     "tag": "day", "woche": "week", "kw": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
     "jour": "day", "semaine": "week", "moi": "month", "trimestre": "quarter", "annee": "year",
+    "dia": "day", "semana": "week", "mes": "month", "ano": "year",
 }  # fmt: skip
 
 GRAIN_ADVERBS: dict[str, Grain] = {
@@ -30,15 +31,15 @@ GRAIN_ADVERBS: dict[str, Grain] = {
 }  # fmt: skip
 
 LAST = _words(
-    "last past previous prior preceding latest letzte letzten letzter letztes letztem vergangenen dernier derniere"
+    "last past previous prior preceding latest letzte letzten letzter letztes letztem vergangenen dernier derniere ultimo ultima pasado pasada"
 )
-THIS = _words("this current diese dieser dieses diesen diesem")
-NEXT = _words("next coming following upcoming nachste nachsten nachstes naechstes prochain")
+THIS = _words("this current diese dieser dieses diesen diesem este esta")
+NEXT = _words("next coming following upcoming nachste nachsten nachstes naechstes prochain proximo proxima")
 ROLLING = _words("trailing rolling moving")
 CLOSED = _words("full closed complete completed whole calendar fiscal")
 WEEKDAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
 RANGE = _words("to until till through thru bis -")
-SINCE = _words("since seit depuis")
+SINCE = _words("since seit depuis desde")
 
 WORDS_OF_TIME = (
     frozenset(MONTHS) | frozenset(ORDINALS) | frozenset(UNITS) | frozenset(GRAIN_ADVERBS)

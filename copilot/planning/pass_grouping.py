@@ -35,7 +35,7 @@ _OWNERS = frozenset(
     }
 )
 _PLACES = frozenset({"in", "from", "within", "at", "on"})
-_EACH = frozenset({"by", "each", "every", "per", "nach", "pro", "par", "je"})
+_EACH = frozenset({"by", "each", "every", "per", "nach", "pro", "par", "je", "por"})
 
 
 def read_grouping(sheet: Sheet) -> None:

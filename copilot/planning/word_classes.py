@@ -37,6 +37,9 @@ STOP_WORDS = _stems(
     "zeige mir wir haben hat welche welcher welches le la les l et ou est sont notre nos quel quelle "
     "quels quelles combien de du en avec pour "
     "montre moi avons nous a wieviel"
+    # Spanish glue
+    " el los las del al y o es son nuestro nuestra nuestros nuestras cual cuales cuanto cuanta cuantos cuantas que para con "
+    "muestra muestrame dame hay tenemos"
 )
 """Words that carry no condition.
 
@@ -48,11 +51,11 @@ DOCUMENT_NOUNS = _stems("invoice invoices bill bills document documents rechnung
 
 NEGATIONS = _stems(
     "not no non without excluding exclude excludes except minus drop omit outside ohne ausser sans sauf "
-    "hors nicht isn't aren't"
+    "hors nicht sin excepto isn't aren't"
 )
 ADDITIONS = _stems("including include includes incl plus with")
 CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "et", "ou", "nor", "but"})
-GROUPERS = _stems("by per across each every nach pro par je split broken grouped breakdown")
+GROUPERS = _stems("by per across each every nach pro par por je split broken grouped breakdown")
 COMPARERS = _stems("vs against compared compare comparing relative gegenuber contre")
 CHANGE_WORDS = _stems(
     "change changes changed delta difference growth grow grown increase increased decrease decreased movement moved move moves evolve evolved"
