@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from copilot.forecasting.business_days import country_by_entity
 from copilot.forecasting.ledger import Ledger
+from copilot.forecasting.orders import Orders
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -83,6 +84,8 @@ class Book:
     discount_taken: Floats
     withdrawn_share: float = 0.0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    orders: Orders | None = None
+    """What is on order, where that is known."""
 
     def __len__(self) -> int:
         return len(self.document_id)
@@ -115,6 +118,7 @@ class Book:
             discount_row=row[self.discount_row[taken]],
             discount_taken_day=self.discount_taken_day[taken],
             discount_taken=self.discount_taken[taken],
+            orders=None if self.orders is None else self.orders.known_on(day),
         )
 
     def _picked(self, keep: Flags) -> Book:
@@ -140,6 +144,13 @@ class Book:
         left = self.gross - np.bincount(self.paid_row, weights=self.paid, minlength=len(self))
         left -= np.bincount(self.discount_row, weights=self.discount_taken, minlength=len(self))
         return np.where(np.abs(left) < 0.005, 0.0, left)
+
+    @cached_property
+    def ordered_day(self) -> Ints:
+        """The day on which what a document bills was ordered (0: without an order, or not known)."""
+        if self.orders is None:
+            return np.zeros(len(self), dtype=np.int64)
+        return self.orders.ordered_day(self.document_id)
 
     @cached_property
     def countries(self) -> tuple[str, ...]:

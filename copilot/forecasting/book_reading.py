@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copilot.forecasting.book import Book, Columns, book_of
+from copilot.forecasting.orders import Orders, orders_of
 from copilot.forecasting.record_reading import WITHOUT_INTERCOMPANY, Rows
+from semantic_layer import SemanticLayerError
 from semantic_layer.query import Filter, RecordQuery
 from semantic_layer.results import RecordSet
 
@@ -30,6 +34,18 @@ DOCUMENT_COLUMNS = (
     "last_payment_date",
 )
 PAYMENT_COLUMNS = ("invoice_id", "payment_date", "amount_reporting")
+LINE_COLUMNS = (
+    "id",
+    "supplier",
+    "order_status",
+    "line_status",
+    "line_type",
+    "created_date",
+    "total",
+    "total_reporting",
+)
+RECEIPT_COLUMNS = ("order_line_id", "transaction_date", "total")
+BILL_COLUMNS = ("id", "order_line_id", "received_date", "total")
 
 
 def read_book(layer: Rows, filters: tuple[Filter, ...] = ()) -> Book:
@@ -41,7 +57,25 @@ def read_book(layer: Rows, filters: tuple[Filter, ...] = ()) -> Book:
         filters = (*filters, WITHOUT_INTERCOMPANY)
     documents = layer.records(RecordQuery(entity="invoice", columns=DOCUMENT_COLUMNS, filters=filters))
     payments = layer.records(RecordQuery(entity="payment", columns=PAYMENT_COLUMNS, filters=filters))
-    return book_of(columns_of(documents), columns_of(payments))
+    book = book_of(columns_of(documents), columns_of(payments))
+    return replace(book, orders=read_orders(layer, filters))
+
+
+def read_orders(layer: Rows, filters: tuple[Filter, ...]) -> Orders | None:
+    """Lines of orders with what was received and billed on them; None where they cannot be read.
+
+    Orders know no buying entity: with a filter that they cannot follow, they are left out as a whole, and so they are
+    for a viewer who may not see them.
+    """
+    try:
+        lines = columns_of(layer.records(RecordQuery(entity="order_line", columns=LINE_COLUMNS, filters=filters)))
+        receipts = columns_of(layer.records(RecordQuery(entity="receipt", columns=RECEIPT_COLUMNS)))
+        bills = columns_of(layer.records(RecordQuery(entity="invoiced_on_order", columns=BILL_COLUMNS)))
+        links = columns_of(layer.records(RecordQuery(entity="invoice_line", columns=("id", "invoice_id"))))
+    except (SemanticLayerError, KeyError):
+        return None
+    documents = dict(zip(links["id"], links["invoice_id"], strict=True))
+    return orders_of(lines, receipts, bills, documents)
 
 
 def columns_of(records: RecordSet) -> Columns:

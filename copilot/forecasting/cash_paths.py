@@ -1,8 +1,10 @@
 """Simulated payments: for each path, the cash that leaves on each day ahead, by layer.
 
-Layers never overlap. "approved": owed today. "in process": received, not yet recognised. "new": not received yet;
-whole past days are drawn again, less the documents that would already be in process today, so that no document counts
-in two layers. All layers of a path share a weekly slip of payments; the new ones also share their volume.
+Layers never overlap. "approved": owed today. "in process": received, not yet recognised. "received not invoiced" and
+"ordered": what order lines still have to be billed. "recurring": what comes by the calendar. "residual": all else;
+whole past days are drawn again, less the documents that would already be in process or on order today and those of
+recurring series, so that nothing counts in two layers. All layers of a path share a weekly slip of payments; the
+residual ones also share their volume.
 
 Days are offsets from the day of the forecast: 1 is tomorrow. Amounts are in the reporting currency, without currency
 risk. Discounts that are usually taken are left out of the cash.
@@ -21,6 +23,7 @@ from copilot.forecasting.approval_timing import ApprovalTiming, fit_approvals
 from copilot.forecasting.book import Book
 from copilot.forecasting.business_days import closed_matrix
 from copilot.forecasting.current_terms import current_due_days
+from copilot.forecasting.expected_bills import Bills, Waits, expected_bills, learn_waits
 from copilot.forecasting.inverse_tables import draw, draw_each, tables
 from copilot.forecasting.ledger import Ledger
 from copilot.forecasting.new_business import (
@@ -41,12 +44,15 @@ from copilot.forecasting.payment_timing import (
     usual_days,
     weekday,
 )
+from copilot.forecasting.recurring import Series, recurring_series
 from copilot.forecasting.season import Season, learn_season
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LAYERS = ("approved", "in process", "new")
+BILLED_LATER = ("received not invoiced", "ordered", "recurring")
+"""Layers of documents that are expected one by one, in the order of the codes of `expected_bills`."""
+LAYERS = ("approved", "in process", *BILLED_LATER, "residual")
 OWN_DRAWS = 10_000
 """Open documents (the largest) that are drawn for each path; the rest shares SHARED_DRAWS draws of the whole rest."""
 SHARED_DRAWS = 500
@@ -74,6 +80,9 @@ class Model:
     """The row of `timing.rates` of each document of the ledger."""
     cash_share: Floats
     """Of what a document settles, the part that is cash: without an offer, with one."""
+    waits: Waits | None = None
+    """How long order lines wait for their bill; None when no orders are known."""
+    series: tuple[Series, ...] = ()
     _arrivals: dict[int, Arrivals] = field(default_factory=dict)
 
     def arrivals(self, days: int) -> Arrivals:
@@ -107,7 +116,24 @@ def learn_model(book: Book, as_of: date) -> Model:
         cells=cells,
         rows=timing.cells(cells),
         cash_share=_cash_share(known, as_of.toordinal()),
+        waits=_waits(known, as_of.toordinal()),
+        series=recurring_series(known, as_of.toordinal(), known.ordered_day),
     )
+
+
+def _waits(book: Book, today: int) -> Waits | None:
+    """How order lines wait, and what tax and charges add to them (from last year's documents with an order)."""
+    orders = book.orders
+    if orders is None or not len(orders):
+        return None
+    recent = orders.bill_day > today - POOL_DAYS
+    net = np.zeros(len(book))
+    place = np.searchsorted(book.document_id, orders.bill_document[recent])
+    place = np.minimum(place, max(0, len(book) - 1))
+    mine = book.document_id[place] == orders.bill_document[recent]
+    np.add.at(net, place[mine], orders.billed[recent][mine])
+    whole = (net > 0) & (np.abs(book.gross - net) <= 0.5 * net)  # else other lines, without an order, are on it too
+    return learn_waits(orders, today, book.gross[whole], net[whole])
 
 
 def _cash_share(book: Book, today: int) -> Floats:
@@ -151,17 +177,19 @@ def simulate_cash(
     `slice_of` gives each document of the model's book a code into `names`; then the weekly cash of each code is kept
     too. The paths are the same with and without it.
     """
-    streams = [np.random.Generator(np.random.SFC64(child)) for child in np.random.SeedSequence(seed).spawn(4)]
+    streams = [np.random.Generator(np.random.SFC64(child)) for child in np.random.SeedSequence(seed).spawn(5)]
     codes = np.zeros(len(model.book), dtype=np.int64) if slice_of is None else slice_of
     count = max(1, len(names))
     open_cash, open_slices = _open_layer(model, days, paths, streams[0], codes, count)
     waiting_cash, waiting_slices = _waiting_layer(model, days, paths, streams[1], codes, count)
     new_cash, new_slices = _new_layer(model, days, paths, streams[2], codes, count)
     late = slip_shares(model.timing.slip, days, paths, streams[3])
-    layers = dict(zip(LAYERS, (slipped(cash, late) for cash in (open_cash, waiting_cash, new_cash)), strict=True))
+    later_cash, later_slices = _later_layers(model, days, paths, streams[4], codes, count)
+    parts = (open_cash, waiting_cash, *later_cash, new_cash)
+    layers = dict(zip(LAYERS, (slipped(cash, late) for cash in parts), strict=True))
     slices: dict[str, Floats] = {}
     if names:
-        together = open_slices + waiting_slices + new_slices
+        together = open_slices + waiting_slices + later_slices + new_slices
         slices = {name: _weekly(slipped(together[:, place], late)) for place, name in enumerate(names)}
     return CashPaths(model.as_of, layers, open_cash, slices, model)
 
@@ -308,6 +336,10 @@ class Arrivals:
     lag: Ints
     due: Ints
     """Due day of each document under today's terms (ordinal on the source calendar; 0 for none)."""
+    ordered: Ints
+    """Days from order to recognition of each document (-1: no order known)."""
+    recurring: NDArray[np.bool_]
+    """Which documents belong to a series."""
     chance: tuple[tuple[Ints, Floats], ...]
     level: Floats
     season: Season
@@ -336,6 +368,10 @@ def learn_arrivals(model: Model, days: int, generator: np.random.Generator) -> A
         )
         delay[begin : begin + len(part)] = draw_days(survival, draws, generator)
     received = model.book.received_day[model.book.recognised_rows][pool]
+    ordered = model.book.ordered_day[model.book.recognised_rows][pool]
+    in_series = np.zeros(len(model.book), dtype=np.bool_)
+    for series in model.series:
+        in_series[series.rows] = True
     return Arrivals(
         source=source,
         row=pool,
@@ -343,6 +379,8 @@ def learn_arrivals(model: Model, days: int, generator: np.random.Generator) -> A
         delay=delay,
         lag=np.maximum(ledger.recognised_day[pool] - received, 0),
         due=due[pool],
+        ordered=np.where(ordered > 0, ledger.recognised_day[pool] - ordered, -1),
+        recurring=in_series[model.book.recognised_rows][pool],
         chance=choices(source),
         level=np.divide(rate[-1], rate, out=np.ones_like(rate), where=rate > 0) / season.factor(source),
         season=season,
@@ -367,8 +405,19 @@ class Worlds:
     count: int
 
 
-def draw_worlds(model: Model, arrivals: Arrivals, days: int, count: int, generator: np.random.Generator) -> Worlds:
-    """`count` draws of all documents that arrive after today and are recognised within `days` days."""
+def draw_worlds(
+    model: Model,
+    arrivals: Arrivals,
+    days: int,
+    count: int,
+    generator: np.random.Generator,
+    *,
+    residual: bool = False,
+) -> Worlds:
+    """`count` draws of all documents that arrive after today and are recognised within `days` days.
+
+    With `residual` those that are on order today or belong to a series are left out, as other layers hold them.
+    """
     future = model.today + 1 + np.arange(days)
     source = _source_days(arrivals, future, count, generator)
     size = np.diff(arrivals.start)[source]
@@ -378,6 +427,8 @@ def draw_worlds(model: Model, arrivals: Arrivals, days: int, count: int, generat
     first = np.cumsum(size.ravel()) - size.ravel()
     member = begin + np.arange(len(world)) - np.repeat(first, size.ravel())
     new = arrivals.lag[member] < offset  # else it would be in process today already
+    if residual:
+        new &= (arrivals.ordered[member] < offset) & ~arrivals.recurring[member]
     world, offset, member = world[new], offset[new], member[new]
     scale = (arrivals.level[source] * arrivals.season.factor(future)[None, :]).ravel()[world * days + offset - 1]
     wait = arrivals.delay[member, generator.integers(0, arrivals.delay.shape[1], len(member))]
@@ -435,7 +486,7 @@ def _new_layer(
 ) -> tuple[Floats, Floats]:
     arrivals = model.arrivals(days)
     number = worlds_for(arrivals, days, paths)
-    worlds = draw_worlds(model, arrivals, days, number, generator)
+    worlds = draw_worlds(model, arrivals, days, number, generator, residual=True)
     book_rows = model.book.recognised_rows[arrivals.row]
     amount = (model.ledger.gross[arrivals.row] * model.cash_factor(book_rows))[worlds.member] * worlds.scale
     weeks = -(-days // 7)
@@ -451,6 +502,82 @@ def _new_layer(
         chunk = slice(begin, begin + 200)
         kept[chunk] = np.einsum("pcwd,pw->pcd", cube[pick[chunk]], factor[chunk], optimize=True)
     return kept.sum(axis=1), kept
+
+
+def bills_to_come(model: Model, days: int, draws: int, generator: np.random.Generator) -> Bills:
+    """What orders still have to be billed and what recurs, with the days on which each bill may come."""
+    book = model.book
+    series = [
+        (book.supplier.values[book.supplier.code[found.rows[-1]]], int(book.received_day[found.rows[-1]]), found)
+        for found in model.series
+    ]
+    return expected_bills(book.orders, model.waits, series, model.today, days, draws, generator)
+
+
+def _later_layers(
+    model: Model, days: int, paths: int, generator: np.random.Generator, codes: Ints, count: int
+) -> tuple[list[Floats], Floats]:
+    """Cash `[path, day]` of each layer of BILLED_LATER, and of all of them per code `[path, code, day]`.
+
+    Each bill takes its days to recognition, its terms and its entity from a past document, on that one's weekday.
+    """
+    draws = min(paths, SHARED_DRAWS)
+    bills = bills_to_come(model, days, draws, generator)
+    arrivals = model.arrivals(days)
+    layers, kinds = [], len(BILLED_LATER)
+    if not len(bills) or not len(arrivals.row):
+        none = np.zeros((paths, days))
+        return [none] * kinds, np.zeros((paths, count, days))
+    item, draw_of = np.nonzero(bills.comes <= days)
+    member = _models(model, arrivals, bills, item, generator)
+    ledger_row = arrivals.row[member]
+    comes = bills.comes[item, draw_of] + arrivals.lag[member]
+    turn = (weekday(model.ledger.recognised_day[ledger_row]) - weekday(model.today + comes) + 3) % 7 - 3
+    recognised = np.maximum(comes + turn, 1)
+    wait = arrivals.delay[member, generator.integers(0, arrivals.delay.shape[1], len(member))]
+    entity = model.ledger.buying_entity[ledger_row]
+    paid = next_open_day(model, days)[entity, np.minimum(recognised + wait, days + 1)]
+    book_row = model.book.recognised_rows[ledger_row]
+    amount = bills.amount[item] * model.cash_factor(book_row)
+    inside = (paid >= 1) & (paid <= days)
+    key = ((draw_of * kinds + bills.layer[item]) * count + codes[book_row]) * days + paid - 1
+    total = np.bincount(key[inside], weights=amount[inside], minlength=draws * kinds * count * days)
+    cube = total.astype(np.float64).reshape(draws, kinds, count, days)
+    if draws < paths:
+        cube = cube[generator.integers(0, draws, paths)]
+    layers = [cube[:, kind].sum(axis=1) for kind in range(kinds)]
+    return layers, cube.sum(axis=1)
+
+
+def _models(model: Model, arrivals: Arrivals, bills: Bills, item: Ints, generator: np.random.Generator) -> Ints:
+    """For each bill a past document to copy: one with an order (or of a series), of its supplier where there is one."""
+    code_of = {name: code for code, name in enumerate(model.ledger.suppliers)}
+    supplier = np.array([code_of.get(name, -1) for name in bills.supplier], dtype=np.int64)
+    of_arrival = model.ledger.supplier[arrivals.row]
+    found = np.full(len(item), -1, dtype=np.int64)
+    everything = np.ones(len(of_arrival), dtype=np.bool_)
+    for recurring in (False, True):
+        fitting = arrivals.recurring if recurring else arrivals.ordered >= 0
+        mine = (bills.layer[item] == BILLED_LATER.index("recurring")) == recurring
+        for pool, own in ((fitting, True), (everything, True), (fitting, False), (everything, False)):
+            left = np.flatnonzero(mine & (found < 0))
+            members = np.flatnonzero(pool)
+            if not len(left) or not len(members):
+                continue
+            found[left] = _picked_from(members, of_arrival, supplier[item[left]], generator, own=own)
+    return found
+
+
+def _picked_from(members: Ints, of_arrival: Ints, supplier: Ints, generator: np.random.Generator, *, own: bool) -> Ints:
+    """One of `members` for each supplier, of the same supplier if `own` (-1: it has none)."""
+    chance = generator.random(len(supplier))
+    if not own:
+        return members[(chance * len(members)).astype(np.int64)]
+    ordered = members[np.argsort(of_arrival[members], kind="stable")]
+    sorted_codes = of_arrival[ordered]
+    low, high = (np.searchsorted(sorted_codes, supplier, side=side) for side in ("left", "right"))
+    place = np.minimum(low + (chance * (high - low)).astype(np.int64), len(ordered) - 1)
+    return np.where(high > low, ordered[place], -1)
 
 
 def paid_chances(model: Model, days: int) -> tuple[Ints, Floats]:

@@ -9,7 +9,7 @@ origins before the scored ones only serve that purpose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from copilot.forecasting.baselines import weekly_baselines
 from copilot.forecasting.book import Book
-from copilot.forecasting.cash_paths import learn_model, simulate_cash
+from copilot.forecasting.cash_paths import LAYERS, learn_model, simulate_cash
 from copilot.forecasting.trials import QUANTILES, Part, Score, Span, Trial, banded, calibrated, scores, widening
 
 Floats = NDArray[np.float64]
@@ -78,6 +78,8 @@ def backtest_outflow(
     Each has `history` days behind it. `progress` is told (origins done, origins in all). Empty when there is
     too little history.
     """
+    # Documents rejected since are left out of the book from the start: no share of them may be taken off again.
+    book = replace(book, withdrawn_share=0.0)
     starts = origins_of(book, last_day, scored + warm_up, history=history)
     found: list[Trial] = []
     for place, origin in enumerate(starts):
@@ -106,7 +108,8 @@ def trials_at(book: Book, origin: date, paths: int, seed: int) -> list[Trial]:
     simulated = simulate_cash(model, 7 * weeks, paths, seed)
     by_week = {name: cash.reshape(paths, weeks, 7).sum(axis=2) for name, cash in simulated.layers.items()}
     known = by_week["approved"] + by_week["in process"]
-    ours: dict[Part, Floats] = {"all": known + by_week["new"], "open book": known, "new business": by_week["new"]}
+    to_come = sum((by_week[name] for name in LAYERS[2:]), np.zeros_like(known))
+    ours: dict[Part, Floats] = {"all": known + to_come, "open book": known, "new business": to_come}
     actual = actual_weeks(book, origin, weeks)
     found = []
     for part, cash in ours.items():

@@ -307,7 +307,7 @@ def _assumptions(model: Model, settings: OutflowSettings, calibration: Calibrati
     approved = f"{model.approvals.observed:,} approvals; {model.approvals.withdrawn_share:.1%} of documents withdrawn"
     saved = f"{1.0 - float(model.cash_share[1]):.2%} of what carries an offer is saved, as before"
     band = f"10th to 90th percentile of {settings.paths:,} paths, stretched by {calibration.stretch:.2f}"
-    new = "whole past days again at the level of the last 90 days, less what is in process"
+    new = "whole past days again at the level of the last 90 days, less what is in process, on order or recurring"
     return (
         Assumption("payment timing", f"{timing.observed:,} payments, {still_open:,} still open", learned),
         Assumption("payment runs", runs or "none seen", learned),
@@ -317,11 +317,44 @@ def _assumptions(model: Model, settings: OutflowSettings, calibration: Calibrati
         Assumption("discounts", saved, learned),
         Assumption("weekly slip of payments", f"{timing.slip:.1%} of a week (sd), shared by all", learned),
         Assumption("new documents", new, learned),
-        Assumption("orders", "not read apart: an order counts once, when its invoice comes", "model"),
+        Assumption("orders", _orders_sentence(model), "order lines" if model.book.orders is not None else "model"),
+        Assumption("recurring documents", _series_sentence(model), learned),
         Assumption("exchange rates", "those of the invoice dates; no currency risk in the band", "model"),
         Assumption("band", band, "simulation and back-test"),
         Assumption("seed", str(settings.seed), "setting"),
     )
+
+
+def _orders_sentence(model: Model) -> str:
+    orders = model.book.orders
+    if orders is None or model.waits is None:
+        return "no order lines are known here: an order counts once, when its invoice comes"
+    received, ordered = orders.still_to_bill()
+    return (
+        f"{np.count_nonzero(received):,} lines received and not billed ({received.sum():,.0f} net),"
+        f" {np.count_nonzero(ordered):,} with more to come ({ordered.sum():,.0f}); what no document bills yet,"
+        f" plus {model.waits.tax - 1.0:.1%} tax and charges"
+    )
+
+
+def _series_sentence(model: Model) -> str:
+    if not model.series:
+        return "none: no supplier without orders bills at a steady step for a steady amount"
+    return f"{len(model.series)} series continue at their own step and amount"
+
+
+def _orders_check(model: Model) -> Check:
+    """What of each order is billed, received and still to come make up the order, no part of it twice."""
+    orders = model.book.orders
+    if orders is None:
+        return Check("orders_counted_once", True, "no order lines are known here")  # noqa: FBT003 (a check's verdict)
+    received, ordered = orders.still_to_bill()
+    came = np.bincount(orders.receipt_row, weights=orders.received, minlength=len(orders))
+    sent = np.bincount(orders.bill_row, weights=orders.billed, minlength=len(orders))
+    whole = np.maximum(orders.total, np.maximum(came, sent))
+    twice = orders.live & (sent + received + ordered > whole + 0.02)
+    detail = f"of {len(orders):,} order lines, {int(twice.sum())} have more billed and to come than was ordered"
+    return Check("orders_counted_once", not twice.any(), detail)
 
 
 def _checks(model: Model, simulated: CashPaths, chances: Floats, rows: Ints) -> tuple[Check, ...]:
@@ -339,6 +372,7 @@ def _checks(model: Model, simulated: CashPaths, chances: Floats, rows: Ints) -> 
     return (
         Check("layers_add_up", abs(parts - whole) <= 1e-6 * max(1.0, abs(whole)), "sum of the layers is the total"),
         Check("counted_once", not overlap, "no document is in two layers"),
+        _orders_check(model),
         Check(
             "closed_form",
             bool(gap <= max(CHECK_TOLERANCE * abs(exact), noise)),
