@@ -13,7 +13,7 @@ from copilot.answer import Headline
 from copilot.narration.facts import TARGET, Facts
 from copilot.narration.template_narrator import is_whole
 from copilot.tabulation import json_cell
-from copilot.wording.figures import decimal_of
+from copilot.wording.figures import day, decimal_of
 from copilot.wording.period_words import period_key, whole_grain
 from semantic_layer.periods import Period, buckets
 from semantic_layer.results import Value
@@ -32,11 +32,16 @@ def _of_total(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
     name = facts.metric.name
     value, previous = decimal_of(total.get(name)), decimal_of(total.get(f"{name}__previous"))
     compared = facts.plan.query.compare
-    baseline = facts.words(compared) if compared is not None else None
+    baseline = None if compared is None else _day_or_period(facts, compared)
     if previous is None and facts.plan.target is not None:
         previous, baseline = facts.plan.target, TARGET
     label = f"{facts.metric.label}, all groups together" if is_whole(facts) else facts.metric.label
     return _headline(facts, label, unit, value, facts.period, facts.as_of, previous, baseline)
+
+
+def _day_or_period(facts: Facts, compared: Period) -> str:
+    """A balance is held against one day, everything else against a period."""
+    return day(min(compared.end, facts.data_date)) if facts.is_balance else facts.words(compared)
 
 
 def _of_first(facts: Facts, unit: str) -> Headline:

@@ -54,12 +54,16 @@ TEMPLATES = {
     "lead": "In {bucket}, ",
     "running": "The period is still in progress: the data reaches to {until}.",
     "ahead": "The period lies ahead: the figure is what was open on {until} and is due in it.",
+    "named": "{count} that are named",
     "part": "{label} of {value}",
     "parts": "It rests on {parts}.",
     "formula": "It is computed as {formula}.",
     "forecast": "{label} comes to {value} on {when}, with a range ({band}) from {low} to {high}.",
 }
 """Every sentence there is, by situation."""
+
+MOST_NAMED = 4
+"""Values of a condition that a sentence names; the reading of the answer names all of them."""
 
 BAND = "P10\N{EN DASH}P90"
 """The band every projection carries: a tenth of the paths end below it, a tenth above."""
@@ -207,7 +211,8 @@ def _rank(facts: Facts) -> Prose:
 
 def _second(facts: Facts, lead: Headline) -> Prose:
     if lead.delta is not None:
-        middle = _target(lead) if lead.baseline == TARGET else _change(lead)
+        join = "from day" if facts.is_balance and not facts.grain else "from baseline"
+        middle = _target(lead) if lead.baseline == TARGET else _change(lead, join)
         return joined((middle, _beside_change(facts), Prose(".")), "")
     if facts.dimensions and facts.table.rows:
         return _groups(facts)
@@ -231,6 +236,7 @@ def is_running(facts: Facts) -> bool:
 
 
 def _change(lead: Headline, join: str = "from baseline") -> Prose:
+    """The change against the baseline, which is a period, a day or the whole."""
     previous = _figure(lead.previous, lead.unit, "headline.previous")
     baseline = fill(TEMPLATES[join], {"baseline": Figure(lead.baseline or "", "headline.baseline")})
     if figures.is_level(lead.delta, lead.unit):
@@ -426,8 +432,13 @@ def _condition(facts: Facts, position: int) -> Prose:
         ),
         ", ",
     )
-    words = {"=": "is", "!=": "is not", "in": "is any of", "not in": "is none of"}.get(condition.op, condition.op)
-    return joined((label, Prose(words), values))
+    words = Prose(
+        {"=": "is", "!=": "is not", "in": "is any of", "not in": "is none of"}.get(condition.op, condition.op)
+    )
+    if len(condition.values) > MOST_NAMED:
+        count = Figure(str(len(condition.values)), f"plan.filters[{position}]")
+        return joined((label, words, fill(TEMPLATES["named"], {"count": count})))
+    return joined((label, words, values))
 
 
 def _value(facts: Facts, row: tuple[Cell, ...]) -> Cell:
