@@ -18,7 +18,7 @@ from rapidfuzz import fuzz
 from copilot.planning.description import PHRASES
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
-from copilot.planning.plan import Clarify, Clock, MetricPlan, Plan, Refuse
+from copilot.planning.plan import Clarify, Clock, DefinePlan, MetricPlan, Plan, Refuse
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.thread_changes import changes, left_behind, said_of
@@ -69,7 +69,11 @@ _FRAGMENT = re.compile(
 _NO = re.compile(r"^no (?=\w)", re.IGNORECASE)
 _CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: back)? (?:in)?to ", re.IGNORECASE)
 _BACK_TO = re.compile(r"^(?:go |take me |and )*back to (?:the )?(?=\w)", re.IGNORECASE)
-_BEGINNING = re.compile(r"^(start|beginning|first (question|answer|one)|original( question| answer| one)?)$")
+_BEGINNING = re.compile(r"^(start|beginning|first( question| answer| one)?|original( question| answer| one)?)$")
+_WITHOUT_IT = re.compile(
+    r"^(?:and )?(?:without|exclude|excluding|drop|not) (?:it|that|this|them|those)(?: again| please)?$"
+)
+_EXPLAIN = re.compile(r"^(?:and |can you )?explain(?: it| that| this| the figure)?$")
 _AS_MONEY = re.compile(r"^in (?:dollars|money|usd|value|\$)\s+")
 _BARE = re.compile(r"^(?:only )?(?:over|above|more than|under|below|less than|at least|at most|>=?|<=?) ?\d{1,3}$")
 """A bound without a currency, a scale or a unit."""
@@ -83,7 +87,7 @@ def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) 
     Pure: the same state and question give the same plan.
     """
     text = polite(fold(question).strip(" \t\n?!.,;"))
-    if _BACK.match(text):
+    if _BACK.match(text) or (_WITHOUT_IT.match(text) and _narrowed_last(state)):
         return _back(state)
     if _AFRESH.match(text):
         return _nothing("The thread starts afresh: ask a new question."), ThreadState()
@@ -146,7 +150,8 @@ def _edit(state: ThreadState, asked: str, text: str, planner: Planner, clock: Cl
         found
         or turned_away(asked)
         or _back_to(state, asked, planner, clock)
-        or what_if(last, asked, planner, clock)
+        or what_if(state, asked, planner, clock)
+        or _explained(last, text)
         or _follow(state, asked, planner, clock, led=led)
     )
 
@@ -224,6 +229,21 @@ def _likeness(words: list[str], label: str) -> float:
     found = [max((fuzz.ratio(word, part) for part in parts), default=0.0) for word in words]
     exact = " ".join(words) == " ".join(parts)
     return 101.0 if exact else min(found, default=0.0)
+
+
+def _narrowed_last(state: ThreadState) -> bool:
+    """Whether the last turn added a condition, so that "without it" takes it away again."""
+    if len(state.plans) < 2:
+        return False
+    before, now = (slots_of(plan).filters for plan in state.plans[-2:])
+    return any(f not in before for f in now)
+
+
+def _explained(last: Figures, text: str) -> Plan | None:
+    """As in "explain" after a plain figure: what it is. After a comparison it asks for the cause."""
+    if not _EXPLAIN.match(text) or not isinstance(last, MetricPlan) or last.query.compare is not None:
+        return None
+    return DefinePlan(metric=last.query.metrics[0])
 
 
 def _back(state: ThreadState) -> tuple[Plan, ThreadState]:
@@ -305,6 +325,10 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
 def _read(text: str, old: Slots, planner: Planner, clock: Clock) -> tuple[Slots, bool]:
     """What a follow-up says, and whether it did so with words of the figure on screen ("and missed" after discounts)."""
     new = planner.slots(text, clock, tuple(old.metrics))
+    pronouns = [f for f in new.filters if f.words == "it" and not re.search(r"\bIT\b", text)]
+    if pronouns:
+        new.filters = [f for f in new.filters if f not in pronouns]
+        new.unresolved.append(("it", ""))
     if not new.unresolved or new.metrics or len(old.metrics) != 1:
         return new, False
     bare = _AS_MONEY.sub("", fold(text))

@@ -159,6 +159,8 @@ def _filters(filters: tuple[Filter, ...], model: SemanticModel) -> Slots:
 
 def condition_said(condition: Filter, model: SemanticModel) -> str:
     """A condition in a few words; at most five of its values are named."""
+    if condition.field == "intercompany":
+        return "only intercompany" if condition.values == ("true",) else "including intercompany"
     values = [clean(value, 60) for value in condition.values]
     shown = ", ".join(values[:_MOST_VALUES])
     more = f" and {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""

@@ -32,6 +32,9 @@ _LEAD = r"^(?:and |but |so |ok |okay |then |now |also |what about |how about |ju
 _OTHER_DAYS = re.compile(r"^(?:and |what about |how about |make it )*(?:net )?(\d{1,3})(?: days)?$")
 _WEEK = re.compile(r"\bweek (\d{1,2})\b")
 _WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
+_ONE_OF = re.compile(
+    r"\b(?:biggest|largest|smallest|lowest|highest|top|bottom|first|last) (?:one|ones|\d{1,3}|three|five|ten)\b"
+)
 _BEST = re.compile(r"\b(best case|optimistic|p10|good case)\b")
 _NO_FILTERS = re.compile(r"^(remove|drop|clear|without|no) (all )?(the )?(filters?|conditions?)$")
 _NO_GROUPS = re.compile(
@@ -129,6 +132,9 @@ def _with_days(old: Slots, days: int) -> Slots | None:
 
 
 def _outflow(old: Slots, text: str) -> Slots | Refuse | None:
+    """A week of the forecast, its bad end; what it cannot be cut to is said."""
+    if old.outflow and _ONE_OF.search(text):
+        return refusal("OUT_OF_SCOPE", "A forecast of cash lists every group; I cannot cut it to the largest ones.", ())
     if _BEST.search(text) and (old.outflow or "forecast" in old.signals):
         return refusal(
             "OUT_OF_SCOPE",

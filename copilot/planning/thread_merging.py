@@ -31,7 +31,7 @@ def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, wid
         old.metrics = new.metrics
         old.target = None
     _lay_groups(old, new, widens=widens)
-    _lay_time(old, new, clock)
+    _lay_time(old, new, clock, widens=widens)
     old.filters = merged(old.filters, new.filters, widens=widens)
     old.having = [*_havings_kept(old, new), *new.having]
     if new.limit is not None or "top" in new.signals:
@@ -112,6 +112,8 @@ def _lay_groups(old: Slots, new: Slots, *, widens: bool) -> None:
     """
     names = [name for name in new.group_by if name not in GRAINS]
     grains = [name for name in new.group_by if name in GRAINS]
+    if grains or "trend" in new.signals:  # a cause has no course over time: the figure itself
+        old.signals -= {"why", "level"}
     if not (names or grains or "trend" in new.signals):
         return
     kept = [name for name in old.group_by if name not in GRAINS]
@@ -126,7 +128,10 @@ def _lay_groups(old: Slots, new: Slots, *, widens: bool) -> None:
         old.compare = None
 
 
-def _lay_time(old: Slots, new: Slots, clock: Clock) -> None:
+def _lay_time(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> None:
+    """Another period takes the place of the old one; "last year as well" is held against it."""
+    if widens and new.period is not None and old.period is not None and new.compare is None:
+        new.compare, new.period = new.period, None
     compares = new.compare is not None or new.compare_grain is not None or "change" in new.signals
     if new.period is not None:
         old.compare = None
@@ -181,11 +186,17 @@ def merged(old: Iterable[Filter], new: list[Filter], *, widens: bool = False) ->
     return found.filters
 
 
+_ONE_THING = ({"buying_entity", "entity_country", "region"},)
+"""Dimensions that name one thing more or less finely: Canada after an entity in Britain is no second condition."""
+
+
 def _replaces(new: Filter, old: Filter) -> bool:
     """Whether a condition takes the place of an old one.
 
     The same side of the same dimension; a bound takes the place of a bound of its direction, not of the other end.
     """
+    if new.op in {"=", "in"} and old.op in {"=", "in"} and new.field != old.field:
+        return any({new.field, old.field} <= names for names in _ONE_THING)
     if new.field != old.field or (new.op in _DENIED) != (old.op in _DENIED):
         return False
     return (new.op in _SIDES) or (old.op in _SIDES) or new.op[:1] == old.op[:1]

@@ -32,6 +32,7 @@ _TURNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^(?:anything|everything|all(?: of (?:them|those))?) (?=over|above|under|below|more|less|at least|>|<)", ""),
         (r"^(?:and )?(?:who|which suppliers?|which ones) (?:are|is) (?:they|those|that|it)$", "by supplier"),
         (_WAS_IT, "vs "),
+        (r"^(?:and )?(?:zoom|drill|narrow|focus) (?:in|down|it down)?(?: ?(?:on|to|into))? ?(?=\w)", "only "),
         (r"\bpast (?:its|their|the) due dates?\b", "overdue"),
     )
 )

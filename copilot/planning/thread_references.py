@@ -18,7 +18,7 @@ from semantic_layer.query import Filter
 
 _POINTING = re.compile(
     r"\b(?:(?:out )?of|for|from|with|in|by|among) (?:all )?(?:that|those|them|these|it|this|which)\b(?: ones?)?"
-    r"|\b(?:their|theirs|its|those|these|them|they)\b(?: ones?| same)?|\b(?:is|was|are|were) (?:that|this|it)\b"
+    r"|\b(?:their|theirs|its|those|these|them|they|there)\b(?: ones?| same| \d{1,2}(?= ))?|\b(?:is|was|are|were) (?:that|this|it)\b"
 )
 _POSSESSIVE = re.compile(r"\b(?:their|its)\b")
 _ROWS = re.compile(r"\b(?:those|these|ones?|them|rows?|groups?)\b")
@@ -29,11 +29,12 @@ _NTH = re.compile(
 _PLACES = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _WHICH = re.compile(
     r"^(?:and |so |then )*(?:(?:which|who|what)(?: one| of (?:them|those|these))?(?:'s| is| are| was| were| has| have)?(?: the)?|(?:just |only )?the) "
-    r"(worst|best|worse|better|highest|lowest|higher|lower|biggest|largest|smallest|oldest|newest|youngest|most|least)"
+    r"(worst|best|worse|better|highest|lowest|higher|lower|biggest|largest|smallest|oldest|newest|youngest|most|least|slowest|fastest|longest|shortest)"
     r"(?: one| of (?:them|those|these|the two))?$"
     r"|^(?:and )?(worst|best|highest|lowest|biggest|largest|smallest|oldest|newest)(?: one)? of (?:them|those|these)$"
 )
 _HIGH, _LOW = frozenset({"highest", "biggest", "largest", "most"}), frozenset({"lowest", "smallest", "least"})
+_PACE = {"slowest": "highest", "longest": "highest", "fastest": "lowest", "shortest": "lowest"}
 _AGE_OF_BALANCES = "dpo_open_age"
 LISTED = "invoice_id"
 
@@ -127,7 +128,7 @@ def which_one(last: Figures, text: str, model: SemanticModel) -> Slots | Clarify
     if found is None or not isinstance(last, MetricPlan):
         return None
     word, old = found[1] or found[2], slots_of(last)
-    word = {"worse": "worst", "better": "best", "higher": "highest", "lower": "lowest"}.get(word, word)
+    word = {"worse": "worst", "better": "best", "higher": "highest", "lower": "lowest", **_PACE}.get(word, word)
     figure = model.metrics[old.metrics[0]]
     if word in {"oldest", "newest", "youngest"}:
         return _by_age(old, model, oldest=word == "oldest")

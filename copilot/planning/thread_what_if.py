@@ -12,22 +12,30 @@ from copilot.planning.normalise import fold
 from copilot.planning.plan import Choice, Clarify, Clock, ForecastPlan, MetricPlan, Plan, ScenarioPlan
 from copilot.planning.planner import Planner
 from copilot.planning.thread_changes import condition_said, left_behind
-from copilot.planning.thread_state import Figures
+from copilot.planning.thread_references import group_on_screen, is_selection
+from copilot.planning.thread_state import Figures, ThreadState
+from copilot.simulations.levers import Selection
 from semantic_layer.query import Filter
 
 _WOULD = re.compile(
     r"^(?:and |so |ok )*(?:what|how(?: much| high| long)?) would (?:it|that|this|they|we|the \w+|dpo|cash)\b.*?\b(?:on|at|with|under|if)\b (?:.*?\b)?"
     r"(?:net )?(\d{1,3})(?: days)?$"
 )
+_THEY = re.compile(r"\b(?:they|those|these|them|their)\b(?: suppliers| ones)?")
+_SELECTED_BY = {
+    "supplier": "suppliers", "category": "categories", "supplier_country": "supplier_countries", "buying_entity": "buying_entities",
+}  # fmt: skip
+MOST_NAMED = 4
 _SELECTABLE = frozenset({"supplier", "category", "supplier_country", "buying_entity"})
 
 
-def what_if(last: Figures, question: str, planner: Planner, clock: Clock) -> Plan | None:
+def what_if(state: ThreadState, question: str, planner: Planner, clock: Clock) -> Plan | None:
     """The what-if that a follow-up asks for, a question where it does not fit the thread, or None for anything else."""
+    last = state.last
     folded = fold(question).strip(" \t\n?!.,;")
-    conditions = (
-        last.query.filters if isinstance(last, MetricPlan) else last.filters if isinstance(last, ForecastPlan) else ()
-    )
+    if last is None:
+        return None
+    conditions = _conditions(last)
     would = _WOULD.match(folded)
     if would:
         return _rewritten(last, conditions, f"go to net {would[1]}", planner, clock)
@@ -38,7 +46,40 @@ def what_if(last: Figures, question: str, planner: Planner, clock: Clock) -> Pla
     if buyer is not None and "supplier" not in folded:
         word = next(w for w in (*map(fold, buyer.values), fold(buyer.words)) if w and w in folded)
         return _which_side(buyer, folded.replace(word, "{whom}", 1))
-    return None
+    if _THEY.search(folded):
+        return _about_rows(state, plan, folded, planner)
+    lost = left_behind(last, plan, planner.lexicon.layer.model)
+    return plan.model_copy(update={"notes": (*((lost,) if lost else ()), *plan.notes)})
+
+
+def _conditions(last: Figures) -> tuple[Filter, ...]:
+    if isinstance(last, MetricPlan):
+        return last.query.filters
+    return last.filters if isinstance(last, ForecastPlan) else ()
+
+
+def _about_rows(state: ThreadState, plan: ScenarioPlan, folded: str, planner: Planner) -> Plan:
+    """As in "what if they go to net 60" under a ranking: the rows on screen are whom it is about."""
+    last, shown = state.last, state.shown
+    lost = left_behind(last, plan, planner.lexicon.layer.model) if last else ""
+    group = group_on_screen(last)
+    if not is_selection(last) or group is None:
+        return plan.model_copy(update={"notes": (*((lost,) if lost else ()), *plan.notes)})
+    names = tuple(value for value in shown.values if value is not None) if shown and shown.dimension == group else ()
+    if group in _SELECTED_BY and names:
+        levers = [x.model_copy(update={"selection": _narrowed(x.selection, group, names)}) for x in plan.levers]
+        others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        note = f"About {', '.join(names[:MOST_NAMED])}{others}; shown for the company as a whole."
+        return plan.model_copy(update={"levers": tuple(levers), "notes": (note, lost, *plan.notes)})
+    return Clarify(
+        reason="AMBIGUOUS_VALUE",
+        question="A what-if selects suppliers, not the rows on screen. Shall it be about all suppliers?",
+        choices=(Choice(label="All suppliers", question=_THEY.sub("all suppliers", folded, count=1)),),
+    )
+
+
+def _narrowed(selection: Selection, group: str, names: tuple[str, ...]) -> Selection:
+    return selection.model_copy(update={_SELECTED_BY[group]: names})
 
 
 def _same_place(condition: Filter, folded: str) -> bool:

@@ -322,6 +322,55 @@ def test_turns_of_phrase(planner: RulePlanner, clock: Clock, first: str, follow:
     assert plans[0] == plans[1]
 
 
+def test_it_is_no_value(chat: Chat) -> None:
+    """As in "without it again": the condition of the turn before goes; "it" is never the category IT."""
+    before = chat.says("spend last month")
+    chat.says("only Marketing")
+    assert chat.says("without it again").query == before.query
+    assert not conditions(chat.says("and by region"))
+    assert isinstance(chat.says("just it"), Refuse)
+
+
+def test_a_place_takes_the_place_of_another(chat: Chat) -> None:
+    """An entity, then a country: not the entity of one country in another one."""
+    chat.says("dpo for quellmark uk")
+    plan = chat.says("what about canada")
+    assert conditions(plan) == [("entity_country", "=", ("Canada",))]
+    assert "no longer only buying entity" in plan.notes[0]
+
+
+def test_another_period_as_well_is_a_comparison(chat: Chat) -> None:
+    """Both periods stay."""
+    chat.says("spend by category in Q3")
+    plan = chat.says("show Q2 as well")
+    assert (str(plan.query.period), str(plan.query.compare)) == ("2026-Q3", "2026-Q2")
+
+
+def test_a_cause_has_no_course_over_time(chat: Chat) -> None:
+    """By month after "why" is the figure by month, and that is said."""
+    chat.says("why did dpo drop in October")
+    plan = chat.says("by month")
+    assert plan.query.group_by == ("month",)
+    assert plan.notes[0].startswith("Changed: now DPO")
+
+
+def test_whom_a_what_if_is_about_is_kept(chat: Chat) -> None:
+    """They are the suppliers on screen; countries of entities cannot be selected, so that is asked."""
+    chat.says("top 3 suppliers by spend")
+    plan = chat.says("what if they go to net 60")
+    assert plan.levers[0].selection.suppliers == THREE
+    chat.says("top 3 countries by spend")
+    assert isinstance(chat.says("what if they go to net 60"), Clarify)
+
+
+def test_explain_is_what_the_figure_is(chat: Chat) -> None:
+    """After a plain figure the definition, after a comparison the cause."""
+    chat.says("dpo")
+    assert chat.says("explain").metric == "dpo_purchases"
+    chat.says("dpo in Q3 vs Q2")
+    assert chat.says("explain").kind == "why"
+
+
 def test_both_of_two_and_then_apart(chat: Chat) -> None:
     """Germany, France, both, side by side, and the worse of them."""
     chat.says("on-time rate for germany ytd")
