@@ -33,6 +33,7 @@ from copilot.conversation import Choosing, ThreadState, converse, remembering
 from copilot.drivers import take_apart
 from copilot.evidence import EvidencePack
 from copilot.explanations import compose_explanation
+from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
 from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
@@ -40,6 +41,7 @@ from copilot.planning.plan import (
     Clarify,
     Clock,
     DefinePlan,
+    ExplorePlan,
     ForecastPlan,
     MetricPlan,
     OutflowPlan,
@@ -63,6 +65,7 @@ from copilot.state.store import StateStore, open_store
 from copilot.verified.library import Library, VerifiedPlanner
 from copilot.verified.questions import load as verified_questions
 from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
+from semantic_layer.errors import ExecutionError, GuardError
 
 STALE_AFTER_DAYS = 3
 PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
@@ -128,7 +131,9 @@ class Engine:
     def _turn_of(self, name: str, question: str, started: float) -> Answer:
         clock = self._clock()
         before = self._state(name)
-        plan, state = converse(before, self._edited(before, question, clock), self._planner, clock)
+        pasted = pasted_select(question, self.layer.model) if self._settings.exploration else None
+        asked = self._edited(before, question, clock)
+        plan, state = (pasted, before) if pasted else converse(before, asked, self._planner, clock)
         answer = self._answer(self._turn(question, name, clock), plan, Choosing(state, self._planner))
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
@@ -197,14 +202,30 @@ class Engine:
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
                     answer = compose_definition(turn, plan, model, self.layer.legal_dimensions(plan.metric))
-                case Clarify():
-                    shown = with_previews(plan, choices or self._planner, turn.clock, self.layer.query)
-                    answer = compose_clarify(turn, shown)
-                case Refuse():
-                    answer = compose_refusal(turn, plan)
+                case ExplorePlan():
+                    answer = self._explored(turn, plan)
+                case Clarify() | Refuse():
+                    answer = self._held_back(turn, plan, choices)
         except QueryError as error:
             return compose_refusal(turn, refusal_of(error, plan if isinstance(plan, MetricPlan) else None, model))
         return _with_drift(_with_staleness(answer, turn.clock))
+
+    def _held_back(self, turn: Turn, plan: Clarify | Refuse, choices: Choosing | None) -> Answer:
+        """A question back, its choices with the figures behind them, or a refusal."""
+        if isinstance(plan, Refuse):
+            return compose_refusal(turn, plan)
+        return compose_clarify(turn, with_previews(plan, choices or self._planner, turn.clock, self.layer.query))
+
+    def _explored(self, turn: Turn, plan: ExplorePlan) -> Answer:
+        """An analyst's SELECT, where the setting allows it; what the guard or the engine refuses becomes a refusal."""
+        if not self._settings.exploration:
+            message = "Exploration is switched off here; TENOR_EXPLORATION switches it on."
+            return compose_refusal(turn, Refuse(reason="NOT_PERMITTED", message=message))
+        try:
+            found = self.layer.explore(plan.sql, turn.clock.today)
+        except (GuardError, ExecutionError) as error:
+            return compose_refusal(turn, refused_exploration(error))
+        return compose_exploration(turn, plan, found, self.layer.model)
 
     def _projection(self, turn: Turn, plan: ForecastPlan) -> Answer:
         """Projected DPO from the rows that the metric itself counts; the opening must tie to the metric."""

@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         default=Decimal(0), ge=0, description="Price of a million tokens that the model writes."
     )
 
+    exploration: bool = Field(
+        default=False,
+        description="Lets people paste a SELECT into a question: it runs guarded, as exploration, never certified.",
+    )
     verified: Path = Field(
         default=Path("verified.yml"),
         description="The company's own verified questions: a YAML file to keep beside your other reviewed files.",

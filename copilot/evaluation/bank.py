@@ -24,7 +24,7 @@ from copilot.simulations.levers import Lever
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter
 
-Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why"]
+Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why", "explore"]
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
 
@@ -135,7 +135,7 @@ def behaviour_of(plan: Plan) -> Behaviour:
 
 _BEHAVIOURS: Mapping[str, Behaviour] = {
     "metric": "answer", "forecast": "forecast", "outflow": "outflow", "scenario": "scenario",
-    "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse",
+    "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse", "explore": "explore",
 }  # fmt: skip
 
 

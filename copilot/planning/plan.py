@@ -144,6 +144,15 @@ class WhyPlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class ExplorePlan(_Frozen):
+    """Run an analyst's own SELECT as exploration: guarded, in a process of its own, never a certified figure."""
+
+    kind: Literal["explore"] = "explore"
+    sql: str
+    coverage: tuple[Covered, ...] = ()
+    """Empty: no word of it is read as a question."""
+
+
 class Clarify(_Frozen):
     """Ask one question back, with choices."""
 
@@ -165,7 +174,7 @@ class Refuse(_Frozen):
 
 
 Plan = Annotated[
-    MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | DefinePlan | WhyPlan | Clarify | Refuse,
+    MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | DefinePlan | WhyPlan | ExplorePlan | Clarify | Refuse,
     Field(discriminator="kind"),
 ]
 

@@ -126,6 +126,7 @@ def steps(answer: Answer) -> tuple[ChatStep, ...]:
         ChatStep("Metric definition", definitions),
         *(ChatStep(_sql_name(i, len(answer.sql)), text, "sql") for i, text in enumerate(answer.sql, start=1)),
         ChatStep("Checks", "\n".join(_check_line(check) for check in answer.checks)),
+        *(ChatStep("Proposal for a metric", str(a["yaml"]), "yaml") for a in answer.actions if "yaml" in a),
     )
     return tuple(step for step in found if step.body)
 

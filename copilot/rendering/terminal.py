@@ -38,6 +38,7 @@ def render(answer: Answer, *, sql: bool = False) -> RenderableType:
         parts += [Text(), spark]
     if answer.choices:
         parts += [Text(), *(_line("  ?", choice.told) for choice in answer.choices)]
+    parts += [Padding(Text(str(action["yaml"])), (1, 2, 0, 2)) for action in answer.actions if "yaml" in action]
     parts += [Text(), *_footer(answer)]
     if sql:
         parts += [Text(), *(Padding(Text(statement), (0, 2)) for statement in answer.sql)]

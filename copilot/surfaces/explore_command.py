@@ -25,6 +25,7 @@ def explore(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print columns, rows and the SQL that ran as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
+    proposal: Annotated[bool, typer.Option("--propose", help="Print a metric made of it, as YAML for review.")] = False,
     mirror: MirrorOption = None,
     today: TodayOption = None,
 ) -> None:
@@ -36,6 +37,9 @@ def explore(
     """
     from copilot.layer_opening import open_layer  # noqa: PLC0415 (loads the model; other commands need not)
 
+    if proposal:
+        _propose(sql)
+        return
     with plain_errors():
         settings = settings_of(mirror)
         layer = open_layer(settings)
@@ -50,6 +54,15 @@ def explore(
         writer.writerows([_csv_cell(value) for value in row] for row in found.rows)
     else:
         _print(found.columns, found.rows, truncated=found.truncated)
+
+
+def _propose(sql: str) -> None:
+    """The proposal, for a file of your own metrics; nothing runs."""
+    from semantic_layer.loader import load_model  # noqa: PLC0415 (loads the model)
+    from semantic_layer.proposal import propose  # noqa: PLC0415
+
+    with plain_errors():
+        typer.echo(propose(sql, load_model()).text, nl=False)
 
 
 def _csv_cell(value: Any) -> Any:
