@@ -15,6 +15,7 @@ from copilot.planning.normalise import Token
 from semantic_layer.periods import Period, add_months, bucket, month_end
 
 _LEAP_YEAR = 2024
+_HALVES = frozenset({"first", "second", "1st", "2nd", "premier", "deuxieme", "erstes", "zweites"})
 _SHORT_YEARS = range(23, 30)
 
 
@@ -135,7 +136,7 @@ def _quarter(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
     for pattern in (
         r"(?P<y>\d{4})[- ]?q(?P<q>[1-4])",
         r"(?P<q>[1-4])q'?(?P<y>\d{2,4})",
-        r"q(?P<q>[1-4])(?:[/'-]?(?P<y>\d{2,4}))?",
+        r"[qt](?P<q>[1-4])(?:[/'-]?(?P<y>\d{2,4}))?",
     ):
         if match := re.fullmatch(pattern, text):
             return Named(_quarter_of(int(match["q"]), fiscal), 1, _two_digits(match["y"]))
@@ -152,7 +153,7 @@ def _half(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
     for pattern in (r"h(?P<h>[12])(?:[/'-]?(?P<y>\d{2,4}))?", r"(?P<h>[12])h'?(?P<y>\d{2,4})"):
         if match := re.fullmatch(pattern, text):
             return Named(_half_of(int(match["h"]), fiscal), 1, _two_digits(match["y"]))
-    if text in {"first", "second", "1st", "2nd"} and _text(items, at + 1) == "half":
+    if text in _HALVES and _text(items, at + 1) in {"half", "semestre", "halbjahr"}:
         of_year = (_text(items, at + 2), _text(items, at + 3), _text(items, at + 4)) == ("of", "the", "year")
         return Named(_half_of(ORDINALS[text], fiscal), 5 if of_year else 2)
     return None

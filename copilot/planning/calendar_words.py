@@ -16,11 +16,32 @@ _MONTH_NAMES = (
 )  # fmt: skip
 MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
 
-ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+ORDINALS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "1st": 1,
+    "2nd": 2,
+    "3rd": 3,
+    "4th": 4,
+    "premier": 1,
+    "deuxieme": 2,
+    "troisieme": 3,
+    "quatrieme": 4,
+    "erstes": 1,
+    "ersten": 1,
+    "zweites": 2,
+    "zweiten": 2,
+    "drittes": 3,
+    "dritten": 3,
+    "viertes": 4,
+    "vierten": 4,
+}
 
 UNITS: dict[str, Grain] = {
     "day": "day", "week": "week", "wk": "week", "month": "month", "quarter": "quarter", "qtr": "quarter", "year": "year",
-    "tag": "day", "woche": "week", "kw": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
+    "tag": "day", "tage": "day", "tagen": "day", "wochen": "week", "monate": "month", "monaten": "month", "quartale": "quarter", "jahren": "year", "woche": "week", "kw": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
     "jour": "day", "semaine": "week", "moi": "month", "trimestre": "quarter", "annee": "year",
     "dia": "day", "semana": "week", "mes": "month", "ano": "year",
 }  # fmt: skip
@@ -33,7 +54,9 @@ GRAIN_ADVERBS: dict[str, Grain] = {
 LAST = _words(
     "last past previous prior preceding latest letzte letzten letzter letztes letztem vergangenen dernier derniere ultimo ultima pasado pasada"
 )
-THIS = _words("this current diese dieser dieses diesen diesem este esta")
+THIS = _words(
+    "this current diese dieser dieses diesen diesem este esta laufendes laufenden laufende laufender aktuelles aktuellen"
+)
 NEXT = _words("next coming following upcoming nachste nachsten nachstes naechstes prochain proximo proxima")
 ROLLING = _words("trailing rolling moving")
 CLOSED = _words("full closed complete completed whole calendar fiscal")

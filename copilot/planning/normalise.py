@@ -19,7 +19,7 @@ LONGEST_QUESTION = 2_000
 
 _PATTERN = r"""
     (?P<date>\d{4}-\d{1,2}-\d{1,2}\b|\d{1,2}-\d{1,2}-\d{4}\b|\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2}\b)?|\d{1,2}/\d{1,2}/\d{2,4}\b)
-  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|[12]h'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|(?:MONTHS)['-]\d{2}\b|\d{1,2}/20\d\d\b|h[12](?:[/'-]?\d{2,4})?\b|fy'?\d{2,4}\b)
+  | (?P<period>\d{4}[- ]?q[1-4]\b|[1-4]q'?\d{2,4}\b|[12]h'?\d{2,4}\b|q[1-4](?:[/'-]?\d{2,4})?\b|\d{4}-\d{2}\b|(?:MONTHS)['-]\d{2}\b|\d{1,2}/20\d\d\b|h[12](?:[/'-]?\d{2,4})?\b|fy'?\d{2,4}\b|l\d{1,2}[mqw]\b|t[1-4]\b)
   | (?P<bucket>\d{1,3}-\d{1,3}\b(?![.,\d])|\d{1,3}\+)
   | (?P<number>[$€£]\s?\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b)?|\d(?:[\d.,']*\d)?(?:\s?(?:k|mn|mio|m|bn|b)\b|\s?%)?)
   | (?P<symbol>[<>]=?|!=|=|%|\$|-\s?(?=(?:MONTHS)\b|q[1-4]|\d{1,2}\.\d{1,2}\.))
@@ -51,7 +51,8 @@ _SPELT_OUT = {
     "tbl": "table", "yr": "year", "yrs": "years", "mth": "month", "mths": "months", "mos": "months", "wks": "weeks", "qtrs": "quarters", "r": "are",
     "diff": "difference", "avg.": "average", "atm": "now", "amongst": "among", "w": "with", "u": "you", "cant": "can't", "dont": "don't", "isnt": "isn't", "whats": "what is", "what's": "what is",
     "how's": "how is", "where's": "where is", "who's": "who is", "that's": "that is", "it's": "it is", "there's": "there is",
-    "let's": "let us", "&": "and",
+    "let's": "let us", "&": "and", "vorquartal": "last quarter", "vormonat": "last month", "vorjahr": "last year", "vorwoche": "last week",
+    "monatsende": "month end", "quartalsende": "quarter end", "jahresende": "year end",
 }  # fmt: skip
 
 

@@ -40,6 +40,8 @@ _FLIPPED: dict[Comparison, Comparison] = {">": "<=", "<": ">=", ">=": "<", "<=":
 _NET = re.compile(r"\bnet (\d{1,3})$", re.IGNORECASE)
 _CLEARLY_MONEY = 1_000
 _LEAST_BARE = 100
+_WHOLE = 100
+"""Percent."""
 _LEFT_OUT = DOCUMENT_NOUNS | frozenset("those these any all the ones one with amount that are is for".split())
 _PER_INVOICE = frozenset({"each", "apiece"})
 
@@ -222,8 +224,8 @@ def _money_or_figure(
         if amount.kind == "money" and figure and not _group_left(sheet, start):
             _check_currency(sheet, currency)
             return _amount_filter(sheet, start, last, operator, amount)
-        fraction = unit == "ratio" and amount.kind == "plain" and 0 < amount.value < 1
-        fits = fraction or ((unit == "ratio") == (amount.kind == "percent") and amount.kind != "money")
+        amount = _as_fraction(sheet, amount) if unit == "ratio" else amount
+        fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
         return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
     _check_currency(sheet, currency)
     if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):
@@ -244,6 +246,16 @@ def _money_or_figure(
 def _points_back(sheet: Sheet, at: int) -> bool:
     """As in "only those above 100" after groups were named."""
     return sheet.word(sheet.left(at, {"is", "are", "with", "only"})) in {"those", "that", "these", "one"}
+
+
+def _as_fraction(sheet: Sheet, amount: Amount) -> Amount:
+    """A bare number beside a rate: 0.3 is a fraction, 20 is 20 %."""
+    if amount.kind != "plain" or not 0 < amount.value <= _WHOLE:
+        return amount
+    if amount.value < 1:
+        return replace(amount, kind="percent")
+    sheet.slots.notes.append(f'Read "{amount.value:f}" as {amount.value:f} %.')
+    return replace(amount, kind="percent", value=amount.value / _WHOLE)
 
 
 def _check_currency(sheet: Sheet, currency: str | None) -> None:

@@ -45,9 +45,12 @@ def _documents_listed(sheet: Sheet) -> None:
 def _asked_at(sheet: Sheet) -> int | None:
     """The place of what is counted: the documents or the figure after "how many", "number of", or documents further on."""
     for at in range(len(sheet)):
-        if (sheet.word(at), sheet.word(at + 1)) not in _ASKS:
+        if (sheet.word(at), sheet.word(at + 1)) in _ASKS:
+            place = at + 2
+        elif at == 0 and sheet.word(0) == "count":
+            place = 1
+        else:
             continue
-        place = at + 2
         while sheet.word(place) in _BESIDE:
             place += 1
         if sheet.word(place) in _MONEY_NOUNS or sheet.text(place) in _MONEY_NOUNS | {"us", "dollars", "euros"}:

@@ -7,6 +7,7 @@ from copilot.planning.slots import Sheet
 from copilot.planning.tagging import Span
 from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
 from semantic_layer.model import SemanticModel
+from semantic_layer.query import Filter
 
 COUNT_OF = {
     "past_due_ap": "past_due_count", "open_ap": "open_invoice_count", "duplicate_risk": "duplicate_count",
@@ -19,6 +20,8 @@ COUNT_OF = {
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_BLOCKED = "blocked_ap"
+_DISPUTE = ("disput", "litig", "stritt")
 _PAID = "payments_made"
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
 
@@ -36,6 +39,8 @@ def read_figures(sheet: Sheet) -> None:
             if metric.name not in sheet.slots.metrics:
                 sheet.slots.metrics.append(metric.name)
             sheet.take(at, "metric", metric.name)
+            if metric.name == _BLOCKED and any(word in span.text for word in _DISPUTE):
+                sheet.slots.add_filter(Filter(field="status", op="=", values=("disputed",), words=span.text))
         elif term := span.one("ambiguous"):
             sheet.slots.vague.append(term.name)
             sheet.take(at, "ambiguous", term.name)

@@ -28,6 +28,7 @@ _UNITS_IN_WORDS = {
     "ratio": {"%", "percent"},
     "count": {"count"},
 }
+_AFTER_BY = frozenset({"metric", "group", "time", "order", "limit", "filter", "having"})
 _OR = frozenset({"or", "oder", "ou"})
 
 
@@ -132,9 +133,7 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
         return len(sheet.figures) > 1
     if word in GROUPERS:
         asks = (sheet.word(at + 1), sheet.word(at + 2)) == ("how", "much")  # "by how much"
-        return (
-            asks or sheet.slot(at + 1) in {"metric", "group", "time", "order", "limit"} or _leads_to_unknown(sheet, at)
-        )
+        return asks or sheet.slot(at + 1) in _AFTER_BY or _leads_to_unknown(sheet, at)
     if _is_family_name(sheet, word):
         return True
     if word in LEGAL_FORMS and sheet.slot(at - 1) == "filter":

@@ -69,8 +69,8 @@ def _period(sheet: Sheet, at: int) -> None:
         return
     sheet.take(at, "time", str(reading.period))
     place = at - 1
-    while sheet.is_free(place) and sheet.word(place) in _MARKS | {"the"}:
-        if sheet.word(place) in _MARKS:
+    while sheet.is_free(place) and sheet.word(place) in _MARKS | {"the", "up"}:
+        if sheet.word(place) in _MARKS or (sheet.word(place) == "up" and sheet.slots.until):
             sheet.slots.until = sheet.slots.until or (sheet.word(place) if sheet.word(place) in _UNTIL else "")
             sheet.take(place, "time", "preposition")
         place -= 1

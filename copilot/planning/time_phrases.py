@@ -21,6 +21,7 @@ from copilot.planning.plan import Clock
 from semantic_layer.periods import Grain, Period, add_months, bucket, bucket_end, month_end, shift
 
 _MOST_BUCKETS = 400
+_BEFORE_DATES = frozenset("at of on per by until since zum am bis au".split())
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ def _short(period: Period) -> str:
 
 def _written_date(scene: _Scene, at: int) -> TimeReading | None:
     """A date in figures, day first with dots; 3/4/2026 keeps both readings. Also a range of two."""
-    days = _days(scene.text(at), scene.clock)
+    short = re.fullmatch(r"\d{1,2}\.\d{2}", scene.text(at)) and scene.text(at - 1) in _BEFORE_DATES
+    days = _days(f"{scene.text(at)}." if short else scene.text(at), scene.clock)
     if not days:
         return None
     other = Period(days[1], days[1], days[1].isoformat()) if len(days) > 1 else None
@@ -269,7 +271,8 @@ def _ended(scene: _Scene, at: int) -> TimeReading | None:
     skip = 0 if counted is None else 1
     grain = scene.unit(at + skip)
     months = {"month": 1, "quarter": 3, "year": 12}.get(grain or "")
-    if months is None or scene.text(at + skip + 1) not in {"ended", "ending"}:
+    links = {"ended", "ending"} | (RANGE - {"-"} if counted else set())
+    if months is None or scene.text(at + skip + 1) not in links:
         return None
     last = named(scene.items, at + skip + 2, scene.fiscal)
     if last is None:
@@ -280,6 +283,72 @@ def _ended(scene: _Scene, at: int) -> TimeReading | None:
         first = add_months(end, -months * (counted or 1)) + timedelta(days=1)
     label = f"{first.isoformat()} to {end.isoformat()}"
     return _cut(scene, Period(first, end, label), skip + 2 + last.length)
+
+
+def _within(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "within 10 days", "within the next two weeks", "within a week": from today on."""
+    if scene.text(at) != "within":
+        return None
+    place = at + 1
+    while scene.text(place) in {"the"} | NEXT:
+        place += 1
+    count = 1 if scene.text(place) == "a" else _count(scene, place)
+    days = {"day": 1, "week": 7}.get(scene.unit(place + 1) or "")
+    if count is None or days is None:
+        return None
+    today = scene.clock.today
+    last = today + timedelta(days=count * days)
+    return TimeReading(Period(today, last, f"until {last.isoformat()}"), place + 2 - at)
+
+
+def _days_of_a_month(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "between 1 and 15 December", "from 3 to 10 March 2026": the month stands once."""
+    lead = scene.text(at) in {"between", "from"}
+    first, link = scene.text(at + lead).rstrip("."), scene.text(at + lead + 1)
+    if not first.isdecimal() or not 1 <= int(first) <= 31 or link not in RANGE | ({"and"} if lead else set()):
+        return None
+    last = named(scene.items, at + lead + 2, scene.fiscal)
+    if last is None or not last.is_day:
+        return None
+    reading = _in_its_year(scene, last)
+    period = _run_to(reading.period.end, int(first))
+    ahead = _run_to(reading.ahead.end, int(first)) if reading.ahead else None
+    return None if period is None else TimeReading(period, lead + 2 + last.length, ahead=ahead)
+
+
+def _run_to(end: date, first: int) -> Period | None:
+    """The days of one month up to one of them; None where the first comes after it."""
+    return (
+        Period(end.replace(day=first), end, f"{end.year}-{end.month:02}-{first:02} to {end}")
+        if first < end.day
+        else None
+    )
+
+
+def _two_away(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "the month before last", "the week after next"."""
+    grain, tail = scene.unit(at), (scene.text(at + 1), scene.text(at + 2))
+    if grain is None or tail not in {("before", "last"), ("after", "next")}:
+        return None
+    return TimeReading(scene.moved(grain, -2 if tail[1] == "last" else 2), 3)
+
+
+def _week_of(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "week of 9 November"."""
+    inner = named(scene.items, at + 2, scene.fiscal)
+    if scene.unit(at) != "week" or scene.text(at + 1) not in {"of", "vom", "du"} or inner is None or not inner.is_day:
+        return None
+    return _cut(scene, bucket(_in_its_year(scene, inner).period.end, "week"), 2 + inner.length)
+
+
+def _short_run(scene: _Scene, at: int) -> TimeReading | None:
+    """As in "L3M", "L12M": the last so many closed months, quarters or weeks."""
+    match = re.fullmatch(r"l(\d{1,2})([mqw])", scene.text(at))
+    if match is None or not int(match[1]):
+        return None
+    grain = UNITS[{"m": "month", "q": "quarter", "w": "week"}[match[2]]]
+    first, last = scene.moved(grain, -int(match[1])), scene.moved(grain, -1)
+    return TimeReading(Period(first.start, last.end, f"last {match[1]} {grain}s"), 1, grain)
 
 
 def _window_after(scene: _Scene, at: int) -> TimeReading | None:
@@ -372,10 +441,10 @@ def _ends(scene: _Scene, at: int) -> TimeReading | None:
             found = bucket(date(year[0] + (_label_year(scene) if year[2] else 0), 12, 31), "year")
             return TimeReading(found, 2 + year[1], end_only=True)
         return _next_end(scene, grain, 2, closed=True)
-    if scene.text(at) not in {"end", "close"}:
+    if scene.text(at) not in {"end", "close", "ende", "fin"}:
         return None
-    skip = 1 + (scene.text(at + 1) == "of")
-    skip += scene.text(at + skip) == "the"
+    skip = 1 + (scene.text(at + 1) in {"of", "de", "des", "du"})
+    skip += scene.text(at + skip) in {"the", "des", "le", "la"}
     inner = _longest(scene, at + skip)
     if inner is not None:
         current = inner.ahead is not None and bool(inner.cut)
@@ -481,5 +550,5 @@ def _nearest(scene: _Scene, found: Named, other: Period) -> TimeReading:
 
 
 _READERS: tuple[_Reader, ...] = (
-    _calendar_period, _written_date, _relative, _run_of_buckets, _ended, _window_after, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
+    _calendar_period, _written_date, _relative, _run_of_buckets, _within, _days_of_a_month, _two_away, _week_of, _short_run, _ended, _window_after, _ago, _to_date, _since, _ends, _week_number, _single_day, _weekday,
 )  # fmt: skip

@@ -36,7 +36,8 @@ STOP_WORDS = _stems(
     "vom zu zum zur bei beim wie hoch viel bitte zeig "
     "zeige mir wir haben hat welche welcher welches le la les l et ou est sont notre nos quel quelle "
     "quels quelles combien de du en avec pour "
-    "montre moi avons nous a wieviel"
+    "montre moi avons nous a wieviel nur noch sind es an auf aus um gibt wurde wurden hatten worden einen eine ein uns "
+    "far anything something everything everyone anyone anybody single um uh ly est-ce que qu sur dans nos ont"
     # Spanish glue
     " el los las del al y o es son nuestro nuestra nuestros nuestras cual cuales cuanto cuanta cuantos cuantas que para con "
     "muestra muestrame dame hay tenemos"
@@ -51,7 +52,7 @@ DOCUMENT_NOUNS = _stems("invoice invoices bill bills document documents rechnung
 
 NEGATIONS = _stems(
     "not no non without excluding exclude excludes except minus drop omit outside ohne ausser sans sauf "
-    "hors nicht sin excepto isn't aren't"
+    "hors nicht kein keine keinen keiner sin excepto isn't aren't"
 )
 ADDITIONS = _stems("including include includes incl plus with")
 CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "et", "ou", "nor", "but"})
@@ -62,9 +63,13 @@ CHANGE_WORDS = _stems(
 )
 OVER = _stems("over above exceeding exceed exceeds > beyond uber ueber")
 UNDER = _stems("under below < unter")
-COMPARATIVE_UP = _stems("more greater higher larger bigger longer older mehr")
-COMPARATIVE_DOWN = _stems("less lower smaller fewer shorter younger weniger")
-TOP_WORDS = _stems("top biggest largest highest greatest most main major key longest slowest oldest grossten groessten")
+COMPARATIVE_UP = _stems(
+    "more greater higher larger bigger longer older mehr grosser groesser hoher hoeher langer laenger"
+)
+COMPARATIVE_DOWN = _stems("less lower smaller fewer shorter younger weniger kleiner niedriger geringer")
+TOP_WORDS = _stems(
+    "top biggest largest highest greatest most main major key longest slowest oldest grossten groessten grosste groesste hochsten hoechsten"
+)
 BOTTOM_WORDS = _stems("bottom smallest lowest least fewest shortest fastest kleinsten")
 BEST_WORDS = _stems("best worst")
 RANKING = TOP_WORDS | BOTTOM_WORDS | BEST_WORDS
