@@ -63,6 +63,9 @@ def _about_rows(state: ThreadState, plan: ScenarioPlan, folded: str, planner: Pl
     last, shown = state.last, state.shown
     lost = left_behind(last, plan, planner.lexicon.layer.model) if last else ""
     group = group_on_screen(last)
+    conditions = _conditions(last) if last else ()
+    if conditions and not is_selection(last):
+        return _about_conditions(plan, conditions, folded, lost, planner)
     if not is_selection(last) or group is None:
         return plan.model_copy(update={"notes": (*((lost,) if lost else ()), *plan.notes)})
     names = tuple(value for value in shown.values if value is not None) if shown and shown.dimension == group else ()
@@ -70,12 +73,37 @@ def _about_rows(state: ThreadState, plan: ScenarioPlan, folded: str, planner: Pl
         levers = [x.model_copy(update={"selection": _narrowed(x.selection, group, names)}) for x in plan.levers]
         others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         note = f"About {', '.join(names[:MOST_NAMED])}{others}; shown for the company as a whole."
-        return plan.model_copy(update={"levers": tuple(levers), "notes": (note, lost, *plan.notes)})
+        return plan.model_copy(
+            update={"levers": tuple(levers), "notes": (note, *((lost,) if lost else ()), *plan.notes)}
+        )
     return Clarify(
         reason="AMBIGUOUS_VALUE",
         question="A what-if selects suppliers, not the rows on screen. Shall it be about all suppliers?",
         choices=(Choice(label="All suppliers", question=_THEY.sub("all suppliers", folded, count=1)),),
     )
+
+
+def _about_conditions(
+    plan: ScenarioPlan, conditions: tuple[Filter, ...], folded: str, lost: str, planner: Planner
+) -> Plan:
+    """As in "what if they go to net 60" about one category: what the thread is about, where a what-if can select it."""
+    outside = [f for f in conditions if f.field not in _SELECTED_BY or f.op not in {"=", "in"}]
+    if outside:
+        said = condition_said(outside[0], planner.lexicon.layer.model)
+        return Clarify(
+            reason="AMBIGUOUS_VALUE",
+            question=f'A what-if cannot keep the condition "{said}". Shall it be about all suppliers?',
+            choices=(Choice(label="All suppliers", question=_THEY.sub("all suppliers", folded, count=1)),),
+        )
+    levers = list(plan.levers)
+    for condition in conditions:
+        levers = [
+            lever.model_copy(update={"selection": _narrowed(lever.selection, condition.field, condition.values)})
+            for lever in levers
+        ]
+    said = "; ".join(condition_said(f, planner.lexicon.layer.model) for f in conditions)
+    notes = (f"About {said}; shown for the company as a whole.", *((lost,) if lost else ()), *plan.notes)
+    return plan.model_copy(update={"levers": tuple(levers), "notes": notes})
 
 
 def _narrowed(selection: Selection, group: str, names: tuple[str, ...]) -> Selection:

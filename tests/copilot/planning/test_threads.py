@@ -361,6 +361,10 @@ def test_whom_a_what_if_is_about_is_kept(chat: Chat) -> None:
     assert plan.levers[0].selection.suppliers == THREE
     chat.says("top 3 countries by spend")
     assert isinstance(chat.says("what if they go to net 60"), Clarify)
+    chat.says("spend with Marketing")
+    assert chat.says("what if they go to net 60").levers[0].selection.categories == ("Marketing",)
+    chat.says("spend in EMEA")
+    assert isinstance(chat.says("what if they go to net 60"), Clarify)
 
 
 def test_explain_is_what_the_figure_is(chat: Chat) -> None:
