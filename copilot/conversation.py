@@ -48,7 +48,7 @@ _BACK = re.compile(
 )
 _AFRESH = re.compile(r"^(start (over|again|afresh)|reset|new (question|topic)|clear( all| everything)?)$")
 _THANKS = re.compile(
-    r"^(thanks?|thank you|thx|ty|cheers|ok|okay|great|cool|perfect|nice|got it|merci|danke|gracias)( a lot| very much)?$"
+    r"^(thanks?|thank you|thx|ty|cheers|ok|okay|great|cool|perfect|nice|got it|merci|danke|gracias)( a lot| very much)?(,? that(?:'s| is| was) (all|it|everything))?$"
 )
 _LEADING = re.compile(
     r"^((and|and now|but|also|instead|make it|(the )?same( thing| question| again)?( but)?( for| in| with| by)?|what about|how about|"
@@ -68,7 +68,9 @@ _FRAGMENT = re.compile(
 )
 _NO = re.compile(r"^no (?=\w)", re.IGNORECASE)
 _CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: back)? (?:in)?to ", re.IGNORECASE)
-_BACK_TO = re.compile(r"^(?:go |take me |and )*back to (?:the )?(?=\w)", re.IGNORECASE)
+_BACK_TO = re.compile(r"^(?:(?:go |take me |and )*back to|go to) (?:the )?(?=\w)", re.IGNORECASE)
+_ONE_BEST = re.compile(r"^(?:and |so |just |only )*(?:which is )?(?:the )?(?:best|worst) (?:\w+ )?\w*[^s\W]$")
+"""As in "worst entity", not "worst entities"."""
 _BEGINNING = re.compile(r"^(start|beginning|first( question| answer| one)?|original( question| answer| one)?)$")
 _WITHOUT_IT = re.compile(
     r"^(?:and )?(?:without|exclude|excluding|drop|not) (?:it|that|this|them|those)(?: again| please)?$"
@@ -316,6 +318,8 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
         if isinstance(rows, Refuse):
             return rows
         old = rows
+    if _ONE_BEST.match(folded) and new.by_direction and new.limit is None:
+        new.limit = 1
     if corrects or _is_vacuous(old, new, text):
         _corrected(state, old, new)
     widens = _WIDENS.search(text) is not None or (possessive(folded) and not new.metrics)
@@ -346,6 +350,7 @@ def _bound_rows(old: Slots, new: Slots) -> bool:
     if len(old.metrics) != 1 or new.metrics or not amounts:
         return False
     new.filters = [f for f in new.filters if f not in amounts]
+    new.notes = [note for note in new.notes if "amount of each invoice" not in note]
     given = {"metric": old.metrics[0]}
     new.having += [Having.model_validate(given | {"op": f.op, "value": f.values[0], "words": f.words}) for f in amounts]
     return True

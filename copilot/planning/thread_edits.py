@@ -33,7 +33,7 @@ _OTHER_DAYS = re.compile(r"^(?:and |what about |how about |make it )*(?:net )?(\
 _WEEK = re.compile(r"\bweek (\d{1,2})\b")
 _WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
 _ONE_OF = re.compile(
-    r"\b(?:biggest|largest|smallest|lowest|highest|top|bottom|first|last) (?:one|ones|\d{1,3}|three|five|ten)\b"
+    r"\b(?:biggest|largest|smallest|lowest|highest|worst|best|top|bottom|first|last) (?:one|ones|weeks?|groups?|entity|supplier|\d{1,3}|three|five|ten)\b"
 )
 _BEST = re.compile(r"\b(best case|optimistic|p10|good case)\b")
 _NO_FILTERS = re.compile(r"^(remove|drop|clear|without|no) (all )?(the )?(filters?|conditions?)$")
@@ -70,6 +70,9 @@ _DIFFERENCE = re.compile(
     r"^(?:and )?(?:what(?:'s| is) )?(?:the )?(?:diff|difference|delta|change)(?: between (?:them|the two|both|those))?$"
     r"|^compare (?:them|both|the two|those)$"
 )
+_A_YEAR = re.compile(
+    r"\bwould (?:that|it|this) be\b.*\b(?:per|a|each|every) (?:year|month|quarter|annum)$|^annuali[sz]ed?\b"
+)
 _BOTH = re.compile(r"^(?:and |now )?(?:both|the two|both of (?:them|those))(?: together)?$")
 _RATIO = re.compile(_LEAD + r"(?:as |show |in )?(?:the |a )?(?:ratio|rate|percentage)$")
 _BY_CHANGE = re.compile(
@@ -93,6 +96,10 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
     last = state.last
     if last is None:
         return None
+    if _A_YEAR.search(text):
+        return refusal(
+            "OUT_OF_SCOPE", "I do not scale a figure to another length of time; ask for that period itself.", ()
+        )
     model, old = planner.lexicon.layer.model, slots_of(last)
     for read in _OF_PLANS:
         found = read(old, text)
@@ -158,7 +165,7 @@ def _wider(old: Slots, text: str) -> Slots | None:
         old.filters, old.having = [], []
         old.currency = None if old.currency == "document" else old.currency
         return old
-    if _NO_GROUPS.match(text):
+    if _NO_GROUPS.match(text) and (old.group_by or text != "together"):
         old.group_by, old.limit, old.limit_per, old.having = [], None, [], []
         old.signals -= {"top", "list", "share", "trend"}
         return old

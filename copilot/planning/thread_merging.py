@@ -35,7 +35,8 @@ def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, wid
     old.filters = merged(old.filters, new.filters, widens=widens)
     old.having = [*_havings_kept(old, new), *new.having]
     if new.limit is not None or "top" in new.signals:
-        old.limit = new.limit or old.limit
+        anew = bool(new.group_by) and "list" not in new.signals  # "worst entities": a ranking of its own
+        old.limit = new.limit or (None if anew else old.limit)
         old.limit_per = new.limit_per or (old.limit_per if new.limit is None else [])
         old.descending = new.descending if new.descending is not None or new.by_direction else old.descending
         old.by_direction = new.by_direction
@@ -134,10 +135,17 @@ def _lay_time(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> None:
         new.compare, new.period = new.period, None
     compares = new.compare is not None or new.compare_grain is not None or "change" in new.signals
     if new.period is not None:
+        if "forecast" in old.signals and "forecast" not in new.signals and _is_past(new.period, clock):
+            old.signals.discard("forecast")  # a day that has passed is measured, not projected
         old.compare = None
         old.period = _a_year_back(old, new.period, clock) or new.period
     if compares:
         old.compare, old.compare_grain = new.compare, new.compare_grain
+
+
+def _is_past(reading: TimeReading, clock: Clock) -> bool:
+    """Whether only days that have passed can be meant; December alone can be the next one."""
+    return reading.period.end <= clock.data_date and (reading.ahead is None or reading.ahead.days == 1)
 
 
 def _a_year_back(old: Slots, reading: TimeReading, clock: Clock) -> TimeReading | None:

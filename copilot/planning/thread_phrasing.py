@@ -30,7 +30,16 @@ _TURNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "excluding ",
         ),
         (r"^(?:anything|everything|all(?: of (?:them|those))?) (?=over|above|under|below|more|less|at least|>|<)", ""),
-        (r"^(?:and )?(?:who|which suppliers?|which ones) (?:are|is) (?:they|those|that|it)$", "by supplier"),
+        (
+            r"^(?:and )?(?:who|whose|which suppliers?|which ones)(?: are| is|'s) (?:they|those|that|it|these|on (?:the|that) list)$",
+            "by supplier",
+        ),
+        (r"^(?:and )?what happened(?: there| here| then)?$", "why"),
+        (r"^(?:the )?same picture\b", "same"),
+        (
+            r"^(?:and )?(?:the )?(?:total|sum) of (?:them|those|these|that|it)$|^(?:and )?(?:sum|add) (?:them|those|it|that) up$",
+            "total",
+        ),
         (_WAS_IT, "vs "),
         (r"^(?:and )?(?:zoom|drill|narrow|focus) (?:in|down|it down)?(?: ?(?:on|to|into))? ?(?=\w)", "only "),
         (r"\bpast (?:its|their|the) due dates?\b", "overdue"),

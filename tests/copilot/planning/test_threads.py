@@ -226,6 +226,7 @@ def test_bounds_on_rows_and_conditions_with_other_figures(chat: Chat) -> None:
     chat.says("spend by supplier in Q3")
     plan = chat.says("only those over 10k")
     assert [(h.metric, h.op, str(h.value)) for h in plan.query.having] == [("spend", ">", "10000")]
+    assert not any("each invoice" in note for note in plan.notes)
     assert conditions(plan) == []
     refused = chat.says("with many payments made")
     assert isinstance(refused, Refuse)
@@ -373,6 +374,23 @@ def test_explain_is_what_the_figure_is(chat: Chat) -> None:
     assert chat.says("explain").metric == "dpo_purchases"
     chat.says("dpo in Q3 vs Q2")
     assert chat.says("explain").kind == "why"
+
+
+def test_a_forecast_that_is_asked_of_the_past_is_measured(chat: Chat) -> None:
+    """Projected DPO, then what it is today: the DPO of today."""
+    chat.says("projected dpo end of march")
+    plan = chat.says("what is it today")
+    assert (plan.kind, plan.query.metrics) == ("metric", ("dpo_purchases",))
+    assert plan.notes[0].startswith("Changed: now DPO")
+
+
+def test_one_worst_is_one_row_and_nothing_is_scaled(chat: Chat) -> None:
+    """As in "worst entity"; "how much would that be per year" is no grouping."""
+    chat.says("late rate in Q3")
+    assert chat.says("worst entity").query.limit == 1
+    assert chat.says("worst entities").query.limit != 1
+    chat.says("discounts missed in H1")
+    assert isinstance(chat.says("how much would that be per year"), Refuse)
 
 
 def test_both_of_two_and_then_apart(chat: Chat) -> None:
