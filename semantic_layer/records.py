@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
 from semantic_layer.asked_period import Calendar
@@ -19,7 +21,7 @@ from semantic_layer.fragments import (
     tables_of,
     with_dependencies,
 )
-from semantic_layer.model import SemanticModel
+from semantic_layer.model import Dimension, SemanticModel
 from semantic_layer.query import RecordQuery
 from semantic_layer.resolver import ResolvedFilter, join_path, typed_filter
 
@@ -66,7 +68,13 @@ def compile_records(query: RecordQuery, model: SemanticModel, calendar: Calendar
 
 
 DOCUMENTS = "invoice"
-"""The entity by which values are counted; in a model without it, a value counts by the rows that bear it."""
+"""The entity by which values are counted; what it does not lead to is counted by the rows that bear it."""
+
+
+def values_root(dimension: Dimension, model: SemanticModel) -> str:
+    """The entity whose rows are counted: documents where each has one value of the dimension, else its own rows."""
+    by_document = DOCUMENTS in model.entities and join_path(model, DOCUMENTS, dimension.entity) is not None
+    return DOCUMENTS if by_document else dimension.entity
 
 
 def compile_values(
@@ -84,10 +92,16 @@ def compile_values(
     value = on_entity(found.expr, found.entity, bindings)
     conditions = [f"NOT {value} IS NULL", *(condition(row, bindings) for row in rows)]
     body = f"SELECT {value} AS value, COUNT(*) AS documents "
-    root = DOCUMENTS if DOCUMENTS in model.entities else found.entity
-    body += source(model, root, entities_of(value, *conditions) - {root})
+    needed = entities_of(value, *conditions)
+    root = DOCUMENTS if _reaches(model, DOCUMENTS, needed) else found.entity
+    body += source(model, root, needed - {root})
     body += f" WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY documents DESC, value"
     return with_entities(body, model, bindings)
+
+
+def _reaches(model: SemanticModel, root: str, needed: Iterable[str]) -> bool:
+    """Whether an entity exists and leads to all others along many-to-one joins."""
+    return root in model.entities and all(join_path(model, root, name) is not None for name in needed)
 
 
 def with_entities(body: str, model: SemanticModel, bindings: Bindings) -> str:
