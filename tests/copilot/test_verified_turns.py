@@ -87,3 +87,16 @@ def test_commands_refuse_in_one_sentence(engine: Engine) -> None:
         ("expire", "nothing_like_this"),
     ):
         assert "\n" not in run(*words, code=1).strip()
+
+
+def test_a_check_of_the_metrics_looks_at_stored_plans(settings: Settings) -> None:
+    """A stored plan whose metric is gone fails `tenor metrics check`, which names the question."""
+    settings.verified.write_text(
+        "verified_questions:\n"
+        "  - {id: lost, question: what is lost, plan: {metrics: [gone]}, owner: treasury, verified_by: controller,\n"
+        "     verified_on: 2026-11-01, expires_on: 2027-01-01}\n"
+    )
+    found = CliRunner().invoke(app, ["metrics", "check", "--definitions-only", "--today", TODAY])
+    assert found.exit_code == 1
+    assert "lost" in found.output
+    assert "gone" in found.output
