@@ -124,7 +124,7 @@ def hidden_children(resource: Resource, records: Sequence[RawRecord]) -> set[str
     with contextlib.suppress(ValueError, RecursionError):
         value = records[0].value if records else None
         if isinstance(value, dict):
-            return {child.attribute for child in resource.children if child.attribute.replace("_", "-") not in value}
+            return {child.attribute for child in resource.children if child.is_hidden(value)}
     return set()
 
 

@@ -24,6 +24,13 @@ def _blank_to_none(value: object) -> object:
     return value
 
 
+def _blanks_to_null(value: object) -> object:
+    """A value with each member "" of an object in it as null."""
+    if isinstance(value, dict):
+        return {key: None if item == "" else _blanks_to_null(item) for key, item in value.items()}
+    return [_blanks_to_null(item) for item in value] if isinstance(value, list) else value
+
+
 def _not_a_boolean(value: object) -> object:
     """JSON true is not the number 1, whatever Python thinks."""
     if isinstance(value, bool):
@@ -63,6 +70,8 @@ Rate = Annotated[
 ]
 LocalDate = Annotated[dt.date, BeforeValidator(_local_date)]
 CustomFields = dict[str, Any]
+LineFields = Annotated[dict[str, Any], BeforeValidator(_blanks_to_null)]
+"""Custom fields inside a list of children: there "" is null, as in every other value."""
 ABSENT_IS_EMPTY: Final = BeforeValidator(lambda value: () if value is None else value)
 
 
@@ -138,6 +147,8 @@ def plain_percent(value: Any) -> Any:
     return text
 
 
+_PLAIN_FIELD: Final[Any] = None | bool | int | Annotated[str, msgspec.Meta(min_length=1)]
+
 # What each kind of value looks like where nothing about it is unusual, for the fast reader of `sync.plain_records`.
 # A form may be narrower than the kind it stands for, never wider, and it holds the same value. Decimals and local
 # dates stay text, because text is what they are written to the mirror as.
@@ -159,6 +170,7 @@ PLAIN_FORMS: Final[tuple[tuple[Any, Any], ...]] = (
     ),
     (AwareDatetime, Annotated[dt.datetime, msgspec.Meta(tz=True)]),
     (CustomFields, dict[str, msgspec.Raw]),
+    (LineFields, dict[str, _PLAIN_FIELD | dict[str, _PLAIN_FIELD]]),  # other numbers, and lists, are read by pydantic
     (bool, bool),
     (str, Annotated[str, msgspec.Meta(min_length=1)]),
 )

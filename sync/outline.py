@@ -31,16 +31,19 @@ class Outline:
     @property
     def fields(self) -> str:
         """The value of Coupa's `fields` parameter."""
-        names = _projection(self._columns)
-        names += [{child.attribute: _projection(columns)} for child, columns in self._children]
-        return json.dumps(names, separators=(",", ":"))
+        tree: dict[str, Any] = {}
+        _plant(tree, self._columns)
+        for child, columns in self._children:
+            place = tree
+            for step in filter(None, (child.within, child.attribute)):
+                place = place.setdefault(step, {})
+            _plant(place, columns)
+        return json.dumps(_listed(tree), separators=(",", ":"))
 
     def of_record(self, value: dict[str, Any]) -> Values:
         """The outline of a record as Coupa sends it."""
         children = (
-            frozenset(
-                (int(item["id"]), *_read(item, columns)) for item in value.get(child.attribute.replace("_", "-")) or ()
-            )
+            frozenset((int(item["id"]), *_read(item, columns)) for item in child.items(value))
             for child, columns in self._children
         )
         return (*_read(value, self._columns), *children)
@@ -71,17 +74,17 @@ def _columns(table: Table) -> list[Column]:
     ]
 
 
-def _projection(columns: Sequence[Column]) -> list[Any]:
-    """The fields of columns and the id, nested as Coupa takes them."""
-    tree: dict[str, Any] = {"id": {}}
+def _plant(tree: dict[str, Any], columns: Sequence[Column]) -> None:
+    """Adds the id and the fields of columns to a tree of names."""
+    tree.setdefault("id", {})
     for column in columns:
         place = tree
         for step in column.source.split("."):
             place = place.setdefault(step, {})
-    return _listed(tree)
 
 
 def _listed(tree: dict[str, Any]) -> list[Any]:
+    """A tree of names as Coupa takes fields."""
     return [{name: _listed(inner)} if inner else name for name, inner in tree.items()]
 
 

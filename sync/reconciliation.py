@@ -21,7 +21,7 @@ from sync.clock import months_before
 from sync.mirror import Mirror
 from sync.pagination import Window
 from sync.rate_limit import BURST, RateLimiter
-from sync.resources import RESOURCES, Resource
+from sync.resources import RESOURCES, Child, Resource
 from sync.schema import Column
 from sync.settings import Settings
 
@@ -98,13 +98,39 @@ class _Side:
     """Coupa's side of one resource, as it is read."""
 
     totals: defaultdict[Key, Total] = field(default_factory=lambda: defaultdict(lambda: (0, Decimal(0))))
+    children: dict[str, defaultdict[Key, Total]] = field(default_factory=dict)
     ids: set[int] = field(default_factory=set)
     news: set[int] = field(default_factory=set)
 
     def add(self, key: Key, money: Decimal) -> None:
         """Counts one record."""
-        count, total = self.totals[key]
-        self.totals[key] = (count + 1, total + money)
+        _add(self.totals, key, money)
+
+    def add_children(self, resource: Resource, key: Key, value: Any) -> None:
+        """Counts the items of its lists, and its custom fields, under the record's own key."""
+        for child in _compared(resource):
+            totals = self.children.setdefault(child.table.name, defaultdict(lambda: (0, Decimal(0))))
+            for item in child.items(value):
+                _add(totals, key, Decimal(item.get(str(child.money).replace("_", "-")) or 0))
+        if resource.table.has("custom_fields"):
+            totals = self.children.setdefault(_custom(resource), defaultdict(lambda: (0, Decimal(0))))
+            for found in (value.get("custom-fields") or {}).values():
+                if found not in (None, ""):
+                    _add(totals, key, Decimal(0))
+
+
+def _add(totals: defaultdict[Key, Total], key: Key, money: Decimal) -> None:
+    count, total = totals[key]
+    totals[key] = (count + 1, total + money)
+
+
+def _compared(resource: Resource) -> list[Child]:
+    """The lists whose items are counted and added up."""
+    return [child for child in resource.children if child.money is not None]
+
+
+def _custom(resource: Resource) -> str:
+    return f"{resource.name} custom fields"
 
 
 async def reconcile_with(settings: Settings, query: Query, data_as_of: dt.datetime) -> Reconciliation:
@@ -131,6 +157,7 @@ async def reconcile(client: CoupaClient, settings: Settings, query: Query, data_
     gone: dict[str, tuple[int, ...]] = {}
     for resource, coupa in zip(RESOURCES, found, strict=True):
         comparisons += compare(resource.name, coupa.totals, _in_mirror(query, resource, coupa.news))
+        comparisons += _compare_children(query, resource, coupa)
         held = {int(row[0]) for row in query(f'SELECT id FROM "{resource.table.name}"')}  # noqa: S608
         missing[resource.name] = tuple(sorted(coupa.ids - held))
         gone[resource.name] = tuple(sorted(held - coupa.ids - coupa.news))
@@ -186,7 +213,8 @@ async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings,
         if name is not None
     }
     side = _Side()
-    async for page in client.pages(resource, Window(since=since), fields=_fields(resource, paths.values())):
+    nested = [list(filter(None, (child.within, child.attribute, child.money))) for child in _compared(resource)]
+    async for page in client.pages(resource, Window(since=since), fields=_fields(resource, [*paths.values(), *nested])):
         for record in page.records:
             value = record.value
             if record.id is None:
@@ -203,19 +231,43 @@ async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings,
                 str(found.get(resource.currency or "") or ""),
             )
             side.add(key, Decimal(found.get(resource.money or "") or 0))
+            side.add_children(resource, key, value)
     return side
 
 
 def _in_mirror(query: Query, resource: Resource, news: Iterable[int]) -> dict[Key, Total]:
     """The mirror's side, without the records that changed since."""
-    status = f"coalesce({resource.status}, '')" if resource.status else "''"
-    month = f"coalesce(strftime({resource.dated}, '%Y-%m'), '')" if resource.dated else "''"
-    currency = f"coalesce({resource.currency}, '')" if resource.currency else "''"
-    money = f"coalesce(sum({resource.money}), 0)" if resource.money else "0"
+    return _totals(
+        query, resource, news, f'"{resource.table.name}" t', f"t.{resource.money}" if resource.money else "0"
+    )
+
+
+def _compare_children(query: Query, resource: Resource, coupa: _Side) -> list[Comparison]:
+    """Items of lists, and values of custom fields, by the keys of the records that hold them."""
+    found: list[Comparison] = []
+    for child in _compared(resource):
+        joined = f'"{resource.table.name}" t JOIN "{child.table.name}" c ON c.{child.table.parent_key} = t.id'
+        held = _totals(query, resource, coupa.news, joined, f"c.{child.money}")
+        found += compare(child.table.name, coupa.children.get(child.table.name, {}), held)
+    if resource.table.has("custom_fields"):
+        joined = (
+            f'"{resource.table.name}" t JOIN custom_field_values c '
+            f"ON c.record_type = '{resource.table.name}' AND c.record_id = t.id"
+        )
+        held = _totals(query, resource, coupa.news, joined, "0")
+        found += compare(_custom(resource), coupa.children.get(_custom(resource), {}), held)
+    return found
+
+
+def _totals(query: Query, resource: Resource, news: Iterable[int], rows_of: str, money: str) -> dict[Key, Total]:
+    """Counts and sums of joined rows, by the keys of the resource's own table `t`."""
+    status = f"coalesce(t.{resource.status}, '')" if resource.status else "''"
+    month = f"coalesce(strftime(t.{resource.dated}, '%Y-%m'), '')" if resource.dated else "''"
+    currency = f"coalesce(t.{resource.currency}, '')" if resource.currency else "''"
     left_out = ", ".join(map(str, news))
     rows = query(
-        f"SELECT {status}, {month}, {currency}, count(*), {money} "  # noqa: S608
-        f'FROM "{resource.table.name}"{f" WHERE id NOT IN ({left_out})" if left_out else ""} GROUP BY 1, 2, 3',
+        f"SELECT {status}, {month}, {currency}, count(*), coalesce(sum({money}), 0) FROM {rows_of}"  # noqa: S608
+        f"{f' WHERE t.id NOT IN ({left_out})' if left_out else ''} GROUP BY 1, 2, 3",
     )
     return {(row[0], row[1], row[2]): (int(row[3]), Decimal(row[4])) for row in rows}
 
@@ -228,12 +280,23 @@ def _path(resource: Resource, name: str) -> list[str]:
 
 def _fields(resource: Resource, paths: Iterable[list[str]]) -> str:
     """The value of `fields` for the columns that are compared."""
-    names: list[Any] = ["id"]
+    tree: dict[str, Any] = {"id": {}}
     if resource.table.has("updated_at"):
-        names.append("updated_at")
-    for first, *rest in paths:
-        names.append({first: rest} if rest else first)
-    return json.dumps(names, separators=(",", ":"))
+        tree["updated_at"] = {}
+    if resource.table.has("custom_fields"):
+        tree["custom_fields"] = {}
+    for path in paths:
+        place = tree
+        for step in path:
+            place = place.setdefault(step, {})
+    return json.dumps(_listed(tree), separators=(",", ":"))
+
+
+def _listed(tree: Mapping[str, Any]) -> list[Any]:
+    return [
+        {name: _listed(inner) if inner else {}} if inner or name == "custom_fields" else name
+        for name, inner in tree.items()
+    ]
 
 
 def _found(value: Any, path: list[str]) -> Any:

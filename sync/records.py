@@ -18,6 +18,7 @@ from sync.fields import (
     ABSENT_IS_EMPTY,
     CustomFields,
     Identifier,
+    LineFields,
     LocalDate,
     Money,
     Percent,
@@ -283,8 +284,17 @@ class Approval(Record):
     updated_at: AwareDatetime | None = None
 
 
+class AccountAllocation(Record):
+    """The part of a line that is booked on one of several accounts. `pct` is in percent (60.0)."""
+
+    id: Identifier
+    amount: Money | None = None
+    pct: Percent | None = None
+    account: Account | None = None
+
+
 class InvoiceLine(Record):
-    """A line of an invoice."""
+    """A line of an invoice, with the accounts that it is split over."""
 
     id: Identifier
     line_num: Whole | None = None
@@ -298,8 +308,10 @@ class InvoiceLine(Record):
     po_number: str | None = None
     order_line_id: Identifier | None = None
     account: Account | None = None
+    account_allocations: Annotated[tuple[AccountAllocation, ...], ABSENT_IS_EMPTY] = ()
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
+    custom_fields: LineFields | None = None
 
 
 class InvoicePayment(Record):

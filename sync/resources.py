@@ -6,7 +6,7 @@ The keys of a record, and so the `fields` that are asked for, come from its reco
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from sync import records, schema
 from sync.fields import Record
@@ -25,13 +25,39 @@ class Child:
 
     `parent_type` is set where the child's rows also arrive through a resource of their own (approvals): then a row is
     only replaced or removed by a version that is not older, and only rows of that parent type are touched.
-    `has_own_times`: the child has an `updated-at` of its own, and may change without its parent's.
+    `has_own_times`: the child has an `updated-at` of its own, and may change without its parent's. `within`: the list
+    of the record in whose items this list stands; the rows carry the record's id all the same. A reconciliation counts
+    the rows and adds up the column `money` where one is named.
     """
 
     attribute: str
     table: schema.Table
     parent_type: str | None = None
     has_own_times: bool = False
+    within: str | None = None
+    money: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The way to the list in a record as Coupa sends it."""
+        return tuple(name.replace("_", "-") for name in (self.within, self.attribute) if name is not None)
+
+    def items(self, value: Mapping[str, Any]) -> list[Any]:
+        """The items in a record as Coupa sends it."""
+        found: list[Any] = [value]
+        for key in self.keys:
+            found = [item for owner in found if isinstance(owner, dict) for item in owner.get(key) or ()]
+        return found
+
+    def is_hidden(self, value: Mapping[str, Any]) -> bool:
+        """Whether the list does not come in a record at all; an empty list of owners hides nothing."""
+        *above, last = self.keys
+        owners: list[Any] = [value]
+        for key in above:
+            if any(key not in owner for owner in owners):
+                return True
+            owners = [item for owner in owners for item in owner[key] or ()]
+        return any(isinstance(owner, dict) and last not in owner for owner in owners)
 
 
 @dataclass(frozen=True)
@@ -83,8 +109,9 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         record=records.Invoice,
         table=schema.INVOICES,
         children=(
-            Child("invoice_lines", schema.INVOICE_LINES, has_own_times=True),
-            Child("payments", schema.INVOICE_PAYMENTS, has_own_times=True),
+            Child("invoice_lines", schema.INVOICE_LINES, has_own_times=True, money="total"),
+            Child("account_allocations", schema.INVOICE_LINE_ALLOCATIONS, within="invoice_lines", money="amount"),
+            Child("payments", schema.INVOICE_PAYMENTS, has_own_times=True, money="amount_paid"),
             Child("approvals", schema.APPROVALS, parent_type="InvoiceHeader"),
             Child("failed_tolerances", schema.FAILED_TOLERANCES, has_own_times=True),
             Child("invoice_charges", schema.INVOICE_CHARGES),

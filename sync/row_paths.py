@@ -62,6 +62,8 @@ def _value(column: Column) -> Value:
     """How one column's value is fetched."""
     if column.source == "@raw":
         return lambda _record, _parent, raw: raw
+    if not column.source:
+        return lambda _record, _parent, _raw: None  # written by `sync.rows`
     if column.source.startswith("^"):
         from_parent = operator.attrgetter(column.source[1:])
         return lambda _record, parent, _raw: from_parent(parent)

@@ -103,10 +103,13 @@ class Layout:
         try:
             rows = [(self.resource.table.name, self._own(typed, None, record.text))]
             for child, make in self._children:
-                items: Iterable[tuple[Any, str | None]] | None = plain.kept.get(child.attribute)
-                if items is None:
-                    items = ((item, None) for item in getattr(typed, child.attribute) or ())
-                rows += [(child.table.name, _of_parent(make(item, typed, raw), child, typed)) for item, raw in items]
+                for owner in _owners(typed, child):
+                    items: Iterable[tuple[Any, str | None]] | None = plain.kept.get(child.attribute)
+                    if items is None:
+                        items = ((item, None) for item in getattr(owner, child.attribute) or ())
+                    rows += [
+                        (child.table.name, _of_parent(make(item, owner, raw), child, typed)) for item, raw in items
+                    ]
         except ValueError:  # a date of no day there is
             return None
         return rows
@@ -116,12 +119,13 @@ class Layout:
         typed = parse_record(self.resource.record, _value(record))
         rows = [(self.resource.table, self._own(typed, None, record.text))]
         for child, make in self._children:
-            items = getattr(typed, child.attribute)
-            texts = self._item_texts(record, child) if child.table.has("raw") else (None,) * len(items)
-            rows += [
-                (child.table, _of_parent(make(item, typed, raw), child, typed))
-                for item, raw in zip(items, texts, strict=True)
-            ]
+            for owner in _owners(typed, child):
+                items = getattr(owner, child.attribute)
+                texts = self._item_texts(record, child) if child.table.has("raw") else (None,) * len(items)
+                rows += [
+                    (child.table, _of_parent(make(item, owner, raw), child, typed))
+                    for item, raw in zip(items, texts, strict=True)
+                ]
         for table, row in rows:
             spell_decimals(row, table)
         return [(table.name, row) for table, row in rows]
@@ -141,8 +145,15 @@ def _plain_reader(resource: Resource) -> PlainReader | None:
         return None
 
 
+def _owners(record: Any, child: Child) -> Iterable[Any]:
+    """What holds the lists of a child: the record, or the items of a list in it."""
+    return (record,) if child.within is None else getattr(record, child.within) or ()
+
+
 def _of_parent(row: Any, child: Child, parent: Any) -> Row:
-    """The row with what the parent knows and a thin payload may leave out."""
+    """The row with what the record knows: its id two levels down, and what a thin payload may leave out."""
+    if child.within is not None:
+        setattr(row, str(child.table.parent_key), parent.id)
     if child.parent_type is not None:
         row.approvable_type = row.approvable_type or child.parent_type
         row.approvable_id = row.approvable_id or parent.id

@@ -1,6 +1,6 @@
 """The mirror's tables as data: columns, DuckDB types, and where in a record each value comes from.
 
-`source` is a dotted path into the typed record; `^` starts at the parent record of a child; "" means that the sync
+`source` is a dotted path into the typed record; `^` starts at the record that holds a child; "" means that the sync
 itself writes the column. A DATE column read from an aware time takes the date part in the time's own offset, which is
 how Coupa writes local dates. Changes of the layout are numbered in MIGRATIONS; a file newer than this program is
 refused.
@@ -315,6 +315,21 @@ INVOICE_LINES: Final = Table(
         "account_code TEXT account.code",
         "account_name TEXT account.name",
         *_TIMES,
+        "custom_fields JSON",
+    ),
+    parent_key="invoice_id",
+)
+
+INVOICE_LINE_ALLOCATIONS: Final = Table(
+    "invoice_line_allocations",
+    _columns(
+        "id BIGINT",
+        "invoice_id BIGINT -",  # of the record, two levels up
+        "invoice_line_id BIGINT ^id",
+        "amount MONEY",
+        "percent PERCENT pct",
+        "account_code TEXT account.code",
+        "account_name TEXT account.name",
     ),
     parent_key="invoice_id",
 )
@@ -529,6 +544,7 @@ COUPA_TABLES: Final = (
     COUPA_PAY_PAYMENTS,
     COUPA_PAY_PAYMENT_DETAILS,
     *_SINCE_VERSION_4,
+    INVOICE_LINE_ALLOCATIONS,
 )
 
 REJECTED_RECORDS: Final = Table(
@@ -770,6 +786,29 @@ _READ_AGAIN: Final = (
     " WHERE resource IN ('invoices', 'suppliers')"
 )
 
+_CUSTOM_FIELDS: Final = (INVOICES, INVOICE_LINES, SUPPLIERS, PURCHASE_ORDERS)
+_BLANK: Final = "'\"\"'"
+
+
+def _custom_field_views() -> tuple[str, ...]:
+    """The statements that make the views of custom fields, one row for each value, now and in the past.
+
+    `value` is its text, of a lookup value its name; `value_json` is exactly what Coupa sent. What is null or "" is no
+    value. As views they are always those of the records, and cost a sync nothing.
+    """
+    text = "CASE e.type WHEN 'OBJECT' THEN e.value->>'name' ELSE e.value->>'$' END"
+    statements = []
+    for past, known in (("", KNOWN_FROM), ("_past", f"{KNOWN_FROM}, {KNOWN_TO}")):
+        selects = [
+            f"SELECT '{table.name}' AS record_type, t.id AS record_id, e.key AS field, {text} AS value, "  # noqa: S608
+            f'e.value AS value_json, {known} FROM "{table.name}{past}" t, json_each(t.custom_fields) e '
+            f"WHERE e.type <> 'NULL' AND e.value <> {_BLANK}"
+            for table in _CUSTOM_FIELDS
+        ]
+        statements.append(f"CREATE OR REPLACE VIEW custom_field_values{past} AS {' UNION ALL '.join(selects)}")
+    return tuple(statements)
+
+
 # One entry per version of the layout; entry 0 makes version 1. Append only.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     tuple(table.ddl() for table in (*OWN_TABLES, *COUPA_TABLES)),
@@ -782,6 +821,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         *(statement for table in _SINCE_VERSION_4 for statement in (table.ddl(), *table.history_ddl())),
         _READ_AGAIN,
     ),
-    _added(OWN_TABLES),
+    (
+        *_added(OWN_TABLES),
+        INVOICE_LINE_ALLOCATIONS.ddl(),
+        *INVOICE_LINE_ALLOCATIONS.history_ddl(),
+        *(
+            f'ALTER TABLE "{name}" ADD COLUMN IF NOT EXISTS custom_fields JSON'
+            for name in (INVOICE_LINES.name, INVOICE_LINES.past)
+        ),
+        *_custom_field_views(),
+        _READ_AGAIN,
+    ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -121,8 +121,8 @@ def _load(company: Company, layout: MirrorTable, column: MirrorColumn, key: str,
     table = company.tables[layout.source]
     if column.kind == "RAW":
         return "NULL"
-    if column.path == "^id":
-        return draft.add(key, _owner_ids(company, layout, len(table)))
+    if column.path.startswith("^"):
+        return draft.add(key, _owner_ids(company, layout, len(table), column.path.count("^")))
     if column.kind == "CUSTOM":
         return _load_custom(table, key, draft)
     found, rows = _follow(table, column.path)
@@ -201,16 +201,23 @@ def _load_custom(table: Table, key: str, draft: _Draft) -> str:
     return draft.add_texts(key, [json.dumps(record["custom-fields"], separators=(",", ":")) for record in records])
 
 
-def _owner_ids(company: Company, layout: MirrorTable, size: int) -> IntArray:
-    owner_name, _, attribute = (layout.nested_in or "").partition(".")
-    owner = company.tables[owner_name]
-    link = owner.attributes[attribute]
-    if not isinstance(link, ToMany):
-        raise SandboxError(f"{layout.nested_in} is not a list of nested records.")
-    ids = np.zeros(size, dtype=np.int64)
-    places = np.arange(link.starts[-1]) if link.order is None else link.order
-    ids[places] = np.repeat(owner.ids, np.diff(link.starts))
-    return ids
+def _owner_ids(company: Company, layout: MirrorTable, size: int, levels: int) -> IntArray:
+    """For each nested record the id of its owner, or of the owner so many levels up."""
+    first, *attributes = (layout.nested_in or "").split(".")
+    tables, rows = [company.tables[first]], [np.zeros(0, dtype=np.int64)]
+    for attribute in attributes:
+        link = tables[-1].attributes[attribute]
+        if not isinstance(link, ToMany):
+            raise SandboxError(f"{layout.nested_in} is not a list of nested records.")
+        owner = np.zeros(len(link.table), dtype=np.int64)
+        places = np.arange(link.starts[-1]) if link.order is None else link.order
+        owner[places] = np.repeat(np.arange(len(tables[-1]), dtype=np.int64), np.diff(link.starts))
+        tables.append(link.table)
+        rows.append(owner)
+    found = np.arange(size, dtype=np.int64)
+    for up in range(levels):
+        found = rows[-1 - up][found]
+    return tables[-1 - levels].ids[found]
 
 
 def _write_countries(connection: duckdb.DuckDBPyConnection) -> None:
@@ -254,5 +261,5 @@ def _write_bookkeeping(connection: duckdb.DuckDBPyConnection, company: Company) 
     connection.executemany("INSERT INTO sync_bookmarks VALUES (?, ?, ?, ?, ?)", rows)
     connection.execute(
         "CREATE TABLE sync_runs (run_id VARCHAR, started_at TIMESTAMPTZ, finished_at TIMESTAMPTZ, resource VARCHAR,"
-        " records_read BIGINT, records_changed BIGINT, pages BIGINT)"
+        " records_read BIGINT, records_changed BIGINT, pages BIGINT, records_repeated BIGINT)"
     )

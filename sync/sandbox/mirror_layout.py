@@ -2,7 +2,7 @@
 
 A line reads `column KIND attribute`: the kind decides how the attribute becomes a DuckDB value; the attribute is a
 dotted path through links, as in `primary-address.country.code`. Without an attribute it is the column's name with
-hyphens. `^id` is the id of the record that owns a nested one.
+hyphens. `^id` is the id of the record that owns a nested one, `^^id` of the owner's owner.
 
 Kinds: INT, TEXT, BOOL, MONEY (decimal with 4 digits), RATE (9 digits), PERCENT, MOMENT (time with zone), DATE (the
 local date of a moment), COUNT (a 32-bit integer), CUSTOM (custom fields as JSON) and RAW (left null here).
@@ -36,7 +36,7 @@ class MirrorColumn:
 
 @dataclass(frozen=True)
 class MirrorTable:
-    """One table of a mirror: the sandbox table it is filled from and, for nested records, `owner.attribute`."""
+    """One table of a mirror: the sandbox table it is filled from and, for nested records, `owner.attribute...`."""
 
     name: str
     source: str
@@ -249,8 +249,20 @@ MIRROR_TABLES = (
         po_number TEXT
         order_line_id INT
         account_code TEXT account.code
-        account_name TEXT account.name{_TIMES}""",
+        account_name TEXT account.name{_TIMES}custom_fields CUSTOM""",
         nested_in="invoices.invoice-lines",
+    ),
+    _table(
+        "invoice_line_allocations",
+        "invoice_line_allocations",
+        """id INT
+        invoice_id INT ^^id
+        invoice_line_id INT ^id
+        amount MONEY
+        percent PERCENT pct
+        account_code TEXT account.code
+        account_name TEXT account.name""",
+        nested_in="invoices.invoice-lines.account-allocations",
     ),
     _table(
         "invoice_payments",

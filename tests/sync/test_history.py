@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync import history, schema
+from sync.drift import hidden_children
 from sync.mirror import Merging, Mirror
 from sync.pages import split_records
 from sync.resources import BY_NAME
@@ -58,6 +59,36 @@ def test_children_have_histories_of_their_own(mirror: Mirror, kit: Any) -> None:
     assert known(mirror, schema.INVOICE_PAYMENTS, kit.now, *columns[:2]) == [(70, 7), (80, 8)]
     assert known(mirror, schema.INVOICE_PAYMENTS, later, *columns[:2]) == [(70, 8)]
     assert mirror.query("SELECT known_from FROM invoice_payments") == [(later,)]
+
+
+def test_what_is_two_levels_down_has_a_history_too(mirror: Mirror, kit: Any) -> None:
+    """A line that was split otherwise, one that lost its parts, and custom fields as they were."""
+    parts = [{"id": 1, "amount": "60.00", "pct": "60.0"}, {"id": 2, "amount": "40.00", "pct": "40.0"}]
+    line = {"id": 70, "total": "100.00", "account-allocations": parts, "custom-fields": {"cost-center": "CC-1"}}
+    merge(mirror, "invoices", [kit.invoice(7, **{"invoice-lines": [line]})], Merging(kit.now))
+    later = kit.now + DAY
+    other = line | {"account-allocations": [parts[0] | {"amount": "100.00"}], "custom-fields": {"cost-center": "CC-2"}}
+    merge(mirror, "invoices", [kit.invoice(7, **{"invoice-lines": [other]})], Merging(later))
+    merge(mirror, "invoices", [], Merging(later + DAY, gone=[7]))
+
+    columns = ("id", "invoice_id", "invoice_line_id", "amount")
+    allocations = schema.INVOICE_LINE_ALLOCATIONS
+    assert known(mirror, allocations, kit.now, *columns) == [(1, 7, 70, 60), (2, 7, 70, 40)]
+    assert known(mirror, allocations, later, *columns) == [(1, 7, 70, 100)]
+    assert known(mirror, allocations, later + DAY, *columns) == []
+    past = "SELECT value, known_from, known_to FROM custom_field_values_past ORDER BY ALL"
+    assert mirror.query(past) == [("CC-1", kit.now, later), ("CC-2", later, later + DAY)]
+
+
+def test_a_filter_that_hides_what_is_two_levels_down_removes_nothing(kit: Any) -> None:
+    """Lines without the list, and records without lines: hidden; lines with an empty one: not."""
+    whole = {"id": 1, "account-allocations": []}
+    for lines, hidden in (([whole], set()), ([], set()), ([whole, {"id": 2}], {"account_allocations"})):
+        page = split_records(json.dumps([kit.invoice(7, **{"invoice-lines": lines})]).encode(), "invoices")
+        assert hidden_children(INVOICES, page) & {"account_allocations", "invoice_lines"} == hidden
+    record = {name: value for name, value in kit.invoice(7).items() if name != "invoice-lines"}
+    page = split_records(json.dumps([record]).encode(), "invoices")
+    assert hidden_children(INVOICES, page) >= {"account_allocations", "invoice_lines"}
 
 
 def test_what_was_removed_is_past_only(mirror: Mirror, kit: Any) -> None:
@@ -168,7 +199,9 @@ def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
     with Mirror.open(path, "stub") as fresh:
         expected = layout(fresh)
     with duckdb.connect(str(path)) as connection:
-        for name in ("payables", "accounts", "supplier_remit_to_addresses"):
+        connection.execute("DROP VIEW custom_field_values")
+        connection.execute("ALTER TABLE invoice_lines DROP COLUMN custom_fields")
+        for name in ("payables", "accounts", "supplier_remit_to_addresses", "invoice_line_allocations"):
             connection.execute(f'DROP TABLE "{name}"')
             connection.execute(f'DROP TABLE "{name}_past"')
         connection.execute("UPDATE sync_source SET schema_version = 3")

@@ -24,6 +24,7 @@ from sync.fields import (
     PLAIN_FORMS,
     CustomFields,
     Identifier,
+    LineFields,
     LocalDate,
     Money,
     Percent,
@@ -75,10 +76,29 @@ USUAL: list[tuple[Any, st.SearchStrategy[str]]] = [
             st.sampled_from(["null", '""', "true", "false", '"Yes"', '{"id": 4, "name": "no"}', ' "n" ']),
         ).map(lambda found: "{" + ", ".join(f'"{key}": {value}' for key, value in found.items()) + "}"),
     ),
+    (
+        LineFields,
+        st.dictionaries(
+            st.sampled_from(["cost-center", "project"]),
+            st.sampled_from(["null", '""', '"CC-1"', '{"id": 4, "name": ""}', "true", "7"]),
+        ).map(lambda found: "{" + ", ".join(f'"{key}": {value}' for key, value in found.items()) + "}"),
+    ),
     (bool, st.sampled_from(["true", "false"])),
     (str, _quoted(st.text(min_size=1, max_size=8))),
 ]
-KINDS = ["identifier", "whole", "money", "percent", "rate", "local_date", "time", "custom_fields", "boolean", "text"]
+KINDS = [
+    "identifier",
+    "whole",
+    "money",
+    "percent",
+    "rate",
+    "local_date",
+    "time",
+    "custom_fields",
+    "line_fields",
+    "boolean",
+    "text",
+]
 ODD = r"""
 null|""|true|false|0|-1|1.0|1e0|7|"7"|"07"|" 7 "|"yes"|"1_000"|"+5"|".5"|"5."|"-0"|"-0.0"|"1e3"|"1E-9"|"NaN"|"Infinity"
 9223372036854775808|2147483648|0.1000000000000000055|2.00005|"2.00005"|"2.00015"|1e400|99999.9999|100000|"100000"
@@ -164,8 +184,13 @@ def reference(resource: Resource, text: str) -> list[tuple[str, dict[str, object
     record = json.loads(text, parse_float=Decimal)
     rows = [(resource.table.name, _row(resource.table, record, record))]
     for child in resource.children:
-        for item in record.get(child.attribute.replace("_", "-")) or ():
-            row = _row(child.table, item, record)
+        holders = [record] if child.within is None else record[child.within.replace("_", "-")] or ()
+        for owner, item in ((holder, item) for holder in holders for item in holder[child.keys[-1]] or ()):
+            row = _row(child.table, item, owner)
+            if child.within is not None:
+                row["invoice_id"] = record["id"]
+            elif child.table.has("custom_fields"):
+                row["custom_fields"] = _without_blanks(row["custom_fields"])
             if child.parent_type is not None:
                 row["approvable_type"] = row["approvable_type"] or child.parent_type
                 row["approvable_id"] = row["approvable_id"] or record["id"]
@@ -173,15 +198,20 @@ def reference(resource: Resource, text: str) -> list[tuple[str, dict[str, object
     return rows
 
 
+def _without_blanks(value: Any) -> Any:
+    """As lists of children hold custom fields: each member "" as null."""
+    if isinstance(value, dict):
+        return {key: None if item == "" else _without_blanks(item) for key, item in value.items()}
+    return [_without_blanks(item) for item in value] if isinstance(value, list) else value
+
+
 def _row(table: Table, record: Any, parent: Any) -> dict[str, object]:
     return {column.name: _cell(column, record, parent) for column in table.columns}
 
 
 def _cell(column: Column, record: Any, parent: Any) -> object:
-    if column.source == "@raw":
-        return record
-    if column.source == "^id":
-        return parent["id"]
+    if column.source in {"@raw", "^id", ""}:
+        return {"@raw": record, "^id": parent["id"], "": None}[column.source]
     if column.source == "credit_note":
         said = record["is-credit-note"]
         return record["document-type"] == "Credit Note" if said in (None, "") else said
@@ -274,6 +304,7 @@ _COLUMN_OF = {
         (LocalDate, "DATE"),
         (AwareDatetime, "TIMESTAMPTZ"),
         (CustomFields, "JSON"),
+        (LineFields, "JSON"),
         (bool, "BOOLEAN"),
         (str, "VARCHAR"),
     )

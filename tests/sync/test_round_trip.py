@@ -99,6 +99,40 @@ def test_every_record_is_there_and_none_was_set_aside(
         )
 
 
+def test_allocations_hang_on_their_lines_and_invoices(raw: Any, published: duckdb.DuckDBPyConnection) -> None:
+    """Two levels down: every part of every line, with the ids of both, and the parts of a line add up to it."""
+    expected = sorted(
+        (part["id"], record["id"], line["id"], Decimal(part["amount"]), Decimal(part["pct"]), part["account"]["code"])
+        for record in raw["invoices"]
+        for line in record["invoice-lines"]
+        for part in line["account-allocations"]
+    )
+    assert len(expected) > 100
+    columns = "id, invoice_id, invoice_line_id, amount, percent, account_code"
+    assert published.execute(f"SELECT {columns} FROM invoice_line_allocations ORDER BY id").fetchall() == expected
+    apart = """SELECT l.id FROM invoice_lines l JOIN invoice_line_allocations a ON a.invoice_line_id = l.id
+        GROUP BY l.id, l.total HAVING sum(a.amount) <> l.total OR sum(a.percent) <> 100"""
+    assert published.execute(apart).fetchall() == []
+
+
+def test_custom_fields_have_a_row_for_each_value(raw: Any, published: duckdb.DuckDBPyConnection) -> None:
+    """Of invoices, their lines, orders and suppliers; what is null is no row."""
+    expected: Counter[tuple[str, int, str, str]] = Counter()
+    for name, attribute in (("invoices", "invoice-lines"), ("suppliers", ""), ("purchase_orders", "")):
+        for record in raw[name]:
+            holders = [(name, record), *(("invoice_lines", line) for line in record.get(attribute, ()))]
+            for kind, holder in holders:
+                for field, value in (holder["custom-fields"] or {}).items():
+                    if value not in (None, ""):
+                        text = value["name"] if isinstance(value, dict) else value
+                        shown = str(text).lower() if isinstance(text, bool) else str(text)
+                        expected[kind, holder["id"], field, shown] += 1
+    found = published.execute("SELECT record_type, record_id, field, value FROM custom_field_values").fetchall()
+    assert len({kind for kind, *_ in found}) == 4
+    assert Counter(found) == expected
+    assert published.execute("SELECT count(*) FROM custom_field_values_past").fetchone() == (0,)
+
+
 def test_money_agrees_to_the_cent_per_status_and_currency(raw: Any, published: duckdb.DuckDBPyConnection) -> None:
     """Sums in plain Python over the raw pages against sums in the mirror."""
     expected: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -173,6 +207,9 @@ def test_reconciliation_agrees_and_notices_a_lost_invoice(synced: tuple[Settings
         )
     assert result.agrees
     assert len({line.month for line in result.comparisons}) > 20
+    assert {line.name for line in result.comparisons} >= {
+        "invoice_line_allocations", "invoice_payments", "invoice_lines", "invoices custom fields"
+    }  # fmt: skip
     show_differences(console, result)
 
     damaged = tmp_path / "damaged.duckdb"
@@ -180,12 +217,15 @@ def test_reconciliation_agrees_and_notices_a_lost_invoice(synced: tuple[Settings
     with duckdb.connect(str(damaged)) as connection:
         lost = connection.execute("SELECT min(id) FROM invoices").fetchone()
         connection.execute("DELETE FROM invoices WHERE id = (SELECT min(id) FROM invoices)")
+        connection.execute(
+            "DELETE FROM invoice_line_allocations WHERE id = (SELECT max(id) FROM invoice_line_allocations)"
+        )
         result = asyncio.run(
             reconcile_with(settings, lambda sql: connection.execute(sql).fetchall(), manifest.data_as_of)
         )
     assert lost is not None
     assert result.missing["invoices"] == (lost[0],)
-    assert result.drift == 1
+    assert {line.name for line in result.differing} >= {"invoices", "invoice_lines", "invoice_line_allocations"}
 
 
 def test_trouble_on_the_way_changes_nothing(small_company: Any, small_sandbox: Any, kit: Any, tmp_path: Path) -> None:

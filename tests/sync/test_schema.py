@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sync import schema
-from sync.records import Invoice, parse_record
+from sync.records import Invoice, InvoiceLine, parse_record
 from sync.resources import RESOURCES
 from sync.row_paths import row_maker
 
@@ -32,7 +32,8 @@ CONTRACT = {
     "discount_amount paid payment_date payment_channel channel coupa_accelerate_status original_invoice_number line_count created_at "
     "created_date updated_at custom_fields raw",
     "invoice_lines": "id invoice_id line_num type description quantity price total tax_amount commodity_id commodity_name po_number "
-    "order_line_id account_code account_name created_at updated_at",
+    "order_line_id account_code account_name created_at updated_at custom_fields",
+    "invoice_line_allocations": "id invoice_id invoice_line_id amount percent account_code account_name",
     "invoice_payments": "id invoice_id amount_paid payment_date notes created_at updated_at",
     "approvals": "id approvable_type approvable_id position status type approver_id approver_login approved_by_id approval_at "
     "approval_date note created_at created_date updated_at raw",
@@ -85,7 +86,9 @@ def test_every_path_leads_somewhere() -> None:
                 column.source == "@raw" or hasattr(resource.record, first) or first in resource.record.model_fields
             ), column
         for child in resource.children:
-            assert child.attribute in resource.record.model_fields
+            owner = InvoiceLine if child.within == "invoice_lines" else resource.record
+            assert child.attribute in owner.model_fields
+            assert child.within is None or child.within in resource.record.model_fields
             assert child.table.parent_key in child.table.names
 
 
