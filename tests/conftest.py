@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -23,16 +25,31 @@ def company_today() -> date:
 
 
 @pytest.fixture(scope="session")
-def mirror_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mirror of the tiny company, made by the command a user would type."""
-    home = tmp_path_factory.mktemp("company")
-    folder = home / ".tenor" / "mirror"
+def mirror_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A mirror of the tiny company, made by the command a user would type: once, and copied for each worker."""
+    folder = tmp_path_factory.mktemp("company") / ".tenor" / "mirror"
+    if worker_id == "master":
+        _sync(folder)
+        return folder
+    first = tmp_path_factory.getbasetemp().parent / "company_of_all_workers" / ".tenor" / "mirror"
+    first.parent.mkdir(parents=True, exist_ok=True)
+    with (first.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not first.exists():
+            made = first.with_name("being made")
+            _sync(made)
+            made.rename(first)
+    shutil.copytree(first, folder)
+    return folder
+
+
+def _sync(folder: Path) -> None:
+    home = folder.parent.parent
     command = [sys.executable, "-m", "sync", "once", "--demo", "--preset", "tiny", "--seed", str(SEED)]
     command += ["--today", TODAY.isoformat(), "--mirror", str(folder)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TENOR_")}
     run = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert run.returncode == 0, f"the sync failed:\n{run.stdout}\n{run.stderr}"
-    return folder
 
 
 @pytest.fixture(scope="session")

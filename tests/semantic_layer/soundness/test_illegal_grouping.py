@@ -47,16 +47,13 @@ def test_ageing_belongs_to_balances(layer: SemanticLayer, metric: str) -> None:
 
 
 def test_every_illegal_pair_is_refused(layer: SemanticLayer) -> None:
-    """Whatever legal_dimensions leaves out is refused; whatever it lets in compiles (test_ties runs it)."""
+    """Whatever legal_dimensions leaves out is refused; whatever it lets in runs (in test_ties)."""
     for metric in layer.model.metrics:
         legal = layer.legal_dimensions(metric)
         for name, dimension in layer.model.dimensions.items():
-            query = MetricQuery(metrics=(metric,), group_by=(name,), period=Q1)
-            if name in legal and dimension.groupable:
-                layer.explain(query)
-            else:
+            if name not in legal or not dimension.groupable:
                 with pytest.raises(IllegalGroupingError):
-                    layer.query(query)
+                    layer.query(MetricQuery(metrics=(metric,), group_by=(name,), period=Q1))
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest(layer: SemanticLayer) -> None:
