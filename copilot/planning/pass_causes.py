@@ -7,7 +7,7 @@ from copilot.planning.slots import Sheet
 _OPENERS = (
     ("what", "is", "behind"), ("what", "lie", "behind"), ("what", "drove"), ("what", "drive"), ("what", "caused"), ("what", "cause"),
     ("what", "explain"), ("what", "moved"), ("what", "made"), ("how", "come"), ("root", "cause"), ("reason", "for"), ("driver", "of"),
-    ("explain",), ("why",), ("warum",), ("weshalb",), ("wieso",), ("pourquoi",),
+    ("explain", "why"), ("explain",), ("why",), ("warum",), ("weshalb",), ("wieso",), ("pourquoi",),
 )  # fmt: skip
 LONGEST_PREAMBLE = 10
 """Words that may stand before the question itself: "hey, can you please tell me …"."""
@@ -29,7 +29,7 @@ _EXTREME = frozenset("lowest highest worst best smallest largest biggest".split(
 def read_causes(sheet: Sheet) -> None:
     """Take the question for causes and the words that say which way the figure went."""
     opening = _opener(sheet)
-    if opening is None:
+    if opening is None or _only_explain(sheet, opening[0]):
         return
     sheet.slots.signals.add("why")
     sheet.take(opening[0], "intent", "why", opening[1])
@@ -48,6 +48,12 @@ def read_causes(sheet: Sheet) -> None:
     if level:
         sheet.slots.signals.add("level")
         sheet.slots.claimed = None
+
+
+def _only_explain(sheet: Sheet, at: int) -> bool:
+    """As in "explain the capture rate": what it is, when nothing is said to have moved."""
+    moves = _UP | _DOWN | _TURN | {"difference", "variance", "gap"}
+    return sheet.word(at) == "explain" and not any(sheet.word(i) in moves for i in range(len(sheet)))
 
 
 def _opener(sheet: Sheet) -> tuple[int, int] | None:

@@ -42,6 +42,9 @@ def read_intents(sheet: Sheet) -> None:
         elif word in FORECAST_WORDS or (word in _WILL and sheet.figures):
             sheet.slots.signals.add("forecast")
             sheet.take(at, "intent", "forecast")
+    willed = any(sheet.slot(at) == "metric" and _WILL & set(sheet.text(at).split()) for at in range(len(sheet)))
+    if willed and sheet.slots.period is not None:
+        sheet.slots.signals.add("forecast")  # "what will we owe at year end"
     if sheet.figures and not sheet.slots.signals & {"define", "forecast"} and _asks_what_it_is(sheet):
         sheet.slots.signals.add("define")
 

@@ -115,7 +115,7 @@ def _run(sheet: Sheet) -> OutflowView | None:
     for at in range(len(sheet)):
         if sheet.word(at) != "run" or at == 0:
             continue
-        place = at - 1 if sheet.word(at - 1) != "payment" else at - 2
+        place = at - 2 if sheet.text(at - 1) in {"payment", "payments"} else at - 1
         day = sheet.text(place).removesuffix("'s")
         if day in _WEEKDAYS:
             sheet.slots.run_day = _coming(sheet.clock.today, _WEEKDAYS.index(day))
