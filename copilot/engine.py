@@ -31,7 +31,7 @@ from copilot.composition import (
 )
 from copilot.conversation import Choosing, ThreadState, converse, remembering
 from copilot.drivers import take_apart
-from copilot.evidence import EvidencePack
+from copilot.evidence import EvidencePack, require_own
 from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
 from copilot.forecasting.book_reading import read_book
@@ -64,6 +64,7 @@ from copilot.simulations.scenarios import HORIZON_DAYS, Scenario, simulate
 from copilot.state.store import StateStore, open_store
 from copilot.verified.library import Library, VerifiedPlanner
 from copilot.verified.questions import load as verified_questions
+from copilot.viewers import private_suffix
 from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 from semantic_layer.errors import ExecutionError, GuardError
 
@@ -87,6 +88,7 @@ class Engine:
     ) -> None:
         self.layer = layer
         self._store = store
+        self._private = private_suffix(layer.viewer)
         self._settings = settings
         self._today = today
         self._library = Library(verified_questions(settings.verified), layer, settings.fiscal_year_start)
@@ -137,11 +139,12 @@ class Engine:
         answer = self._answer(self._turn(question, name, clock), plan, Choosing(state, self._planner))
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
-        evidence.save(self._store, self._pack(answer, clock))
+        pack = self._pack(answer, clock)
+        evidence.save(self._store, pack.model_copy(update={"thread": self._kept_as(name)}))
         if isinstance(plan, MetricPlan) and answer.table is not None:
             names = [column.name for column in answer.table.columns]
             state = remembering(state, names, answer.table.rows, self.layer.values)
-        self._store.threads.save(name, state.model_dump(mode="json"))
+        self._store.threads.save(self._kept_as(name), state.model_dump(mode="json"))
         return answer
 
     def verified_words(self, name: str, said: Mapping[str, str]) -> str:
@@ -155,16 +158,24 @@ class Engine:
         return changed or question
 
     def replay(self, pack: EvidencePack) -> Answer:
-        """Run the plan of an old answer again, at its own clock, on the mirror of today."""
-        turn = self._turn(pack.question, pack.thread, pack.clock())
+        """Run the plan of an old answer again, at its own clock, on the mirror of today.
+
+        Raises EvidenceMissingError for an answer that was given to somebody with other rights.
+        """
+        require_own(pack, self._private)
+        turn = self._turn(pack.question, pack.thread.removesuffix(self._private), pack.clock())
         plan = PLAN.validate_python(pack.plan)
         return self._answer(turn, plan).model_copy(update={"evidence_id": pack.id})
 
     def _clock(self) -> Clock:
         return Clock(today=self._today(), data_date=self.layer.data_date)
 
+    def _kept_as(self, thread: str) -> str:
+        """The name of a thread in the store: nobody goes on in a conversation of somebody with other rights."""
+        return f"{thread}{self._private}"
+
     def _state(self, thread: str) -> ThreadState:
-        found = self._store.threads.get(thread)
+        found = self._store.threads.get(self._kept_as(thread))
         return ThreadState.model_validate(found.state) if found and found.state else ThreadState()
 
     def _turn(self, question: str, thread: str, clock: Clock) -> Turn:

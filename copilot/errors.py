@@ -9,6 +9,7 @@
     ├── LanguageModelError             the operator: the language model cannot be reached or gives nothing usable
     ├── VerifiedQuestionError          who looks after them: a verified question does not fit its form, or a slot
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
+    ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
     └── PageError                      the operator: the chat page cannot start
 """
@@ -42,6 +43,10 @@ class QuestionBankError(CopilotError):
 
 class VerifiedQuestionError(CopilotError):
     """A verified question does not fit its form or its slots, or its file cannot be used."""
+
+
+class PolicyError(CopilotError):
+    """It is not said who asks, or the policies file cannot be read: nothing is shown until it is."""
 
 
 class HistoryFileError(CopilotError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -145,6 +146,20 @@ def load(store: StateStore, evidence_id: str) -> EvidencePack:
             "Ask the question again."
         )
     return EvidencePack.model_validate_json(turn.pack)
+
+
+_OTHERS = re.compile(r"@[0-9a-f]{16}$")
+
+
+def require_own(pack: EvidencePack, private: str) -> None:
+    """Raise EvidenceMissingError for the evidence of somebody with other rights.
+
+    It may show what the reader may not see. `private` ends the names of the reader's threads; empty for somebody who
+    sees everything.
+    """
+    owned = _OTHERS.search(pack.thread)
+    if (owned.group() if owned else "") != private:
+        raise EvidenceMissingError(f"There is no answer with the evidence id {pack.id!r} that you may see.")
 
 
 def compare(pack: EvidencePack, answer: Answer) -> Comparison:

@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         default=False,
         description="Lets people paste a SELECT into a question: it runs guarded, as exploration, never certified.",
     )
+    policies: Path | None = Field(
+        default=None,
+        description="A YAML file that says which rows and fields each viewer may see; empty means that all see all.",
+    )
+    viewer: str | None = Field(
+        default=None, description="Who asks: a viewer of the policies file. Needed where there is such a file."
+    )
     verified: Path = Field(
         default=Path("verified.yml"),
         description="The company's own verified questions: a YAML file to keep beside your other reviewed files.",

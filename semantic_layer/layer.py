@@ -28,9 +28,16 @@ from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import FiscalCalendar
-from semantic_layer.permission import hidden_fields, permitted, permitted_records, policy_filters, require_visible
-from semantic_layer.query import MetricQuery, RecordQuery
-from semantic_layer.records import compile_records, compile_values
+from semantic_layer.permission import (
+    can_be_limited,
+    hidden_fields,
+    permitted,
+    permitted_records,
+    policy_filters,
+    require_visible,
+)
+from semantic_layer.query import MetricQuery, Order, RecordQuery
+from semantic_layer.records import compile_records, compile_values, values_root
 from semantic_layer.resolver import ResolvedQuery, legal_dimensions, resolve
 from semantic_layer.result_cache import ResultCache
 from semantic_layer.results import Drill, RecordSet, ResultSet
@@ -65,6 +72,8 @@ class SemanticLayer:
         self.cache = ResultCache()
         self._values: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
         self._feeds: dict[tuple[str, str], date | None] = {}
+        self._firsts: dict[str, date | None] = {}
+        self._unseen: dict[str, frozenset[str]] = {}
 
     @classmethod
     def load(
@@ -145,7 +154,7 @@ class SemanticLayer:
     def values(self, dimension: str) -> tuple[tuple[str, int], ...]:
         """The values of a dimension with the number of documents behind each, most frequent first.
 
-        None for a dimension that the viewer may not see.
+        None for a dimension that the viewer may not see, or whose rows cannot tell whose they are.
         """
         snapshot = self.mirror.snapshot()
         if dimension in self._hidden(snapshot):
@@ -153,6 +162,8 @@ class SemanticLayer:
         key = (str(snapshot.version), dimension)
         if key not in self._values:
             rows_seen = policy_filters(self.model, self.viewer)
+            if not can_be_limited(values_root(self.model.dimensions[dimension], self.model), rows_seen, self.model):
+                return ()
             sql = compile_values(dimension, self.model, self._calendar(snapshot), self.reporting_currency, rows_seen)
             rows = snapshot.run(guard(sql, snapshot.tables)).rows
             self._values[key] = tuple((str(value), int(count)) for value, count in rows)
@@ -217,7 +228,11 @@ class SemanticLayer:
         return explore(sql, self.model, self.reporting_currency, self.viewer, mirror, today, limits)
 
     def _hidden(self, snapshot: Snapshot) -> frozenset[str]:
-        return hidden_fields(self.model, self.viewer, snapshot.columns)
+        """The fields that the viewer may not see, found once per version of the mirror."""
+        version = str(snapshot.version)
+        if version not in self._unseen:
+            self._unseen[version] = hidden_fields(self.model, self.viewer, snapshot.columns)
+        return self._unseen[version]
 
     def interrupt(self, worker: int) -> None:
         """Stop what a worker thread (its ident) is running."""
@@ -232,19 +247,33 @@ class SemanticLayer:
         calendar = self._calendar(snapshot)
         if query.known_at is not None:
             calendar = replace(calendar, data_date=self._last_day_known(query.known_at, snapshot))
-        resolved = resolve(query, self.model, calendar, self.reporting_currency)
+        resolved = resolve(query, self.model, calendar, self.reporting_currency, hidden)
         if query.known_at is not None:
             note = ("known at", query.known_at.isoformat(), "question")
             resolved = replace(resolved, history=histories(snapshot.columns), assumptions=(*resolved.assumptions, note))
         resolved = permitted(resolved, self.model, self.viewer, hidden)
         self._require_feeds(resolved, snapshot)
-        first = snapshot.first_date
+        first = self._first_date(snapshot)
         if first is not None and resolved.period.end < first:
             raise NoDataError(
                 f"The mirror's first invoice is of {first.isoformat()}; {resolved.period} lies before it.",
                 choices=(f"since {first.isoformat()}",),
             )
         return resolved
+
+    def _first_date(self, snapshot: Snapshot) -> date | None:
+        """The date of the first invoice that the viewer may see: others' dates are not told either."""
+        if not self.viewer.rows or snapshot.first_date is None:
+            return snapshot.first_date
+        version = str(snapshot.version)
+        if version not in self._firsts:
+            first = Order(field="invoice_date", descending=False)
+            query = RecordQuery(entity="invoice", columns=("invoice_date",), order=(first,), limit=1)
+            query = permitted_records(query, self.model, self.viewer, frozenset(), snapshot.columns)
+            sql = compile_records(query, self.model, self._calendar(snapshot), self.reporting_currency)
+            rows = snapshot.run(guard(sql, snapshot.tables)).rows
+            self._firsts[version] = rows[0][0] if rows else None
+        return self._firsts[version]
 
     def _last_day_known(self, moment: datetime, snapshot: Snapshot) -> date:
         """The last complete day that was known at a moment. Raises NoDataError before the mirror knew anything."""
@@ -275,7 +304,7 @@ class SemanticLayer:
         }
         groups, whole = parted(snapshot.run(sql))
         result = assemble(query, groups, whole, left_out, (sql,), repeated_keys(self._repeats(query, snapshot)))
-        caveat = history_caveat(query, snapshot.first_date)
+        caveat = history_caveat(query, self._first_date(snapshot))
         return result if caveat is None else _with_caveat(result, caveat)
 
     def _repeats(self, query: ResolvedQuery, snapshot: Snapshot) -> dict[str, int]:

@@ -74,6 +74,11 @@ def policy_filters(model: SemanticModel, viewer: Viewer) -> tuple[ResolvedFilter
     return tuple(typed_filter(item, model) for item in viewer.rows)
 
 
+def can_be_limited(entity: str, rows: tuple[ResolvedFilter, ...], model: SemanticModel) -> bool:
+    """Whether rows of an entity can be told apart by a policy."""
+    return all(not row.dimension.as_of and join_path(model, entity, row.dimension.entity) is not None for row in rows)
+
+
 def require_visible(query: MetricQuery | RecordQuery, hidden: Collection[str]) -> None:
     """Raise NotPermittedError when a query names a hidden field anywhere: shown, grouped, filtered, ordered, ranked."""
     if not hidden:

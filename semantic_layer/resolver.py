@@ -6,7 +6,7 @@ anything else would count money more than once and is refused with the ways out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -101,8 +101,14 @@ def legal_dimensions(model: SemanticModel, metric: Metric) -> frozenset[str]:
     return model.legal_dimensions(metric)
 
 
-def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, reporting_currency: str) -> ResolvedQuery:
-    """Find every name and prove the query legal.
+def resolve(
+    query: MetricQuery,
+    model: SemanticModel,
+    calendar: Calendar,
+    reporting_currency: str,
+    secret: Collection[str] = (),
+) -> ResolvedQuery:
+    """Find every name and prove the query legal; `secret` dimensions are never offered as a way out.
 
     Raises UnknownNameError, IllegalGroupingError, MixedCurrencyError, NoDataError or QueryError with ways out.
     """
@@ -112,12 +118,13 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
     hidden = _hidden(query, model)
     everything = (*metrics, *hidden)
     grain, names = _grouping(query, metrics)
-    dimensions = tuple(_dimension(model, name) for name in names)
+    dimensions = tuple(_dimension(model, name, secret) for name in names)
     for dimension in dimensions:
-        _require_legal(model, everything, dimension, "grouped by")
+        _require_legal(model, everything, dimension, "grouped by", secret)
         if not dimension.groupable:
             raise IllegalGroupingError(
-                f"{dimension.label} can filter an answer but not group it.", choices=("supplier", "category")
+                f"{dimension.label} can filter an answer but not group it.",
+                choices=tuple(name for name in ("supplier", "category") if name not in secret),
             )
     for target in query.targets:
         if target.metric not in query.metrics:
@@ -125,7 +132,7 @@ def resolve(query: MetricQuery, model: SemanticModel, calendar: Calendar, report
     for name in (*query.share_within, *(query.top_per.within if query.top_per else ())):
         if name not in {*names, grain}:
             raise UnknownNameError.of("column in the answer", name, [*names, *([grain] if grain else [])])
-    filters = _filters(query, model, everything)
+    filters = _filters(query, model, everything, secret)
     parts = _parts(query, model, everything)
     currency = _currency(query, metrics, dimensions, filters, reporting_currency)
     period, assumed = resolve_period(query, everything, calendar, grain)
@@ -167,9 +174,10 @@ def _metric(model: SemanticModel, name: str) -> Metric:
     return model.metrics[name]
 
 
-def _dimension(model: SemanticModel, name: str) -> Dimension:
+def _dimension(model: SemanticModel, name: str, secret: Collection[str] = ()) -> Dimension:
     if name not in model.dimensions:
-        raise UnknownNameError.of("dimension", name, [*model.dimensions, *GRAINS], reason="ILLEGAL_GROUPING")
+        known = [*(shown for shown in model.dimensions if shown not in secret), *GRAINS]
+        raise UnknownNameError.of("dimension", name, known, reason="ILLEGAL_GROUPING")
     return model.dimensions[name]
 
 
@@ -186,12 +194,14 @@ def _grouping(query: MetricQuery, metrics: tuple[Metric, ...]) -> tuple[Grain | 
     return (grains[0] if grains else None), tuple(dict.fromkeys(names))
 
 
-def _require_legal(model: SemanticModel, metrics: Iterable[Metric], dimension: Dimension, verb: str) -> None:
+def _require_legal(
+    model: SemanticModel, metrics: Iterable[Metric], dimension: Dimension, verb: str, secret: Collection[str]
+) -> None:
     for metric in metrics:
         legal = legal_dimensions(model, metric)
         if dimension.name in legal:
             continue
-        ways = tuple(sorted(name for name in legal if model.dimensions[name].groupable))[:6]
+        ways = tuple(sorted(name for name in legal - {*secret} if model.dimensions[name].groupable))[:6]
         why = (
             "it depends on an as-of date and the figure covers a period"
             if dimension.as_of
@@ -206,20 +216,22 @@ def _grain_of(model: SemanticModel, metric: Metric) -> str:
     return model.entities[model.measures[metric.parts[0].measure].entity].grain
 
 
-def _filters(query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...]) -> tuple[ResolvedFilter, ...]:
+def _filters(
+    query: MetricQuery, model: SemanticModel, metrics: tuple[Metric, ...], secret: Collection[str]
+) -> tuple[ResolvedFilter, ...]:
     asked = {f.field for f in query.filters}
     defaults = [f for metric in metrics for f in metric.filters if f.field not in asked]
     resolved: list[ResolvedFilter] = []
     for condition in (*query.filters, *dict.fromkeys(defaults)):
-        item = typed_filter(condition, model)
-        _require_legal(model, metrics, item.dimension, "filtered by")
+        item = typed_filter(condition, model, secret)
+        _require_legal(model, metrics, item.dimension, "filtered by", secret)
         resolved.append(item)
     return tuple(resolved)
 
 
-def typed_filter(condition: Filter, model: SemanticModel) -> ResolvedFilter:
-    """A filter with its dimension found and its values typed."""
-    dimension = _dimension(model, condition.field)
+def typed_filter(condition: Filter, model: SemanticModel, secret: Collection[str] = ()) -> ResolvedFilter:
+    """A filter with its dimension found and its values typed; `secret` names are never suggested."""
+    dimension = _dimension(model, condition.field, secret)
     return ResolvedFilter(dimension, condition.op, _typed(condition, dimension))
 
 

@@ -371,6 +371,8 @@ def illegal(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # no
             if name in legal and (verb == "filtered by" or dimension.groupable):
                 continue
             label = layer.model.metrics[metric].label
+            if name in layer.model.legal_dimensions(layer.model.metrics[metric]) - legal:
+                return _refuse("NOT_PERMITTED", f"You may not see {dimension.label.lower()} here.", slots, ())
             ways = [n for n in ("region", "supplier", "category", "buying_entity") if n in legal]
             return _refuse(
                 "ILLEGAL_GROUPING",

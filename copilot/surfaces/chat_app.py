@@ -58,9 +58,10 @@ class Asker(Protocol):
 
 
 class ChatSurface:
-    """The page's conversation with one engine."""
+    """The page's conversation with one engine, for one person: `user` is whose conversations the page lists."""
 
-    def __init__(self, engine: Asker, store: ChatStore, workers: int = 4) -> None:
+    def __init__(self, engine: Asker, store: ChatStore, workers: int = 4, user: str = LOCAL_USER) -> None:
+        self._user = user
         self._engine = engine
         self._store = store
         self._executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="ask")
@@ -72,7 +73,7 @@ class ChatSurface:
         # Without this, every session tries to read profiles inside the running loop and leaves a coroutine behind.
         setattr(BaseSession, "config", config)  # noqa: B010 (the class declares no such attribute)
         cl.data_layer(lambda: self._store)
-        cl.header_auth_callback(sign_in)
+        cl.header_auth_callback(self.sign_in)
         cl.set_chat_profiles(profiles)
         cl.set_starters(starters)
         cl.on_chat_resume(resumed)
@@ -84,6 +85,10 @@ class ChatSurface:
         for thread in self._running:
             self._engine.cancel(thread)
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def sign_in(self, _headers: Headers) -> cl.User:
+        """The one local user: the page listens on this machine only and its guard refuses other origins."""
+        return cl.User(identifier=self._user, display_name="You")
 
     async def on_message(self, message: cl.Message) -> None:
         """One question, start to finish; questions of one thread wait for each other."""
@@ -192,11 +197,6 @@ async def send(part: Any) -> None:
 async def take_back(part: Any) -> None:
     """Takes a step off the page again."""
     await part.remove()
-
-
-async def sign_in(_headers: Headers) -> cl.User:
-    """The one local user: the page listens on this machine only and its guard refuses other origins."""
-    return cl.User(identifier=LOCAL_USER, display_name="You")
 
 
 async def profiles(_user: cl.User | None, _language: str | None) -> list[cl.ChatProfile]:

@@ -116,15 +116,18 @@ def add(  # noqa: PLR0913 (one argument for each option)
     Example: tenor verified add 5f0c2c0e --id missed_ytd --owner treasury --by "financial controller" --slot period
     """
     from copilot.evidence import load as load_pack  # noqa: PLC0415 (other commands need no state store)
+    from copilot.evidence import require_own  # noqa: PLC0415
     from copilot.planning.plan import MetricPlan, Plan  # noqa: PLC0415
     from copilot.state.store import open_store  # noqa: PLC0415
     from copilot.verified.questions import of_file, save  # noqa: PLC0415
     from copilot.verified.upkeep import LASTS_DAYS, Signature, question_of  # noqa: PLC0415
+    from copilot.viewers import private_suffix, viewer_of  # noqa: PLC0415
 
     with plain_errors():
         settings = settings_of(None)
         with open_store(settings) as store:
             pack = load_pack(store, evidence_id)
+        require_own(pack, private_suffix(viewer_of(settings)))
         plan: Plan = TypeAdapter[Plan](Plan).validate_python(pack.plan)
         if not isinstance(plan, MetricPlan):
             raise VerifiedQuestionError("Only an answer that ran a metric can become a verified question.")

@@ -44,8 +44,10 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None) -> FastAPI:
+def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, viewer: str | None = None) -> FastAPI:
     """The page over an engine; chat history, session key and page files live in `state_folder`.
+
+    Each `viewer` has conversations of their own.
 
     With a key the history is encrypted. Raises a PageError if the page's files are missing or this process already has
     a page over another folder.
@@ -56,11 +58,11 @@ def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None) 
     from chainlit.auth import get_current_user  # noqa: PLC0415
     from chainlit.server import app as chainlit_app  # noqa: PLC0415
 
-    from copilot.surfaces.chat_app import ChatSurface  # noqa: PLC0415
+    from copilot.surfaces.chat_app import LOCAL_USER, ChatSurface  # noqa: PLC0415
     from copilot.surfaces.chat_store import ChatStore  # noqa: PLC0415
 
     store = ChatStore(state_folder / "chat.db", key)
-    surface = ChatSurface(engine, store)
+    surface = ChatSurface(engine, store, user=f"{LOCAL_USER}@{viewer}" if viewer else LOCAL_USER)
     surface.register()
 
     @asynccontextmanager
@@ -139,7 +141,7 @@ def serve(
     with listen(host, port) as listener:
         engine = Engine.open(settings, today=today)
         try:
-            app = create_app(engine, state_folder_of(settings.state_url), settings.encryption_key)
+            app = create_app(engine, state_folder_of(settings.state_url), settings.encryption_key, settings.viewer)
             if announce is not None:
                 shown = f"[{host}]" if ":" in host else host
                 announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")
