@@ -66,12 +66,17 @@ def _lay_outflow(old: Slots, new: Slots) -> None:
     old.levers = new.levers or old.levers
 
 
+_OF_ONE_PART = frozenset({"days_past_due", "ageing_bucket"})
+"""Conditions that would cut the whole of a ratio down to its part, so that every share were one."""
+
+
 def _to_ratio(old: Slots, new: Slots, model: SemanticModel) -> None:
     """As in "in percent of their open AP" after what is overdue: the certified ratio of the two."""
     ratio = ratio_of(model, [*old.metrics, *new.metrics]) if "share" in new.signals else None
     if ratio is not None:
         new.metrics = [ratio]
         new.signals.discard("share")
+        old.filters = [f for f in old.filters if f.field not in _OF_ONE_PART]
 
 
 def _havings_kept(old: Slots, new: Slots) -> list[Having]:

@@ -232,7 +232,10 @@ def test_bounds_on_rows_and_conditions_with_other_figures(chat: Chat) -> None:
     assert isinstance(refused, Refuse)
     share = chat.says("overdue by supplier")
     assert share.query.metrics == ("past_due_ap",)
-    assert chat.says("in percent of their open ap").query.metrics == ("past_due_share",)
+    chat.says("more than 30 days late")
+    ratio = chat.says("in percent of their open ap")
+    assert (ratio.query.metrics, conditions(ratio)) == (("past_due_share",), [])
+    assert "no longer only days past due > 30" in ratio.notes[0]
 
 
 def test_the_day_of_a_balance_is_no_period_of_a_flow(chat: Chat) -> None:
