@@ -149,8 +149,12 @@ async def reconcile(client: CoupaClient, settings: Settings, query: Query, data_
 
     async def seated(resource: Resource) -> _Side:
         async with seats:
-            return await _at_coupa(client, resource, settings, data_as_of)
+            return await _at_coupa(client, resource, settings, data_as_of, held[resource.name])
 
+    held = {
+        resource.name: {int(row[0]) for row in query(f'SELECT id FROM "{resource.table.name}"')}  # noqa: S608
+        for resource in RESOURCES
+    }
     found = await asyncio.gather(*(seated(resource) for resource in RESOURCES))
     comparisons: list[Comparison] = []
     missing: dict[str, tuple[int, ...]] = {}
@@ -158,9 +162,8 @@ async def reconcile(client: CoupaClient, settings: Settings, query: Query, data_
     for resource, coupa in zip(RESOURCES, found, strict=True):
         comparisons += compare(resource.name, coupa.totals, _in_mirror(query, resource, coupa.news))
         comparisons += _compare_children(query, resource, coupa)
-        held = {int(row[0]) for row in query(f'SELECT id FROM "{resource.table.name}"')}  # noqa: S608
-        missing[resource.name] = tuple(sorted(coupa.ids - held))
-        gone[resource.name] = tuple(sorted(held - coupa.ids - coupa.news))
+        missing[resource.name] = tuple(sorted(coupa.ids - held[resource.name]))
+        gone[resource.name] = tuple(sorted(held[resource.name] - coupa.ids - coupa.news))
     return Reconciliation(tuple(comparisons), missing, gone)
 
 
@@ -202,11 +205,18 @@ def compare(
     return comparisons
 
 
-async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings, data_as_of: dt.datetime) -> _Side:
-    """Coupa's side of what the mirror should hold."""
+async def _at_coupa(
+    client: CoupaClient, resource: Resource, settings: Settings, data_as_of: dt.datetime, held: set[int]
+) -> _Side:
+    """Coupa's side of what the mirror should hold, and of what it holds beside that.
+
+    It should hold what changed within the look-back period and what is still open of the time before. It holds more:
+    what has left that period since, and approvals that came with invoices.
+    """
     since = None
     if resource.looks_back and settings.lookback_months:
         since = months_before(data_as_of, settings.lookback_months)
+    also = held | (await _still_open(client, resource, since) if since is not None else set())
     paths = {
         name: _path(resource, name)
         for name in (resource.status, resource.dated, resource.currency, resource.money)
@@ -214,14 +224,16 @@ async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings,
     }
     side = _Side()
     nested = [list(filter(None, (child.within, child.attribute, child.money))) for child in _compared(resource)]
-    async for page in client.pages(resource, Window(since=since), fields=_fields(resource, [*paths.values(), *nested])):
+    async for page in client.pages(resource, Window(), fields=_fields(resource, [*paths.values(), *nested])):
         for record in page.records:
             value = record.value
             if record.id is None:
                 continue
-            updated = value.get("updated-at")
-            if updated and dt.datetime.fromisoformat(updated) >= data_as_of:
+            updated = value.get("updated-at") and dt.datetime.fromisoformat(value["updated-at"])
+            if updated and updated >= data_as_of:
                 side.news.add(record.id)
+                continue
+            if since is not None and updated and updated < since and record.id not in also:
                 continue
             side.ids.add(record.id)
             found = {name: _found(value, path) for name, path in paths.items()}
@@ -233,6 +245,19 @@ async def _at_coupa(client: CoupaClient, resource: Resource, settings: Settings,
             side.add(key, Decimal(found.get(resource.money or "") or 0))
             side.add_children(resource, key, value)
     return side
+
+
+async def _still_open(client: CoupaClient, resource: Resource, since: dt.datetime) -> set[int]:
+    """Ids of what is older than the look-back period and still open."""
+    if not resource.still_open:
+        return set()
+    window = Window(before=since, filters=resource.still_open)
+    return {
+        record.id
+        async for page in client.pages(resource, window, fields='["id"]')
+        for record in page.records
+        if record.id is not None
+    }
 
 
 def _in_mirror(query: Query, resource: Resource, news: Iterable[int]) -> dict[Key, Total]:

@@ -21,7 +21,7 @@ from sync.pagination import Window
 from sync.publish import open_published, read_manifest
 from sync.rate_limit import RateLimiter
 from sync.reconcile_command import show_differences
-from sync.reconciliation import reconcile_with
+from sync.reconciliation import Reconciliation, reconcile_with
 from sync.resources import BY_NAME
 from sync.run import Source, SyncReport
 from sync.sandbox import running
@@ -226,6 +226,22 @@ def test_reconciliation_agrees_and_notices_a_lost_invoice(synced: tuple[Settings
     assert lost is not None
     assert result.missing["invoices"] == (lost[0],)
     assert {line.name for line in result.differing} >= {"invoices", "invoice_lines", "invoice_line_allocations"}
+
+
+def test_a_look_back_leaves_nothing_to_differ(small_sandbox: Any, kit: Any, tmp_path: Path) -> None:
+    """What is older than the period is not missing; what came all the same, or has grown old, is not gone."""
+    settings = small_sandbox.settings.model_copy(update={"mirror": tmp_path / "mirror", "lookback_months": 2})
+    report = run_sync(settings, kit)
+    as_of = report.manifest.data_as_of
+    with duckdb.connect(str(report.path), read_only=True) as connection:
+
+        def compared(months: int) -> Reconciliation:
+            held = settings.model_copy(update={"lookback_months": months})
+            return asyncio.run(reconcile_with(held, lambda sql: connection.execute(sql).fetchall(), as_of))
+
+        assert compared(2).summary == ""
+        assert compared(1).summary == ""
+        assert any(compared(24).missing.values())
 
 
 def test_trouble_on_the_way_changes_nothing(small_company: Any, small_sandbox: Any, kit: Any, tmp_path: Path) -> None:
