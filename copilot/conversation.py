@@ -153,7 +153,7 @@ def _edit(state: ThreadState, asked: str, text: str, planner: Planner, clock: Cl
         or turned_away(asked)
         or _back_to(state, asked, planner, clock)
         or what_if(state, asked, planner, clock)
-        or _explained(last, text)
+        or _explained(state, text, planner, clock)
         or _follow(state, asked, planner, clock, led=led)
     )
 
@@ -241,11 +241,16 @@ def _narrowed_last(state: ThreadState) -> bool:
     return any(f not in before for f in now)
 
 
-def _explained(last: Figures, text: str) -> Plan | None:
+def _explained(state: ThreadState, text: str, planner: Planner, clock: Clock) -> Plan | None:
     """As in "explain" after a plain figure: what it is. After a comparison it asks for the cause."""
-    if not _EXPLAIN.match(text) or not isinstance(last, MetricPlan) or last.query.compare is not None:
+    last = state.last
+    if not isinstance(last, MetricPlan):
         return None
-    return DefinePlan(metric=last.query.metrics[0])
+    if _EXPLAIN.match(text) and last.query.compare is not None:
+        return _follow(state, "why", planner, clock, led=False)
+    said = planner.slots(without_pointers(text), clock, last.query.metrics)
+    alone = not (said.metrics or said.externals or said.vague or said.unresolved or said.filters or said.group_by)
+    return DefinePlan(metric=last.query.metrics[0]) if "define" in said.signals and alone else None
 
 
 def _back(state: ThreadState) -> tuple[Plan, ThreadState]:

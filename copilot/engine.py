@@ -51,6 +51,7 @@ from copilot.planning.plan import (
     WhyPlan,
 )
 from copilot.planning.planner import Planner, planner_for
+from copilot.planning.thread_state import FIGURES
 from copilot.previews import with_previews
 from copilot.scenario_answers import compose_scenario
 from copilot.settings import Settings
@@ -141,7 +142,9 @@ class Engine:
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
         pack = self._pack(answer, clock)
         evidence.save(self._store, pack.model_copy(update={"thread": self._kept_as(name)}))
-        if isinstance(plan, MetricPlan) and answer.table is not None:
+        if isinstance(plan, FIGURES) and answer.status != "answered":
+            state = before  # what could not be carried out is nothing to follow up on
+        elif isinstance(plan, MetricPlan) and answer.table is not None:
             names = [column.name for column in answer.table.columns]
             state = remembering(state, names, answer.table.rows, self.layer.values)
         self._store.threads.save(self._kept_as(name), state.model_dump(mode="json"))

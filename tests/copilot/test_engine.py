@@ -161,6 +161,20 @@ def test_no_figure_where_there_is_none(engine: Engine, question: str, status: st
     assert engine.ask("what's our dpo?").status == "answered"
 
 
+def test_what_cannot_be_carried_out_leaves_the_thread(engine: Engine) -> None:
+    """A median has no parts; the next follow-up edits the answer before, and "those" are the rows that it showed."""
+    engine.ask("approval time by entity in October", thread="left")
+    assert engine.ask("why", thread="left").status == "refused"
+    again = engine.ask("last quarter instead", thread="left")
+    assert (again.plan["kind"], again.plan["query"]["group_by"]) == ("metric", ["buying_entity"])
+    shown = engine.ask("top 3 suppliers by open AP", thread="left")
+    assert shown.table is not None
+    theirs = engine.ask("and their dpo", thread="left")
+    assert theirs.table is not None
+    assert {row[0] for row in theirs.table.rows} <= {row[0] for row in shown.table.rows}
+    assert theirs.caveats[0].startswith("Changed: now DPO; only supplier")
+
+
 def test_every_follow_up_and_choice_can_be_asked(engine: Engine) -> None:
     """What an answer offers next is answered, in its thread."""
     for question in (

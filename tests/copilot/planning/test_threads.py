@@ -375,6 +375,7 @@ def test_explain_is_what_the_figure_is(chat: Chat) -> None:
     """After a plain figure the definition, after a comparison the cause."""
     chat.says("dpo")
     assert chat.says("explain").metric == "dpo_purchases"
+    assert chat.says("how is that calculated?").metric == "dpo_purchases"
     chat.says("dpo in Q3 vs Q2")
     assert chat.says("explain").kind == "why"
 
