@@ -5,6 +5,7 @@ Nothing here raises about what it checks: one broken metric is a finding, the ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -70,6 +71,10 @@ def _stale(layer: SemanticLayer, now: datetime) -> Iterator[Finding]:
         yield Finding("mirror", 0, "warning", f"the mirror is {hours} hours old; run `tenor-sync once`")
 
 
+FEED_TABLE = re.compile(r"\bfeed_\w+")
+"""A table that is there once its feed was loaded."""
+
+
 def _against_the_mirror(
     definitions: Definitions, layer: SemanticLayer, progress: Callable[[str], None]
 ) -> Iterator[tuple[list[Finding], int]]:
@@ -86,6 +91,11 @@ def _entity(entity: Entity, definitions: Definitions, snapshot: Snapshot, curren
     """Its tables and columns exist, its key is unique, and its relationships lead somewhere."""
     model = definitions.model
     place = definitions.place("entities", entity.name)
+    absent = sorted(_feed_tables(entity, model) - set(snapshot.tables))
+    if absent:
+        text = f"entity {entity.name!r} stays empty: load the feed {absent[0].removeprefix('feed_')!r} first"
+        yield Finding(*place, "warning", text)
+        return
     bindings = Bindings(currency, snapshot.data_date, literal(snapshot.data_date))
 
     def first(select: str) -> int:
@@ -111,6 +121,12 @@ def _entity(entity: Entity, definitions: Definitions, snapshot: Snapshot, curren
                 yield Finding(*place, "error", text)
     except SemanticLayerError as error:
         yield Finding(*place, "error", f"entity {entity.name!r}: its key or a relationship cannot be tested: {error}")
+
+
+def _feed_tables(entity: Entity, model: SemanticModel) -> set[str]:
+    """The feeds' tables that an entity stands on, by itself or by what it depends on."""
+    found = set(FEED_TABLE.findall(entity.sql))
+    return found.union(*(_feed_tables(model.entities[name], model) for name in entity.depends_on))
 
 
 def _metric(metric: Metric, definitions: Definitions, layer: SemanticLayer) -> tuple[list[Finding], int]:
