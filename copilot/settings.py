@@ -71,6 +71,10 @@ class Settings(BaseSettings):
         default="form",
         description="`form`: the model reads whole questions. `figure`: it picks the figure, the rules read the rest.",
     )
+    model_confirms: bool = Field(
+        default=True,
+        description="Asks before it runs a reading that only the model has; with `figure` it always asks.",
+    )
     model_values: Literal["shown", "pseudonyms", "none"] = Field(
         default="pseudonyms",
         description="Which names of a question the model sees: all, all but suppliers (SUPPLIER_17 instead), or none.",

@@ -65,7 +65,6 @@ class FigureForm(BaseModel):
 
     answerable: bool
     metric: str = ""
-    figure_words: str = ""
 
 
 def form_schema(metrics: Sequence[str], dimensions: Sequence[str]) -> Schema:
@@ -97,7 +96,7 @@ def form_schema(metrics: Sequence[str], dimensions: Sequence[str]) -> Schema:
 
 def figure_schema(metrics: Sequence[str]) -> Schema:
     """The JSON Schema of the short form."""
-    return _object(answerable={"type": "boolean"}, metric=_one_of(metrics), figure_words={"type": "string"})
+    return _object(answerable={"type": "boolean"}, metric=_one_of(metrics))
 
 
 def _object(**properties: Any) -> dict[str, Any]:

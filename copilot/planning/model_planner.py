@@ -166,17 +166,17 @@ class ModelPlanner:
         return self._plan_of(form, asked) if form.answerable and not form.left_over else NoReading()
 
     def _plan_of_figure(self, form: FigureForm, asked: _Asked) -> MetricPlan | NoReading:
-        """The rules' own slots with the figure that the model picked."""
+        """The rules' own slots with the figure that the model picked; what the rules could not read names the figure."""
         self._check_metrics([form.metric])
-        self._check_words(form.figure_words, asked)
         slots = asked.read
-        self._check_all_said(form.figure_words, form.figure_words, asked)
+        unread = " ".join(word for word, _ in slots.unresolved)
+        self._check_all_said(unread, unread, asked)
         legal = self._rules.layer.legal_dimensions(form.metric)
         for name in [*slots.group_by, *(f.field for f in slots.filters)]:
             if name not in legal | frozenset(GRAINS):
                 raise MisfitError(f"{form.metric!r} cannot be had by {name!r}, which the question asks for.")
         slots.metrics, slots.unresolved = [form.metric], []
-        slots.coverage = _coverage(asked.read.coverage, form.figure_words, form.metric)
+        slots.coverage = _coverage(asked.read.coverage, unread, form.metric)
         return self._decided(slots, asked)
 
     def _plan_of(self, form: Form, asked: _Asked) -> MetricPlan | NoReading:
@@ -322,8 +322,7 @@ class ModelPlanner:
 
 
 def _figure_example(plan: MetricPlan) -> str:
-    words = " ".join(covered.words for covered in plan.coverage if covered.slot == "metric")
-    return FigureForm(answerable=True, metric=plan.query.metrics[0], figure_words=words).model_dump_json()
+    return FigureForm(answerable=True, metric=plan.query.metrics[0]).model_dump_json()
 
 
 def _is_name(question: str, start: int, end: int) -> bool:

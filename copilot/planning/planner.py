@@ -39,12 +39,14 @@ class Planner(Protocol):
 class SecondOpinion:
     """The rules read first, a language model reads too.
 
-    Where both read a figure and differ, the asker sees both readings.
+    Where both read a figure and differ, the asker sees both readings. With `confirm`, a reading that only the model has
+    is asked about before it runs.
     """
 
-    def __init__(self, rules: RulePlanner, model: ModelPlanner) -> None:
+    def __init__(self, rules: RulePlanner, model: ModelPlanner, *, confirm: bool = True) -> None:
         self._rules = rules
         self._model = model
+        self._confirm = confirm
 
     @property
     def lexicon(self) -> Lexicon:
@@ -65,7 +67,7 @@ class SecondOpinion:
         if isinstance(theirs, NoReading):
             return _noted(ours, theirs.why)
         if isinstance(ours, Refuse):
-            return theirs
+            return self._confirmed(ours, theirs, clock) if self._confirm else theirs
         if ours.query.identity() == theirs.query.identity():
             return ours
         return self._both(question, ours, theirs, clock)
@@ -77,6 +79,19 @@ class SecondOpinion:
     def plan_of(self, question: str, slots: Slots, clock: Clock) -> Plan:
         """What the rules decide."""
         return self._rules.plan_of(question, slots, clock)
+
+    def _confirmed(self, ours: Refuse, theirs: MetricPlan, clock: Clock) -> Plan:
+        """The model's reading as a question that the rules read back; one that cannot be put so stays refused."""
+        text = describe(theirs, self._rules.layer.model)
+        again = self._rules.plan(text, clock)
+        if not (isinstance(again, MetricPlan) and again.query.identity() == theirs.query.identity()):
+            return ours
+        return Clarify(
+            reason="UNMAPPED_WORDS",
+            question="Only the language model has a reading of this. Is this what you mean?",
+            choices=(Choice(label=text, question=text), *ours.choices[:2]),
+            coverage=theirs.coverage,
+        )
 
     def _both(self, question: str, ours: MetricPlan, theirs: MetricPlan, clock: Clock) -> Plan:
         """Both readings as questions that the rules read back; a reading that cannot be put so is only mentioned."""
@@ -145,4 +160,4 @@ def planner_for(
         sharing=settings.model_values,
         mode=settings.model_reads,
     )
-    return SecondOpinion(rules, model)
+    return SecondOpinion(rules, model, confirm=settings.model_confirms or settings.model_reads == "figure")

@@ -214,7 +214,7 @@ def test_a_plain_question_keeps_its_reading(rules: RulePlanner, model: Counted, 
 def test_a_strange_question_is_read_in_full_or_refused(rules: RulePlanner, model: Counted, mode: str) -> None:
     """A plan of the model's accounts for every word and keeps what the rules read; otherwise the refusal stays."""
     question = "how much dough did we shell out by region in Q3"
-    plan = SecondOpinion(rules, planner(rules, model, mode=mode)).plan(question, CLOCK)
+    plan = SecondOpinion(rules, planner(rules, model, mode=mode), confirm=False).plan(question, CLOCK)
     assert len(model.texts) <= ATTEMPTS
     if isinstance(plan, MetricPlan):
         assert plan.query.group_by == ("region",)

@@ -33,8 +33,9 @@ def form(**slots: Any) -> str:
 
 def plan_with(planner: RulePlanner, clock: Clock, question: str, *answers: str | Exception, **options: Any) -> Any:
     """The plan of rules and model together, and the model."""
-    model = ScriptedModel(*answers)
-    return SecondOpinion(planner, ModelPlanner(planner, model, **options)).plan(question, clock), model
+    model, confirm = ScriptedModel(*answers), bool(options.pop("confirm", False))
+    opinion = SecondOpinion(planner, ModelPlanner(planner, model, **options), confirm=confirm)
+    return opinion.plan(question, clock), model
 
 
 def sent(model: ScriptedModel) -> str:
@@ -54,6 +55,19 @@ def test_a_model_widens_the_language(planner: RulePlanner, clock: Clock) -> None
         "out": "spend",
     }
     assert STRANGE in model.asked[0][-1].text
+
+
+def test_a_reading_of_the_model_alone_is_asked_about(planner: RulePlanner, clock: Clock) -> None:
+    """It comes as a choice that the rules read back to the model's own query; nothing runs before somebody chooses."""
+    question = "how much dough did we shell out by region in Q3"
+    answer = form(**SPEND, group_by=["region"], group_words="by region", period_words="Q3")
+    asked, _ = plan_with(planner, clock, question, answer, confirm=True)
+    assert isinstance(asked, Clarify)
+    ran, _ = plan_with(planner, clock, question, answer)
+    chosen = planner.plan(asked.choices[0].question, clock)
+    assert isinstance(ran, MetricPlan)
+    assert isinstance(chosen, MetricPlan)
+    assert chosen.query.identity() == ran.query.identity()
 
 
 def test_one_repair(planner: RulePlanner, clock: Clock) -> None:
@@ -143,9 +157,9 @@ def test_what_is_turned_away_never_reaches_the_model(planner: RulePlanner, clock
 # --- the model picks the figure, the rules read the rest
 
 
-def picked(metric: str, words: str = WORDS) -> str:
+def picked(metric: str) -> str:
     """The short form."""
-    return json.dumps({"answerable": True, "metric": metric, "figure_words": words})
+    return json.dumps({"answerable": True, "metric": metric})
 
 
 def test_the_model_picks_the_figure_and_the_rules_read_the_rest(planner: RulePlanner, clock: Clock) -> None:
@@ -156,21 +170,21 @@ def test_the_model_picks_the_figure_and_the_rules_read_the_rest(planner: RulePla
     same = planner.plan("spend by region in Q3 excluding marketing", clock)
     assert isinstance(same, MetricPlan)
     assert plan.query.identity() == same.query.identity()
-    assert set(model.schemas[0]["properties"]) == {"answerable", "metric", "figure_words"}
+    assert set(model.schemas[0]["properties"]) == {"answerable", "metric"}
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("question", "answer"),
     [
-        picked("spend", "dough"),
-        picked("dough"),
-        picked("spend", "dough money shell out"),
-        picked("cycle_time_approval"),
+        ("what dough did we shell out by gl account", picked("dough")),
+        ("what dough did we shell out by gl account", picked("cycle_time_approval")),
+        ("what dough did we shell out in Zorbonia", picked("spend")),
+        ("what dough flew from purse pocket till wallet drawer vault after noon", picked("spend")),
     ],
+    ids=["invented", "not by that grouping", "a name", "too many words"],
 )
-def test_a_figure_that_does_not_fit_is_refused(planner: RulePlanner, clock: Clock, answer: str) -> None:
-    """Words left out, a name invented, words invented, or a figure that cannot be had by what the question asks for."""
-    question = "what dough did we shell out by gl account"
+def test_a_figure_that_does_not_fit_is_refused(planner: RulePlanner, clock: Clock, question: str, answer: str) -> None:
+    """A name invented, a figure that cannot be had by what is asked for, a name or a whole tale passed off as a figure."""
     plan, _ = plan_with(planner, clock, question, answer, answer, mode="figure")
     assert isinstance(plan, Refuse)
 
@@ -316,7 +330,7 @@ def test_over_http_a_model_widens_the_language(planner: RulePlanner, clock: Cloc
         says(form(metrics=["dough"])), says("Sure! " + form(**SPEND) + " Anything else?")
     ) as endpoint:
         model = OpenAICompatibleModel(endpoint.url, "small")
-        plan = SecondOpinion(planner, ModelPlanner(planner, model)).plan(STRANGE, clock)
+        plan = SecondOpinion(planner, ModelPlanner(planner, model), confirm=False).plan(STRANGE, clock)
         model.close()
     assert isinstance(plan, MetricPlan)
     assert plan.query.metrics == ("spend",)
