@@ -20,6 +20,7 @@ from copilot.planning.scenario_decision import SUGGESTED
 from copilot.simulations.levers import (
     ApprovalSpeed,
     CaptureDiscounts,
+    CashFloor,
     ExtendTerms,
     HurdleRate,
     Lever,
@@ -121,6 +122,8 @@ def spoken(lever: Lever) -> str:  # noqa: PLR0911 - one return for each lever
             return f"nothing of {whom} paid more than {lever.tolerance_days} days early"
         case SpendGrowth():
             return f"spend with {whom} changes by {figures.headline(lever.growth, 'ratio')}"
+        case CashFloor():
+            return f"nothing is paid early that would take cash below {figures.headline(lever.floor, 'money')}"
         case HurdleRate():
             return f"a year of cash is worth {figures.headline(lever.rate, 'ratio')}"
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from copilot.forecasting.book import Book, Names
 from copilot.forecasting.business_days import closed_matrix
 from copilot.forecasting.cash_paths import Model
-from copilot.forecasting.event_paths import NEW, NO_DAY, OPEN, Events
+from copilot.forecasting.event_paths import NEW, NO_DAY, OPEN, Events, added, cash_out
 from copilot.simulations.legal_caps import cap_of
 from copilot.simulations.levers import (
     ApprovalSpeed,
     CaptureDiscounts,
+    CashFloor,
     ExtendTerms,
     HurdleRate,
     Lever,
@@ -32,9 +33,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-ORDER = (SpendGrowth, ApprovalSpeed, ExtendTerms, RunDays, StopEarlyPayment, CaptureDiscounts, HurdleRate)
+ORDER = (SpendGrowth, ApprovalSpeed, ExtendTerms, RunDays, StopEarlyPayment, CaptureDiscounts, CashFloor, HurdleRate)
 """Levers act in this order, whatever the order they are given in: the result depends on the set alone."""
 NO_CAP = 10**6
+ADVANCE_DAYS = 120
+"""The longest time by which a payment may come early under a cash floor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +88,35 @@ def learned_runs(model: Model, days: int) -> Runs:
     return Runs.of(model, model.timing.run_days(), days)
 
 
-def apply(model: Model, events: Events, levers: Iterable[Lever]) -> Events:
-    """The events under some levers."""
+def apply(model: Model, events: Events, levers: Iterable[Lever], cash: Floats | None = None) -> Events:
+    """The events under some levers.
+
+    `cash` `[day]` is the cash at the end of each day ahead, suppliers not paid; without it a floor holds nothing back.
+    """
     given = tuple(levers)
+    floor = floor_of(given)
     runs = learned_runs(model, events.days)
     for kind in ORDER:
         for lever in given:
             if isinstance(lever, kind):
                 if isinstance(lever, RunDays):
                     events, runs = _run_days(model, events, lever, runs)
+                elif isinstance(lever, CaptureDiscounts):
+                    events = _capture(model, events, lever, runs, None if floor is None else cash, floor or 0.0)
                 else:
                     events = _applied(model, events, lever, runs)
     return events
+
+
+def floor_of(levers: Iterable[Lever]) -> float | None:
+    """The highest floor under cash that some levers ask for; None when none does."""
+    floors = [float(lever.floor) for lever in levers if isinstance(lever, CashFloor)]
+    floors += [
+        float(lever.cash_floor)
+        for lever in levers
+        if isinstance(lever, CaptureDiscounts) and lever.cash_floor is not None
+    ]
+    return max(floors, default=None)
 
 
 def _applied(model: Model, events: Events, lever: Lever, runs: Runs) -> Events:
@@ -109,8 +129,6 @@ def _applied(model: Model, events: Events, lever: Lever, runs: Runs) -> Events:
             return _extend_terms(model, events, lever, runs)
         case StopEarlyPayment():
             return _stop_early(model, events, lever, runs)
-        case CaptureDiscounts():
-            return _capture(model, events, lever, runs)
         case _:
             return events
 
@@ -262,14 +280,48 @@ def yearly_yield(events: Events) -> Floats:
     return found
 
 
-def _capture(model: Model, events: Events, lever: CaptureDiscounts, runs: Runs) -> Events:
+def _capture(
+    model: Model, events: Events, lever: CaptureDiscounts, runs: Runs, cash: Floats | None, floor: float
+) -> Events:
     offered = (events.discount != NO_DAY) & (events.discount_rate > 0) & (events.discount >= 1)
     mine = selected(model.book, lever.selection, model.today)[events.row] & offered
     entity = model.book.buying_entity.code[events.row]
     target = runs.last_at(entity, events.discount)
     possible = (target >= np.maximum(events.recognised, 1)) & (target < events.paid)
     taken = mine & possible & (events.chance < float(lever.share)) & (yearly_yield(events) >= float(lever.hurdle))
+    if cash is not None:
+        taken = _above_floor(events, np.where(taken, target, events.paid), taken, cash - floor)
     return events.changed(
         paid=np.where(taken, target, events.paid),
         cash=np.where(taken, events.amount * (1.0 - events.discount_rate), events.cash),
     )
+
+
+def _above_floor(events: Events, paid: Ints, taken: Flags, room: Floats) -> Flags:
+    """Which of the early payments leave cash above its floor on every day until the invoice would have been paid.
+
+    Run by run in time, the best yield first on each path. `room` `[day]` is cash over the floor, suppliers not paid.
+    A path that is below its floor anyway takes nothing meanwhile. What is paid early for longer than ADVANCE_DAYS is
+    left out, so that a run looks that far ahead and no further.
+    """
+    days = len(room)
+    left = room[None, :] - np.cumsum(cash_out(events, days), axis=1)
+    kept = np.zeros(len(taken), dtype=np.bool_)
+    end = np.minimum(events.paid, days + 1)
+    fits = taken & (paid <= days) & (end - paid <= ADVANCE_DAYS)
+    worth = yearly_yield(events)
+    for day in np.unique(paid[fits]).tolist():
+        rows = np.flatnonzero(fits & (paid == day))
+        rows = rows[np.lexsort((-worth[rows], events.path[rows]))]
+        path, amount = events.path[rows], events.amount[rows]
+        ahead = left[:, day - 1 : day - 1 + ADVANCE_DAYS].min(axis=1)
+        total = np.cumsum(amount)
+        first = np.searchsorted(path, path, side="left")
+        so_far = total - np.where(first > 0, total[first - 1], 0.0)
+        rows = rows[so_far <= ahead[path]]
+        kept[rows] = True
+        size = events.paths * (days + 2)
+        moved = added(events.path[rows] * (days + 2) + day - 1, events.amount[rows], size)
+        moved -= added(events.path[rows] * (days + 2) + end[rows] - 1, events.amount[rows], size)
+        left = left - np.cumsum(moved.reshape(events.paths, days + 2), axis=1)[:, :days]
+    return kept

@@ -112,6 +112,15 @@ class SpendGrowth(_Lever):
     growth: Annotated[Decimal, Field(ge=Decimal("-0.9"), le=2)] = Decimal(0)
 
 
+class CashFloor(_Lever):
+    """Cash is kept at `floor` or above: what is paid early for a discount leaves it so, day by day on each path."""
+
+    owner: ClassVar[str] = "treasury"
+    guards: ClassVar[str] = "needs the cash feed; holds back early payments only, never what is due"
+    kind: Literal["cash_floor"] = "cash_floor"
+    floor: Annotated[Decimal, Field(ge=0)]
+
+
 class HurdleRate(_Lever):
     """What a year of cash is worth: turns cash released into a benefit per year."""
 
@@ -122,7 +131,7 @@ class HurdleRate(_Lever):
 
 
 Lever = Annotated[
-    ExtendTerms | CaptureDiscounts | RunDays | ApprovalSpeed | StopEarlyPayment | SpendGrowth | HurdleRate,
+    ExtendTerms | CaptureDiscounts | RunDays | ApprovalSpeed | StopEarlyPayment | SpendGrowth | CashFloor | HurdleRate,
     Field(discriminator="kind"),
 ]
 KINDS: tuple[type[_Lever], ...] = (
@@ -132,6 +141,7 @@ KINDS: tuple[type[_Lever], ...] = (
     ApprovalSpeed,
     StopEarlyPayment,
     SpendGrowth,
+    CashFloor,
     HurdleRate,
 )
 

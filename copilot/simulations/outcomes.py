@@ -67,6 +67,8 @@ class Projection:
     seed: int
     paths: int
     model_version: str
+    inputs: str = ""
+    """Hash of everything that was read: with the target, the seed and the paths it gives the same bytes again."""
 
     @property
     def target_date(self) -> date:

@@ -25,6 +25,7 @@ from copilot.forecasting.cash_paths import (
     waiting_rows,
 )
 from copilot.forecasting.closed_form import quantile_of_sum
+from copilot.forecasting.fingerprint import fingerprint
 from copilot.simulations.outcomes import Assumption
 from copilot.simulations.outflow_outcomes import (
     UNMEASURED,
@@ -70,6 +71,8 @@ class OutflowSettings:
     seed: int = SEED
     currency: str = "USD"
     groups: tuple[str, ...] = ("buying_entity", "currency")
+    mirror_version: str = ""
+    """The published mirror that the book was read from, for the evidence."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ def _forecast(
         seed=settings.seed,
         model_version=MODEL_VERSION,
         paths=total,
+        inputs=fingerprint(model.book, model.as_of),
+        mirror_version=settings.mirror_version,
         stretch=factor,
     )
 

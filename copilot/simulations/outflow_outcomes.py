@@ -141,6 +141,9 @@ class OutflowForecast:
     seed: int
     model_version: str
     paths: Floats = field(repr=False, compare=False)
+    inputs: str = ""
+    """Hash of everything that was read; with the seed, the paths and the horizon it gives the same bytes again."""
+    mirror_version: str = ""
     stretch: float = 1.0
     """By how much past origins asked the band of a week to be stretched around its median (1 = as simulated)."""
 
@@ -211,6 +214,16 @@ class OutflowForecast:
             "assumptions": [row._asdict() for row in self.assumptions],
             "checks": [vars(check) for check in self.checks],
             "coverage": vars(self.coverage),
+            "evidence": {
+                "model": self.model_version,
+                "inputs": self.inputs,
+                "mirror_version": self.mirror_version,
+                "seed": self.seed,
+                "paths": len(self.paths),
+                "as_of": self.as_of,
+                "end": self.end,
+                "stretch": self.stretch,
+            },
         }
         return json.dumps(content, default=str, indent=2, ensure_ascii=False)
 

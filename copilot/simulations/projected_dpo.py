@@ -8,7 +8,7 @@ band over simulated paths. Formulas: research of the payables literature, summed
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copilot.forecasting.current_terms import superseded_share
+from copilot.forecasting.fingerprint import fingerprint
 from copilot.forecasting.ledger import TRAILING_DAYS, Balance, Ledger
 from copilot.forecasting.new_business import LEVEL_DAYS
 from copilot.forecasting.payment_timing import HALF_LIFE_DAYS, HISTORY_DAYS, SHRINKAGE
@@ -94,7 +95,8 @@ def project(
     if np.isnan(walked.dpo).mean() > 0.01:
         sparse = f"purchases on most days: some simulated quarters up to {target.end.isoformat()} hold none"
         return TooLittleHistory(METRIC, target, as_of, (sparse,))
-    return _projection(ledger, target, opening, walked, weekly, metric_value, chosen)
+    found = _projection(ledger, target, opening, walked, weekly, metric_value, chosen)
+    return replace(found, inputs=fingerprint(ledger, as_of, dict(closing or {})))
 
 
 def _out_of_reach(target: Period, as_of: date) -> str:

@@ -14,9 +14,10 @@ from copilot.errors import CopilotError
 from copilot.surfaces.command_parts import MirrorOption, fail, plain_errors, settings_of
 
 if TYPE_CHECKING:
-    from copilot.simulations.levers import Lever
+    from copilot.settings import Settings
+    from copilot.simulations.levers import Lever, SavedScenario
     from copilot.simulations.outflow_outcomes import Chance, OutflowForecast
-    from copilot.simulations.scenarios import ScenarioOutcome
+    from copilot.simulations.scenarios import Scenario, ScenarioOutcome
 
 REFUSED = 4
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
@@ -63,7 +64,12 @@ def outflow(  # noqa: PLR0913 (the options of a command)
         settings = settings_of(mirror)
         layer = open_layer(settings)
         calibration = load_calibration(backtest_file(settings.mirror))
-        chosen = OutflowSettings(seed=seed, currency=settings.reporting_currency, groups=(by,) if by else ())
+        chosen = OutflowSettings(
+            seed=seed,
+            currency=settings.reporting_currency,
+            groups=(by,) if by else (),
+            mirror_version=layer.mirror_version,
+        )
         found = forecast_outflow(
             read_book(layer), layer.data_date, weeks=weeks, settings=chosen, calibration=calibration
         )
@@ -130,8 +136,9 @@ def scenario(  # noqa: PLR0913 (the options of a command)
     capture: Annotated[float | None, typer.Option("--capture", help="Take offers above this yearly yield.")] = None,
     growth: Annotated[float | None, typer.Option("--growth", help="Spend growth, such as 0.1.")] = None,
     hurdle: Annotated[float | None, typer.Option("--hurdle", help="What a year of cash is worth.")] = None,
+    floor: Annotated[str | None, typer.Option("--cash-floor", help="Cash to keep, with --capture.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A saved scenario (JSON) instead of options.")] = None,
-    save: Annotated[Path | None, typer.Option("--save", help="Save the scenario as JSON.")] = None,
+    save: Annotated[str | None, typer.Option("--save", help="Save it under a name, or as a .json file.")] = None,
     days: Annotated[int, typer.Option("--days", help="Horizon in days, 7 to 366.")] = 182,
     as_json: JsonOption = False,
     seed: SeedOption = 1,
@@ -145,10 +152,9 @@ def scenario(  # noqa: PLR0913 (the options of a command)
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 (only where levers are built)
 
-    from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
-    from copilot.layer_opening import open_layer  # noqa: PLC0415
     from copilot.simulations.levers import Lever, SavedScenario  # noqa: PLC0415
-    from copilot.simulations.scenarios import ScenarioOutcome, simulate  # noqa: PLC0415
+    from copilot.simulations.saved_scenarios import save_scenario  # noqa: PLC0415
+    from copilot.simulations.scenarios import ScenarioOutcome  # noqa: PLC0415
 
     given = _levers(
         {
@@ -158,7 +164,7 @@ def scenario(  # noqa: PLR0913 (the options of a command)
             "top_suppliers": top,
         },
         add_days=add_days, net_days=net_days, acceptance=acceptance, ramp_days=ramp_days, run_days=run_days,
-        faster=faster_approval, stop_early=stop_early, capture=capture, growth=growth, hurdle=hurdle,
+        faster=faster_approval, stop_early=stop_early, capture=capture, growth=growth, hurdle=hurdle, floor=floor,
     )  # fmt: skip
     with plain_errors():
         try:
@@ -167,25 +173,98 @@ def scenario(  # noqa: PLR0913 (the options of a command)
             else:
                 adapter: TypeAdapter[Lever] = TypeAdapter(Lever)
                 levers = tuple(adapter.validate_python(item) for item in given)
-                saved = SavedScenario(name="scenario", levers=levers, horizon_days=days, seed=seed)
+                name = Path(save).stem if save is not None else "scenario"
+                saved = SavedScenario(name=name, levers=levers, horizon_days=days, seed=seed)
         except ValidationError as error:
             raise CopilotError(_lever_sentence(error)) from None
         settings = settings_of(mirror)
-        layer = open_layer(settings)
-        found = simulate(
-            read_book(layer),
-            layer.data_date,
-            saved.levers,
-            horizon_days=saved.horizon_days,
-            seed=saved.seed,
-            currency=settings.reporting_currency,
-        )
+        (found,), version = _run([saved], settings)
         if not isinstance(found, ScenarioOutcome):
             _refuse(found.reason)
             return
         if save is not None:
-            save.write_text(saved.model_dump_json(indent=2), encoding="utf-8")
-        typer.echo(_scenario_json(found) if as_json else "\n".join(_scenario_lines(found)))
+            kept = save_scenario(saved, save, settings.mirror)
+            typer.echo(f"Saved as {kept}; compare it with `tenor simulate compare {saved.name} OTHER`", err=True)
+        typer.echo(_scenario_json(found, version) if as_json else "\n".join(_scenario_lines(found)))
+
+
+def _run(scenarios: list[SavedScenario], settings: Settings) -> tuple[list[Scenario], str]:
+    """The outcome of each scenario on one reading of the mirror, and the mirror's version."""
+    from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
+    from copilot.forecasting.cash_feed import read_cash  # noqa: PLC0415
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
+    from copilot.simulations.lever_effects import floor_of  # noqa: PLC0415
+    from copilot.simulations.scenarios import simulate  # noqa: PLC0415
+
+    layer = open_layer(settings)
+    book = read_book(layer)
+    cash = read_cash(layer) if any(floor_of(one.levers) is not None for one in scenarios) else None
+    found = [
+        simulate(
+            book,
+            layer.data_date,
+            one.levers,
+            horizon_days=one.horizon_days,
+            seed=one.seed,
+            currency=settings.reporting_currency,
+            cash=cash,
+        )
+        for one in scenarios
+    ]
+    return found, layer.mirror_version
+
+
+@simulate_app.command()
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Saved scenarios: names, or .json files.")],
+    *,
+    as_json: JsonOption = False,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="One seed for all [default: the first's].")] = None,
+    mirror: MirrorOption = None,
+) -> None:
+    """Run saved scenarios on the same data, horizon and random numbers, side by side.
+
+    Example: tenor simulate compare net-60 tuesdays
+
+    Exit code: 0 compared, 1 error, 4 one of them is refused.
+    """
+    from copilot.simulations.saved_scenarios import load_scenario, side_by_side  # noqa: PLC0415 (numpy)
+    from copilot.simulations.scenarios import ScenarioOutcome  # noqa: PLC0415
+
+    with plain_errors():
+        settings = settings_of(mirror)
+        saved = [load_scenario(name, settings.mirror) for name in names]
+        same = {"horizon_days": saved[0].horizon_days, "seed": saved[0].seed if seed is None else seed}
+        saved = [one.model_copy(update=same) for one in saved]
+        found, version = _run(saved, settings)
+        outcomes = []
+        for one, outcome in zip(saved, found, strict=True):
+            if not isinstance(outcome, ScenarioOutcome):
+                _refuse(f"{one.name}: {outcome.reason}")
+                return
+            outcomes.append((one.name, outcome))
+        if as_json:
+            content = [{"name": name, **plain(outcome)} for name, outcome in outcomes]
+            typer.echo(json.dumps({"mirror_version": version, "scenarios": content}, default=str, indent=2))
+        else:
+            typer.echo("\n".join(side_by_side(outcomes)))
+
+
+@simulate_app.command()
+def saved(*, mirror: MirrorOption = None) -> None:
+    """List the saved scenarios.
+
+    Example: tenor simulate saved
+    """
+    from copilot.simulations.saved_scenarios import saved_scenarios  # noqa: PLC0415 (pydantic models of levers)
+
+    with plain_errors():
+        found = saved_scenarios(settings_of(mirror).mirror)
+        for one in found:
+            kinds = ", ".join(lever.kind.replace("_", " ") for lever in one.levers)
+            typer.echo(f"{one.name}: {kinds}; {one.horizon_days} days, seed {one.seed}")
+        if not found:
+            typer.echo("No scenario is saved yet; save one with `tenor simulate scenario … --save NAME`.")
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -213,11 +292,13 @@ def _levers(selection: dict[str, Any], **given: Any) -> list[dict[str, Any]]:
         "capture_discounts": ("hurdle", given["capture"]),
         "spend_growth": ("growth", given["growth"]),
         "hurdle_rate": ("rate", given["hurdle"]),
+        "cash_floor": ("floor", None if given["floor"] is None else given["floor"].replace(",", "").replace("_", "")),
     }
+    whole = {"hurdle_rate", "cash_floor"}  # levers of the whole company, which select no documents
     for kind, (name, value) in simple.items():
         if value is not None:
             found.append({"kind": kind, name: value if isinstance(value, int) else str(value)})
-    return [{**lever, "selection": selection} if lever["kind"] != "hurdle_rate" else lever for lever in found]
+    return [lever if lever["kind"] in whole else {**lever, "selection": selection} for lever in found]
 
 
 def _lever_sentence(error: Any) -> str:
@@ -246,14 +327,22 @@ def _scenario_lines(found: ScenarioOutcome) -> list[str]:
         f"  {share.kind:20}  {share.dpo:+8}  {share.one_off_cash:>16,.0f}  {share.yearly_benefit:>14,.0f}"
         for share in found.split
     ]
+    if found.cash is not None:
+        held = found.cash
+        lines.append(
+            f"Cash never below {held.floor:,.0f}? Lowest expected {held.lowest_baseline:,.0f} ->"
+            f" {held.lowest_scenario:,.0f} on {held.lowest_day}; chance to fall below on any day"
+            f" {held.chance_below_baseline:.0%} -> {held.chance_below_scenario:.0%}"
+        )
     lines += [f"{'Binding' if guard.binding else 'Note'}: {guard.name}: {guard.detail}" for guard in found.guards]
     lines += [f"Assumed: {item.name}: {item.value} ({item.source})" for item in found.assumptions]
     failed = [check for check in found.checks if not check.passed]
     return lines + [f"Check {check.name} did not pass: {check.detail}" for check in failed]
 
 
-def _scenario_json(found: ScenarioOutcome) -> str:
-    return json.dumps(plain(found), default=str, indent=2, ensure_ascii=False)
+def _scenario_json(found: ScenarioOutcome, version: str) -> str:
+    content = {**plain(found), "mirror_version": version}
+    return json.dumps(content, default=str, indent=2, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:

@@ -70,3 +70,21 @@ def test_what_cannot_be_simulated_is_said(run: Run, words: tuple[str, ...], code
     result = run("scenario", *words)
     assert result.exit_code == code
     assert says in result.stderr
+
+
+def test_saved_scenarios_stand_side_by_side(run: Run) -> None:
+    """By name, on the same horizon and seed; a name that nobody saved lists those that were."""
+    for words in (("--add-days", "10", "--save", "ten days"), ("--run-days", "Tue", "--save", "tuesdays")):
+        saved = run("scenario", *words, "--days", "60")
+        assert saved.exit_code == 0, saved.stderr
+    text = run("compare", "ten days", "tuesdays")
+    assert "ten days" in text.stdout.splitlines()[1]
+    content = json.loads(run("compare", "ten days", "tuesdays", "--json").stdout)
+    one, other = content["scenarios"]
+    assert (one["name"], one["seed"], one["inputs"]) == ("ten days", other["seed"], other["inputs"])
+    assert one["dpo_baseline"] == other["dpo_baseline"]
+    assert content["mirror_version"]
+    assert "ten days: extend terms; 60 days" in run("saved").stdout
+    unknown = run("compare", "nine days")
+    assert unknown.exit_code == 1
+    assert "ten days, tuesdays" in unknown.stderr

@@ -266,7 +266,7 @@ def test_levers_have_ranges() -> None:
         with pytest.raises(ValidationError):
             adapter.validate_python(wrong)
     assert all(kind.owner and kind.guards for kind in KINDS)
-    assert len(KINDS) == 7
+    assert len(KINDS) == 8
 
 
 def test_scenarios_can_be_saved() -> None:
