@@ -327,7 +327,7 @@ def _first(lead: Headline, band: Band, found: OutflowForecast, start: date) -> P
 
 
 def _largest_group(rows: Sequence[GroupCash], found: OutflowForecast) -> Prose:
-    if not rows:
+    if len(rows) < 2:
         return Prose()
     top = max(rows, key=lambda row: row.cash.mean)
     return fill(

@@ -67,6 +67,10 @@ _FRAGMENT = re.compile(
     r"^(?:only |just )*(?:those |the ones |ones )?(?:with|without|where|whose|having|who have|that have|which have)\b"
 )
 _NO = re.compile(r"^no (?=\w)", re.IGNORECASE)
+_NOT_BUT = re.compile(
+    r"^(?:no,? )?not (?:the |in |for )?[^,]+?(?:,(?: but)?|,? but) (?:the |in |for )?(?=\w+$|\w+ \w+$)", re.IGNORECASE
+)
+"""As in "not the UK, Brazil": what comes after takes the place of what was meant before."""
 _CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: back)? (?:in)?to ", re.IGNORECASE)
 _BACK_TO = re.compile(r"^(?:(?:go |take me |and )*back to|go to) (?:the )?(?=\w)", re.IGNORECASE)
 _ONE_BEST = re.compile(r"^(?:and |so |just |only )*(?:which is )?(?:the )?(?:best|worst) (?:\w+ )?\w*[^s\W]$")
@@ -298,7 +302,7 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
     last = state.last
     if last is None or len(question) > _LONGEST_EDIT:
         return None
-    text = _CONVERT.sub("in ", question.strip(" \t\n?!.,;"))
+    text = _NOT_BUT.sub("no, ", _CONVERT.sub("in ", question.strip(" \t\n?!.,;")))
     corrects = _CORRECTS.match(text)
     text = plain(text[corrects.end() :] if corrects else text, last)
     leading = _LEADING.match(text)
@@ -338,6 +342,7 @@ def _read(text: str, old: Slots, planner: Planner, clock: Clock) -> tuple[Slots,
     if pronouns:
         new.filters = [f for f in new.filters if f not in pronouns]
         new.unresolved.append(("it", ""))
+    new = _of_suppliers(text, new, old, planner, clock)
     if not new.unresolved or new.metrics or len(old.metrics) != 1:
         return new, False
     bare = _AS_MONEY.sub("", fold(text))
@@ -347,6 +352,19 @@ def _read(text: str, old: Slots, planner: Planner, clock: Clock) -> tuple[Slots,
             if len(found.metrics) == 1 and not found.unresolved and not found.vague:
                 return found, True
     return new, False
+
+
+def _of_suppliers(text: str, new: Slots, old: Slots, planner: Planner, clock: Clock) -> Slots:
+    """Countries are those of suppliers where the answer on screen is about those."""
+    theirs = {"supplier_country"} & {*old.group_by, *(f.field for f in old.filters)}
+    own = [f for f in new.filters if f.field == "entity_country"]
+    if not theirs or not own or re.search(r"\b(entit|buy|our)", fold(text)):
+        return new
+    again = planner.slots(f"{text} by supplier country", clock, tuple(old.metrics))
+    if any(f.field == "entity_country" for f in again.filters):
+        return new
+    again.group_by = list(new.group_by)
+    return again
 
 
 def _bound_rows(old: Slots, new: Slots) -> bool:

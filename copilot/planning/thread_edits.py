@@ -15,7 +15,7 @@ from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Refuse
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.thread_merging import year_before
-from copilot.planning.thread_references import LISTED, is_selection, nth_row, pinned, which_one
+from copilot.planning.thread_references import LISTED, group_on_screen, is_selection, nth_row, pinned, which_one
 from copilot.planning.thread_slots import slots_of
 from copilot.planning.thread_state import ThreadState
 from copilot.planning.time_phrases import TimeReading
@@ -70,6 +70,15 @@ _DIFFERENCE = re.compile(
     r"^(?:and )?(?:what(?:'s| is) )?(?:the )?(?:diff|difference|delta|change)(?: between (?:them|the two|both|those))?$"
     r"|^compare (?:them|both|the two|those)$"
 )
+_MOST_INVOICES = re.compile(
+    r"^(?:and )?(?:which|who)(?: one| of (?:them|those|these))? (?:has|have|had) (?:the )?(most|fewest|least|more|fewer) "
+    r"(?:invoices|bills|documents)$"
+)
+_MOVED = re.compile(
+    r"^(?:and )?(?:which|what|who|only where|where)\b.*\b(?:improv|worsen|deteriorat|declin|rising|falling|grew|fell|dropped|went up|"
+    r"went down|got better|got worse|increased|decreased)"
+)
+_ALL_OF = re.compile(r"^(?:back to |show |now )?all (?:of )?(?:the )?(\w+)(?: again)?$")
 _A_YEAR = re.compile(
     r"\bwould (?:that|it|this) be\b.*\b(?:per|a|each|every) (?:year|month|quarter|annum)$|^annuali[sz]ed?\b"
 )
@@ -100,6 +109,9 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
         return refusal(
             "OUT_OF_SCOPE", "I do not scale a figure to another length of time; ask for that period itself.", ()
         )
+    if _MOVED.search(text):
+        message = "I cannot pick rows by how they changed; compare two periods, and the change of each row is a column."
+        return refusal("OUT_OF_SCOPE", message, ())
     model, old = planner.lexicon.layer.model, slots_of(last)
     for read in _OF_PLANS:
         found = read(old, text)
@@ -111,7 +123,9 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
     return (
         nth_row(state, text)
         or which_one(last, text, model)
+        or _most_invoices(state, old, text, model)
         or _twin(state, old, text, model)
+        or _all_of(old, text, planner, clock)
         or _shifted(old, text, clock, model, fiscal)
         or _both(state, text)
         or _separate(old, text)
@@ -206,6 +220,31 @@ def _twin(state: ThreadState, old: Slots, text: str, model: SemanticModel) -> Ed
         question=f"There is no count behind {names}. Which count do you want instead?",
         choices=tuple(Choice(label=model.metrics[n].label, question=_with_figures(state, [n], model)) for n in counts),
     )
+
+
+def _most_invoices(state: ThreadState, old: Slots, text: str, model: SemanticModel) -> Slots | None:
+    """As in "which has the most invoices": the count behind the figure, one row."""
+    found = _MOST_INVOICES.match(text)
+    counted = _swapped(state, old, _COUNT_OF_FIGURE, model) if found and group_on_screen(state.last) else None
+    if found is None or counted is None:
+        return None
+    counted.limit, counted.limit_per, counted.ranked_by = 1, [], None
+    counted.descending = found[1] in {"most", "more"}
+    counted.signals |= {"top"}
+    return counted
+
+
+def _all_of(old: Slots, text: str, planner: Planner, clock: Clock) -> Slots | None:
+    """As in "back to all regions": no condition on them, and a row for each."""
+    found = _ALL_OF.match(text)
+    groups = planner.slots(f"by {found[1]}", clock, tuple(old.metrics)).group_by if found else []
+    if len(groups) != 1 or groups[0] in GRAINS:
+        return None
+    old.filters = [f for f in old.filters if f.field != groups[0]]
+    old.group_by = [*groups, *(name for name in old.group_by if name in GRAINS)]
+    old.limit, old.limit_per, old.having, old.descending, old.ranked_by = None, [], [], None, None
+    old.signals -= {"top", "list"}
+    return old
 
 
 def _swapped(state: ThreadState, old: Slots, twins: dict[str, str], model: SemanticModel) -> Slots | None:

@@ -180,7 +180,7 @@ def merged(old: Iterable[Filter], new: list[Filter], *, widens: bool = False) ->
 
     One on the same dimension and side replaces or widens it, one that denies it removes it.
     """
-    found = Slots(filters=[])
+    found, old = Slots(filters=[]), tuple(old)
     removed: set[str] = set()
     for condition in old:
         denied = [f for f in new if f.field == condition.field and {f.op, condition.op} <= _SIDES]
@@ -194,9 +194,19 @@ def merged(old: Iterable[Filter], new: list[Filter], *, widens: bool = False) ->
         elif not any(_replaces(f, condition) for f in new) or widens:
             found.add_filter(condition)
     for condition in new:
-        if condition.field not in removed:
-            found.add_filter(condition)
+        rest = condition if condition.field not in removed else _not_yet_gone(condition, old)
+        if rest is not None:
+            found.add_filter(rest)
     return found.filters
+
+
+def _not_yet_gone(condition: Filter, old: Iterable[Filter]) -> Filter | None:
+    """What a condition still says once the values that it took away are gone: "not A and B" after only A, without B."""
+    known = {value for f in old if f.field == condition.field for value in f.values}
+    left = tuple(value for value in condition.values if value not in known)
+    if not left or condition.op not in _DENIED:
+        return None
+    return condition.model_copy(update={"values": left, "op": "!=" if len(left) == 1 else "not in"})
 
 
 _ONE_THING = ({"buying_entity", "entity_country", "region"},)

@@ -41,6 +41,7 @@ _TURNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "total",
         ),
         (_WAS_IT, "vs "),
+        (r"\b(overdue|late|open|unpaid|disputed) (?:part|portion|piece|bit)s?\b", r"\1"),
         (r"^(?:and )?(?:zoom|drill|narrow|focus) (?:in|down|it down)?(?: ?(?:on|to|into))? ?(?=\w)", "only "),
         (r"\bpast (?:its|their|the) due dates?\b", "overdue"),
     )

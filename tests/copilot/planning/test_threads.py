@@ -397,6 +397,38 @@ def test_one_worst_is_one_row_and_nothing_is_scaled(chat: Chat) -> None:
     assert isinstance(chat.says("how much would that be per year"), Refuse)
 
 
+def test_not_this_but_that(chat: Chat) -> None:
+    """What comes after the comma is meant; and a denial of two values keeps the one that was not there."""
+    chat.says("spend on MRO in the uk")
+    assert ("entity_country", "=", ("Brazil",)) in conditions(chat.says("not the uk, brazil"))
+    chat.says("spend by category for the uk")
+    assert conditions(chat.says("without the uk and brazil")) == [("entity_country", "!=", ("Brazil",))]
+
+
+def test_the_most_invoices_is_a_count(chat: Chat) -> None:
+    """One row, by the number of documents behind the figure."""
+    chat.says("open payables by entity")
+    plan = chat.says("which has the most invoices")
+    assert (plan.query.metrics, plan.query.limit) == (("open_invoice_count",), 1)
+
+
+def test_countries_are_those_of_the_rows_on_screen(chat: Chat) -> None:
+    """Suppliers' countries stay suppliers' countries."""
+    chat.says("days to pay by supplier country")
+    assert conditions(chat.says("germany and france only")) == [("supplier_country", "in", ("DE", "FR"))]
+    chat.says("days to pay by country")
+    assert conditions(chat.says("germany only")) == [("entity_country", "=", ("Germany",))]
+
+
+def test_all_of_them_again(chat: Chat) -> None:
+    """No condition on regions, a row for each; rows are not picked by how they changed."""
+    chat.says("dpo by region")
+    chat.says("only EMEA")
+    plan = chat.says("back to all regions")
+    assert (plan.query.group_by, conditions(plan)) == (("region",), [])
+    assert isinstance(chat.says("which regions improved"), Refuse)
+
+
 def test_both_of_two_and_then_apart(chat: Chat) -> None:
     """Germany, France, both, side by side, and the worse of them."""
     chat.says("on-time rate for germany ytd")
