@@ -51,6 +51,8 @@ _REASONS_OF_ERRORS = frozenset(
         "STALE_DATA",
         "NOT_PERMITTED",
         "TOO_LARGE",
+        "MISSING_INPUT",
+        "NEEDS_EXTERNAL_DATA",
     ]
 )
 PROJECTED_LABEL = "Projected DPO"

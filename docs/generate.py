@@ -51,6 +51,9 @@ def _metric(metric: Metric, model: SemanticModel) -> list[str]:
     lines += [f"- Example: {golden.given}: {golden.value}" for golden in metric.golden]
     lines += [f"- Not the same as `{name}`: {why}" for name, why in metric.not_the_same_as.items()]
     lines += [f"- By: {', '.join(sorted(n for n in legal_dimensions(model, metric) if model.dimensions[n].groupable))}"]
+    if metric.coverage is not None:
+        least = f"{metric.coverage.at_least * 100:.0f} %"
+        lines += [f"- Withheld when less than {least} of the money has {metric.coverage.fix}"]
     if metric.needs_feed is not None:
         lines += [f"- Needs the feed [`{metric.needs_feed.feed}`](feeds.md#{metric.needs_feed.feed})"]
     lines += [f"- Reads: {', '.join(f'`{field}`' for field in metric.lineage)}"]

@@ -24,7 +24,7 @@ from semantic_layer.fragments import (
     with_dependencies,
 )
 from semantic_layer.knowledge import as_known
-from semantic_layer.model import Metric, SemanticModel
+from semantic_layer.model import Dimension, Metric, SemanticModel
 from semantic_layer.part_shapes import part_ctes
 from semantic_layer.parts import NOT_ADDITIVE, Cte, PartContext, Spine
 from semantic_layer.periods import Period
@@ -130,15 +130,22 @@ def _whole_of(part: ResolvedPart, query: ResolvedQuery, spine: Spine, again: Res
     return f"(SELECT SUM({name}) AS {name}, SUM(unconverted) AS unconverted FROM {name}{last}) AS {name}"
 
 
-def compile_left_out(query: ResolvedQuery, model: SemanticModel, measure_name: str) -> Statement:
-    """The statement that counts rows a metric leaves out by definition (a caveat measure), under the same filters."""
+def compile_left_out(
+    query: ResolvedQuery, model: SemanticModel, measure_name: str, by: Dimension | None = None
+) -> Statement:
+    """The statement that adds up rows a metric leaves out by definition (a caveat measure), under the same filters.
+
+    With `by`, one row for each value of that dimension, the largest first.
+    """
     measure = model.measures[measure_name]
     part = replace(query.parts[-1], name="left_out", measure=measure, clock_entity=measure.entity, clock=measure.at)
-    whole = replace(query, dimensions=(), grain=None, buckets=(), parts=(part,))
+    whole = replace(query, dimensions=(by,) if by else (), grain=None, buckets=(), parts=(part,))
     context = PartContext(whole, model, part, Spine.of(whole), dimensional_time=False)
-    return _assemble(
-        model, whole, [("spine", context.spine.sql()), *part_ctes(context)], "SELECT left_out FROM left_out"
-    )
+    final = "SELECT left_out FROM left_out"
+    if by:
+        order = f"WHERE left_out <> 0 ORDER BY ABS(left_out) DESC, {by.name}"
+        final = f"SELECT {by.name}, left_out FROM left_out {order}"
+    return _assemble(model, whole, [("spine", context.spine.sql()), *part_ctes(context)], final)
 
 
 def _keys(query: ResolvedQuery) -> str:

@@ -7,6 +7,7 @@ SemanticLayerError
 │   ├── IllegalGroupingError       the grouping would count money twice
 │   ├── MixedCurrencyError         a sum over several currencies without a rate policy
 │   ├── NoDataError                the mirror does not reach that far
+│   ├── LowCoverageError           whoever fills in the dates that too much of the money lacks
 │   ├── MissingFeedError           whoever loads the feed that the figure needs
 │   └── NotPermittedError          the asker may not see that field
 ├── CompilationError           us: a legal query that we failed to turn into SQL
@@ -21,6 +22,7 @@ SemanticLayerError
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from rapidfuzz import process
 
@@ -78,6 +80,33 @@ class NoDataError(QueryError):
     """The mirror holds nothing for that date or period."""
 
     reason = "NO_SNAPSHOT"
+
+
+class LowCoverageError(QueryError):
+    """Too little of the money has what the figure needs, so the figure is withheld.
+
+    `share` of the money has it (0 to 1), `at_least` is what the figure asks for, `missing` are the records that lack
+    most of it, the largest first, with their amounts in the currency of the answer; `records` is how many there are.
+    """
+
+    reason = "MISSING_INPUT"
+
+    def __init__(
+        self,
+        label: str,
+        fix: str,
+        share: Decimal,
+        at_least: Decimal,
+        missing: Sequence[tuple[str, Decimal]],
+        records: int,
+    ) -> None:
+        named = ", ".join(f"{record} ({amount:,.2f})" for record, amount in missing[:5])
+        more = f" and {records - 5:,} more" if records > 5 else ""
+        super().__init__(
+            f"{label} is withheld: {share * 100:.1f} % of the money has {fix}, and it takes {at_least * 100:.0f} %. "
+            f"To fill in: {named}{more}."
+        )
+        self.share, self.at_least, self.missing, self.records = share, at_least, tuple(missing), records
 
 
 class MissingFeedError(QueryError):

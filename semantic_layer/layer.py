@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from semantic_layer.asked_period import Calendar
 from semantic_layer.assembly import assemble, compared, history_caveat, parted, repeated_keys
 from semantic_layer.compiler import compile_left_out, compile_query, compile_repeats, joined_for_groups
+from semantic_layer.coverage import require_coverage
 from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.drilling import by_record, cell_query, drill_of
 from semantic_layer.errors import MissingFeedError, NoDataError
@@ -302,6 +303,9 @@ class SemanticLayer:
         left_out = {
             name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
         }
+        for metric in query.metrics:
+            if not metric.caveat_measures or any(left_out[name] for name in metric.caveat_measures):
+                require_coverage(metric, query, self.model, lambda text: snapshot.run(self._checked(text, snapshot)))
         groups, whole = parted(snapshot.run(sql))
         result = assemble(query, groups, whole, left_out, (sql,), repeated_keys(self._repeats(query, snapshot)))
         caveat = history_caveat(query, self._first_date(snapshot))

@@ -158,6 +158,18 @@ class FeedNeed(_Frozen):
     nearest: tuple[str, ...]
 
 
+class Coverage(_Frozen):
+    """How much of the money must have what the figure needs (a due date …): below that it is withheld, not shown."""
+
+    lacking: str
+    """Sum measure of the money that lacks it."""
+    all: str
+    """Sum measure of all the money the figure is about."""
+    at_least: Decimal = Field(default=Decimal("0.8"), gt=0, le=1)
+    fix: str
+    """What is to be filled in, with its field in Coupa."""
+
+
 class Golden(_Frozen):
     """A worked example from the literature or by hand, in words: what goes in, what comes out."""
 
@@ -202,6 +214,7 @@ class Metric(_Frozen):
     caveat_measures: tuple[str, ...] = ()
     """Count measures of rows left out (no due date …): shown as caveats when above zero."""
     needs_feed: FeedNeed | None = None
+    coverage: Coverage | None = None
     owner: str
     certified_by: str | None = None
     certified_on: date | None = None

@@ -41,7 +41,8 @@ def _pointers(model: SemanticModel) -> Iterator[tuple[str, str, Collection[str],
     yield from (("entity", d.entity, model.entities, f"dimension {d.name}") for d in model.dimensions.values())
     yield from (("entity", m.entity, model.entities, f"measure {m.name}") for m in model.measures.values())
     for metric in model.metrics.values():
-        for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures):
+        gate = (metric.coverage.lacking, metric.coverage.all) if metric.coverage else ()
+        for measure in (*(p.measure for p in metric.parts), *metric.caveat_measures, *gate):
             yield "measure", measure, model.measures, f"metric {metric.name}"
         near = (*metric.related, *(metric.needs_feed.nearest if metric.needs_feed else ()))
         yield from (("metric", r, model.metrics, f"metric {metric.name}, related") for r in near)

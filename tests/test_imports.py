@@ -49,8 +49,9 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "feed_needs": 6, "guard": 6, "parts": 6, "records": 6, "validation": 6, "assembly": 6, "drilling": 6, "provenance": 6, "interchange": 6,
         "part_shapes": 7, "knowledge": 7, "exploration": 7, "proposal": 7, "permission": 7, "definitions": 7,
         "compiler": 8,
-        "layer": 9,
-        "checking": 10, "difference": 10, "__init__": 10,
+        "coverage": 9,
+        "layer": 10,
+        "checking": 11, "difference": 11, "__init__": 11,
     },
     "copilot": {
         "__init__": 0, "errors": 0, "settings": 0, "wording": 0,
