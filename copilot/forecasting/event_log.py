@@ -31,6 +31,11 @@ WORTH = "Cumulative net worth (EUR)"
 OLDEST = timedelta(days=3 * 365)
 
 
+def is_event_log(path: Path) -> bool:
+    """Whether a file's name says that it is a log in XES, plain or gzip."""
+    return path.name.lower().endswith((".xes", ".xes.gz"))
+
+
 def read_event_log(path: Path) -> tuple[Book, date]:
     """The book of a log and the last day anything happened in it.
 

@@ -196,18 +196,36 @@ def cells_of(ledger: Ledger, due_day: Ints | None = None, habit: Ints | None = N
 def usual_days(ledger: Ledger) -> Ints:
     """Days from invoice date to payment that are usual for each supplier: its median, shrunk to the company's.
 
-    Read from settled documents, so it is a habit to anchor on, not a forecast: the hazard around it knows of open ones.
+    Medians are Kaplan-Meier ones: documents still open count as taking longer than they have so far, or a short history
+    would know the quick ones only. A habit to anchor on; the hazard around it makes the forecast.
     """
-    days = (ledger.settled_day - ledger.invoice_day[ledger.settled_document]).astype(np.float64)
-    top = float(np.median(days)) if len(days) else float(DEFAULT_DAYS)
-    found = np.full(len(ledger.suppliers), top)
-    who = ledger.supplier[ledger.settled_document]
-    order = np.argsort(who, kind="stable")
-    names, start = np.unique(who[order], return_index=True)
-    for name, part in zip(names.tolist(), np.split(days[order], start[1:]), strict=True):
-        weight = len(part) / (len(part) + SUPPLIER_MINIMUM)
-        found[name] = weight * float(np.median(part)) + (1 - weight) * top
+    rest = np.flatnonzero((ledger.open_amount != 0) & ~ledger.is_credit_note)
+    last = int(max(ledger.settled_day.max(initial=0), ledger.recognised_day.max(initial=0)))
+    document = np.concatenate([ledger.settled_document, rest])
+    days = np.concatenate([ledger.settled_day, np.full(len(rest), last)]) - ledger.invoice_day[document]
+    settled = np.arange(len(document)) < len(ledger.settled_day)
+    if not settled.any():
+        return np.full(len(ledger.suppliers), DEFAULT_DAYS)
+    _, top, _ = _waiting_medians(np.zeros(len(document), dtype=np.int64), days, settled)
+    found = np.full(len(ledger.suppliers), top[0])
+    names, median, events = _waiting_medians(ledger.supplier[document], days, settled)
+    weight = events / (events + SUPPLIER_MINIMUM)
+    found[names] = weight * median + (1 - weight) * top[0]
     return np.maximum(np.round(found), 0).astype(np.int64)
+
+
+def _waiting_medians(group: Ints, days: Ints, ended: NDArray[np.bool_]) -> tuple[Ints, Floats, Ints]:
+    """(groups, Kaplan-Meier median of their days, number that ended); the longest day where half never ended."""
+    order = np.lexsort((~ended, days, group))
+    group, days, ended = group[order], days[order], ended[order]
+    names, start, size = np.unique(group, return_index=True, return_counts=True)
+    place = np.arange(len(group)) - np.repeat(start, size)
+    hazard = np.where(ended, 1.0 / (np.repeat(size, size) - place), 0.0)
+    logs = np.cumsum(np.log1p(-np.minimum(hazard, 1.0 - 1e-9)))
+    logs -= np.repeat(np.where(start > 0, logs[start - 1], 0.0), size)
+    reached = np.where(logs <= np.log(0.5) + 1e-9, place, np.repeat(size - 1, size))
+    first = start + np.minimum.reduceat(reached, start)
+    return names, days[first].astype(np.float64), np.add.reduceat(ended.astype(np.int64), start)
 
 
 @dataclass(frozen=True, eq=False)

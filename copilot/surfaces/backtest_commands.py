@@ -25,7 +25,7 @@ FILE_HISTORY = 91
 def backtest(  # noqa: PLR0913 (the options of a command)
     *,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Read past invoices from this CSV file instead of the mirror.")
+        Path | None, typer.Option("--csv", help="Read past invoices from this file (CSV, or an XES event log).")
     ] = None,
     log: Annotated[
         Path | None, typer.Option("--log", help="Read a purchase-to-pay event log (XES or XES.gz) instead.")
@@ -70,12 +70,14 @@ def backtest(  # noqa: PLR0913 (the options of a command)
 def _of_file(
     csv_file: Path | None, log: Path | None, origins: int, paths: int, seed: int, *, day_first: bool
 ) -> BacktestReport:
-    from copilot.forecasting.event_log import read_event_log  # noqa: PLC0415 (numpy; other commands need not)
+    from copilot.forecasting.event_log import is_event_log, read_event_log  # noqa: PLC0415 (numpy; other commands need not)
     from copilot.forecasting.invoice_file import read_invoices  # noqa: PLC0415
     from copilot.forecasting.outflow_backtest import backtest_outflow  # noqa: PLC0415
     from copilot.forecasting.timing_backtest import backtest_timing  # noqa: PLC0415
     from copilot.simulations.backtest_report import BacktestReport  # noqa: PLC0415
 
+    if csv_file is not None and is_event_log(csv_file):
+        csv_file, log = None, csv_file
     if csv_file is not None:
         book, last = read_invoices(csv_file, day_first=day_first)
         name = csv_file.name

@@ -10,7 +10,7 @@ import pytest
 
 from copilot.errors import HistoryFileError
 from copilot.forecasting.book import Book
-from copilot.forecasting.event_log import read_event_log
+from copilot.forecasting.event_log import is_event_log, read_event_log
 from copilot.forecasting.invoice_file import read_invoices
 from copilot.forecasting.outflow_backtest import backtest_outflow
 from copilot.forecasting.payment_timing import usual_days
@@ -154,3 +154,9 @@ def test_too_little_history_has_no_score(trade: Callable[..., Book]) -> None:
     assert "Too little history" in report.lines()[0]
     assert "Too little history" in report.page()
     assert json.loads(report.to_json())["wape_4w"] is None
+
+
+@pytest.mark.parametrize(("name", "is_log"), [("a.xes.gz", True), ("b.XES", True), ("c.csv", False), ("d.gz", False)])
+def test_a_log_is_known_by_its_name(name: str, is_log: bool) -> None:
+    """So that one option reads both kinds of file."""
+    assert is_event_log(Path(name)) is is_log

@@ -9,7 +9,7 @@ import pytest
 
 from copilot.forecasting.ledger import Document, Ledger, Settlement
 from copilot.forecasting.new_business import draw_days
-from copilot.forecasting.payment_timing import PaymentTiming, cells_of, fit
+from copilot.forecasting.payment_timing import PaymentTiming, cells_of, fit, usual_days
 
 AS_OF = date(2026, 11, 21)
 
@@ -131,3 +131,19 @@ def test_draws_follow_the_distribution() -> None:
     drawn = draw_days(survival, 1000, np.random.default_rng(3))
     assert np.abs(np.bincount(drawn[0], minlength=4) - [250, 0, 500, 250]).max() <= 1
     assert np.abs(np.bincount(drawn[1], minlength=4) - [0, 500, 0, 500]).max() <= 1
+
+
+def test_a_habit_counts_what_is_still_open() -> None:
+    """Nine of twenty paid after ten days, eleven still open after forty: half take longer than forty days, not ten."""
+    invoiced = AS_OF - timedelta(days=40)
+    documents = [
+        Document(key, "S1", "US01", "USD", False, invoiced, invoiced, None, Decimal(100)) for key in range(1, 21)
+    ]
+    paid = [Settlement(key, invoiced + timedelta(days=10), Decimal(100)) for key in range(1, 10)]
+    seen = [
+        Document(99, "S2", "US01", "USD", False, AS_OF, AS_OF, None, Decimal(1)),
+    ]
+    open_half = Ledger.of([*documents, *seen], paid)
+    assert usual_days(open_half)[0] == 40
+    all_paid = [Settlement(key, invoiced + timedelta(days=10), Decimal(100)) for key in range(1, 21)]
+    assert usual_days(Ledger.of([*documents, *seen], all_paid))[0] == 10
