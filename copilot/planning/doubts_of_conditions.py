@@ -1,0 +1,184 @@
+"""Conditions that cannot hold, cannot be told apart, or do not fit the figure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from copilot.planning.asking_back import MOST_CHOICES, label_of, refuse
+from copilot.planning.plan import Choice, Clarify, Plan
+from copilot.planning.slots import Lexicon, Slots
+from semantic_layer.periods import GRAINS
+
+_ANY_STATUS = (
+    "blocked_ap",
+    "in_process_ap",
+    "open_ap_incl_process",
+    "pending_approval_value",
+    "pending_approval_count",
+    "exception_rate",
+)
+"""Figures that hold documents which are not approved."""
+
+
+def either(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """Conditions joined by "or": conditions of one question always hold together."""
+    if slots.either is None:
+        return None
+    first, second = slots.either
+    begin, end = question.find(first), question.find(second, question.find(first)) + len(second)
+    return refuse(
+        "UNMAPPED_WORDS",
+        f'Conditions hold together here, so "{first}" or "{second}" cannot be asked in one go; ask for one, then for the other.',
+        slots,
+        [
+            Choice(label=f"Only {kept}", question=f"{question[:begin]}{kept}{question[end:]}")
+            for kept in (first, second)
+        ],
+    )
+
+
+def contradiction(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """Bounds that nothing can meet."""
+    for low in (f for f in slots.filters if f.op in {">", ">="}):
+        for high in (f for f in slots.filters if f.op in {"<", "<="} and f.field == low.field):
+            if Decimal(low.values[0]) > Decimal(high.values[0]):
+                return refuse(
+                    "UNMAPPED_WORDS",
+                    f'Nothing can be "{low.words}" and "{high.words}"; give the bounds the other way.',
+                    slots,
+                    [],
+                )
+    return None
+
+
+def wrong_currency(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A bound in another currency than the one amounts are compared in."""
+    if slots.wrong_currency is None:
+        return None
+    own = lexicon.reporting_currency
+    return refuse(
+        "MIXED_CURRENCY",
+        f"Bounds compare amounts in {own}, and this one is in {slots.wrong_currency}: give it in {own}, or filter by currency.",
+        slots,
+        [
+            Choice(
+                label=f"{label_of(slots, lexicon)} in {slots.wrong_currency}",
+                question=f"{label_of(slots, lexicon)} in {slots.wrong_currency}",
+            )
+        ],
+    )
+
+
+def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """As in "in USD and EUR": one answer is in one currency. Documents of one shown in another are a follow-up."""
+    said = [f for f in slots.filters if f.field == "currency" and f.words.lower() in question.lower()]
+    others = [v for f in said for v in f.values if v != slots.currency]
+    held = [v for f in slots.filters if f.field == "currency" and f.op in {"=", "in"} for v in f.values]
+    several = slots.currency == "document" and len(held) > 1 and "currency" not in slots.group_by
+    if (slots.currency in {None, "document"} or not others) and not several:
+        return None
+    label = label_of(slots, lexicon)
+    return refuse(
+        "MIXED_CURRENCY",
+        "One answer is in one currency; ask in one, or by currency.",
+        slots,
+        [
+            Choice(label="By currency", question=f"{label} by currency"),
+            Choice(label=f"In {lexicon.reporting_currency}", question=f"{label} in {lexicon.reporting_currency}"),
+        ],
+    )
+
+
+def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "open payables on hold": figures of approved documents hold none in another status."""
+    asked = [f for f in slots.filters if f.field == "status" and f.op in {"=", "in"} and "approved" not in f.values]
+    settled = [name for name in slots.metrics if name not in _ANY_STATUS]
+    if not asked or not settled:
+        return None
+    label = lexicon.layer.model.metrics[settled[0]].label
+    return refuse(
+        "ILLEGAL_GROUPING",
+        f'{label} counts approved documents only, so it holds none that are "{asked[0].words or asked[0].values[0]}".',
+        slots,
+        [
+            Choice(label=m.label, question=f"What's our {m.label}?")
+            for n in _ANY_STATUS
+            if (m := lexicon.layer.model.metrics.get(n))
+        ][:MOST_CHOICES],
+    )
+
+
+def share_of_some(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "percent of overdue over 60 days by entity": of which whole is not said."""
+    bounds = [f for f in slots.filters if lexicon.layer.model.dimensions[f.field].type in {"number", "money"}]
+    if not slots.share_asked or not bounds:
+        return None
+    label = label_of(slots, lexicon)
+    return refuse(
+        "UNMAPPED_WORDS",
+        f'A share with the bound "{bounds[0].words}" could be of everything or of those documents alone; ask for the amounts.',
+        slots,
+        [
+            Choice(label="By age", question="Share of payables ageing by ageing bucket"),
+            Choice(label=label, question=label),
+        ],
+    )
+
+
+def bound_on_group(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """A bound that may hold for each invoice, or for the figure of each group."""
+    if slots.bound_on_group is None:
+        return None
+    words = slots.bound_on_group[0]
+    group = next((name for name in slots.group_by if name not in GRAINS), "supplier")
+    noun = lexicon.layer.model.dimensions[group].label.lower()
+    figure = label_of(slots, lexicon)
+    without = " ".join(question.replace(words, " ").split())
+    return Clarify(
+        reason="AMBIGUOUS_VALUE",
+        question=f'Does "{words}" hold for each invoice, or for the total of each {noun}?',
+        choices=(
+            Choice(label="Each invoice", question=f"{without} for invoices {words}"),
+            Choice(label=f"The total of each {noun}", question=f"{without} with {figure} {words}"),
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def illegal(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """A grouping or filter that would count amounts twice, or that the figure does not have."""
+    layer = lexicon.layer
+    grouped = [name for name in slots.group_by if name not in GRAINS]
+    for metric in slots.metrics:
+        legal = layer.legal_dimensions(metric)
+        wanted = [(name, "grouped by") for name in grouped] + [(f.field, "filtered by") for f in slots.filters]
+        for name, verb in wanted:
+            dimension = layer.model.dimensions[name]
+            if name in legal and (verb == "filtered by" or dimension.groupable):
+                continue
+            label = layer.model.metrics[metric].label
+            if name in layer.model.legal_dimensions(layer.model.metrics[metric]) - legal:
+                return refuse("NOT_PERMITTED", f"You may not see {dimension.label.lower()} here.", slots, ())
+            ways = [n for n in ("region", "supplier", "category", "buying_entity") if n in legal]
+            return refuse(
+                "ILLEGAL_GROUPING",
+                f"{label} cannot be {verb} {dimension.label.lower()}: {_why_illegal(name, legal, lexicon)}.",
+                slots,
+                [
+                    Choice(
+                        label=f"By {layer.model.dimensions[n].label.lower()}",
+                        question=f"{label} by {layer.model.dimensions[n].label.lower()}",
+                    )
+                    for n in ways
+                ],
+            )
+    return None
+
+
+def _why_illegal(name: str, legal: frozenset[str], lexicon: Lexicon) -> str:
+    dimension = lexicon.layer.model.dimensions[name]
+    if name in legal:
+        return "it only narrows an answer"
+    if dimension.as_of:
+        return "it depends on one as-of date, and the figure also covers a period"
+    return "one document can have several, so amounts would count more than once"
