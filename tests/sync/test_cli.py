@@ -18,6 +18,7 @@ from sync import schema
 from sync.publish import open_published, read_pointer
 from sync.sandbox import running
 from sync.sandbox.app import create_app
+from sync.sandbox.editing.forks import pocket
 from sync.sandbox.faults import Faults
 from sync.sandbox.serving import Stage
 
@@ -263,6 +264,17 @@ def test_run_goes_on_through_passing_trouble(tmp_path: Path) -> None:
     assert process.returncode == 130
     failures = [json.loads(line) for line in lines if "sync failed" in line]
     assert [failure["again"] for failure in failures[:2]] == [True, True]
+
+
+def test_each_retry_is_told_once(company: Any, tmp_path: Path) -> None:
+    """One plain sentence on the terminal for each, and nothing of the library that counts the tries."""
+    app = create_app(pocket(company, invoices=6), faults=Faults.of("unavailable path=users times=2", "dropped calls=9"))
+    with running(app) as address:
+        process = start("once", cwd=tmp_path, **variables(address.url, tmp_path / "mirror"))
+        output = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, output
+    assert output.count("Trying again.") == 3, output
+    assert "stamina" not in output
 
 
 def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
