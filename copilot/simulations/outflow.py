@@ -14,6 +14,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from copilot.forecasting.behaviour import habits
 from copilot.forecasting.book import Book, Names
 from copilot.forecasting.cash_paths import (
     CashPaths,
@@ -323,6 +324,7 @@ def _assumptions(model: Model, settings: OutflowSettings, calibration: Calibrati
         Assumption("weekly slip of payments", f"{timing.slip:.1%} of a week (sd), shared by all", learned),
         Assumption("new documents", new, learned),
         Assumption("orders", _orders_sentence(model), "order lines" if model.book.orders is not None else "model"),
+        Assumption("habits that go on", _habits_sentence(model), learned),
         Assumption("recurring documents", _series_sentence(model), learned),
         Assumption("exchange rates", "those of the invoice dates; no currency risk in the band", "model"),
         Assumption("band", band, "simulation and back-test"),
@@ -340,6 +342,10 @@ def _orders_sentence(model: Model) -> str:
         f" {np.count_nonzero(ordered):,} with more to come ({ordered.sum():,.0f}); what no document bills yet,"
         f" plus {model.waits.tax - 1.0:.1%} tax and charges"
     )
+
+
+def _habits_sentence(model: Model) -> str:
+    return "; ".join(habit.sentence for habit in habits(model)) or "nothing stands out"
 
 
 def _series_sentence(model: Model) -> str:
