@@ -21,7 +21,7 @@ from copilot.planning.query_building import build_query
 from copilot.planning.ratios import ratio_of
 from copilot.planning.scenario_decision import scenario_plan
 from copilot.planning.slots import Lexicon, Slots
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from semantic_layer.periods import GRAINS, Grain, Period, bucket, shift
 from semantic_layer.query import MetricQuery
 

@@ -34,7 +34,8 @@ from copilot.planning.normalise import phrase, stem, tokens
 from copilot.planning.plan import Clock, Covered, MetricPlan
 from copilot.planning.rule_planner import RulePlanner
 from copilot.planning.slots import Slots
-from copilot.planning.time_phrases import TimeReading, read_period
+from copilot.planning.time_phrases import read_period
+from copilot.planning.time_reading import TimeReading
 from copilot.planning.word_classes import STOP_WORDS
 from semantic_layer.periods import GRAINS
 from semantic_layer.query import Filter

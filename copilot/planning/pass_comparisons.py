@@ -8,7 +8,8 @@ from copilot.planning.calendar_words import LAST, UNITS
 from copilot.planning.normalise import Token
 from copilot.planning.pass_timing import unclear_day
 from copilot.planning.slots import Sheet
-from copilot.planning.time_phrases import TimeReading, paired
+from copilot.planning.time_phrases import paired
+from copilot.planning.time_reading import TimeReading
 from copilot.planning.word_classes import CHANGE_WORDS, COMPARATIVE_DOWN, COMPARATIVE_UP, COMPARERS, TARGET_NAMES
 from semantic_layer.periods import Period
 

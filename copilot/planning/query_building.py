@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from copilot.planning.plan import Clock
 from copilot.planning.slots import Lexicon, Slots
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from semantic_layer.model import Metric
 from semantic_layer.periods import GRAINS, Grain, Period, add_months, bucket, is_whole, shift
 from semantic_layer.query import MetricQuery, Order, TopPer

@@ -10,7 +10,7 @@ from typing import Literal
 
 from copilot.planning.plan import Clock, Covered
 from copilot.planning.tagging import Span
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
 from copilot.simulations.levers import Lever
 from semantic_layer.model import SemanticModel

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from copilot.planning.amounts import Amount, read_amount
 from copilot.planning.normalise import Token, joined
 from copilot.planning.plan import Clock
-from copilot.planning.time_phrases import TimeReading, read_period
+from copilot.planning.time_phrases import read_period
+from copilot.planning.time_reading import TimeReading
 from copilot.planning.vocabulary import Kind, Meaning, Vocabulary
 from copilot.planning.word_classes import CONJUNCTIONS, NEGATIONS, STOP_WORDS
 

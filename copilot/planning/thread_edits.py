@@ -18,7 +18,7 @@ from copilot.planning.thread_merging import year_before
 from copilot.planning.thread_references import LISTED, group_on_screen, is_selection, nth_row, pinned, which_one
 from copilot.planning.thread_slots import slots_of
 from copilot.planning.thread_state import ThreadState
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from copilot.simulations.levers import ExtendTerms
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import GRAINS, Grain, Period, bucket, shift

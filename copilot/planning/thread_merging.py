@@ -9,7 +9,7 @@ from datetime import timedelta
 from copilot.planning.plan import Clock
 from copilot.planning.ratios import ratio_of
 from copilot.planning.slots import Slots
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import GRAINS, Period
 from semantic_layer.query import Filter, Having

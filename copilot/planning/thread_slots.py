@@ -7,7 +7,7 @@ from datetime import timedelta
 from copilot.planning.plan import ForecastPlan, MetricPlan, OutflowPlan, ScenarioPlan
 from copilot.planning.slots import Slots
 from copilot.planning.thread_state import Figures
-from copilot.planning.time_phrases import TimeReading
+from copilot.planning.time_reading import TimeReading
 from semantic_layer.periods import Period
 from semantic_layer.query import MetricQuery
 
