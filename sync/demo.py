@@ -61,6 +61,10 @@ def company_of(source: str) -> Company | None:
     return Company(found[1], int(found[2]), dt.date.fromisoformat(found[3]))
 
 
+_NOT_PAYABLES = ("receivables", "revenue", "inventory")
+"""Classes of ledger accounts that the demo's files leave out."""
+
+
 @contextlib.contextmanager
 def sandbox_settings(settings: Settings, company: Company, *, feeds: bool = False) -> Iterator[Settings]:
     """Runs the sandbox for the length of the block; gives settings that read it at full speed, its whole history.
@@ -86,10 +90,17 @@ def sandbox_settings(settings: Settings, company: Company, *, feeds: bool = Fals
 
 
 def _write_feeds(folder: Path, company: Company, time_zone: str) -> None:
-    """The files of the company's treasury, banks and ledger."""
+    """The files of the company's treasury and banks, and of its ledger what a payables team is given.
+
+    Receivables, revenue and stock stay out: the demo shows how a figure is refused whose inputs nobody loaded.
+    """
     from sync.sandbox.feeds import write_feeds  # noqa: PLC0415 - slow to load, and only a sync of the demo needs it
 
-    write_feeds(folder, company.preset, company.seed, company.today, time_zone)
+    for path in write_feeds(folder, company.preset, company.seed, company.today, time_zone):
+        if path.name == "erp_totals.csv":
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = (line for line in lines[1:] if not any(f",{kind}," in line for kind in _NOT_PAYABLES))
+            path.write_text("".join((lines[0], *kept)), encoding="utf-8")
 
 
 @contextlib.contextmanager
