@@ -56,6 +56,8 @@ STEPS = len(_STEPS) - 1
 _FAR = 400
 _STEP_OF = np.searchsorted(_STEPS, np.arange(-_FAR, _FAR + 1), side="right") - 1
 _CHUNK = 500_000
+_FADING = 0.5 ** (np.arange(HISTORY_DAYS + 1) / HALF_LIFE_DAYS)
+"""The weight of what happened so many days ago."""
 
 CellKey = tuple[int, int, int, int]
 TOP: CellKey = (-1, -1, -1, -1)
@@ -255,7 +257,7 @@ class _Spells:
 
     def weight(self, row: Ints, day: Ints) -> Floats:
         """Share times recency. It depends on the day alone, so events and exposure of a day fade alike."""
-        return self.share[row] * 0.5 ** ((self.today - day) / HALF_LIFE_DAYS)
+        return self.share[row] * _FADING[self.today - day]
 
 
 def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> PaymentTiming:
@@ -387,7 +389,7 @@ def _weekly_spread(spells: _Spells, cells: Cells, runs: _Runs, base: Floats) -> 
 
 def _tally(index: Ints, weight: Floats, size: int) -> Floats:
     """Weights added up by index, always as floats."""
-    return np.bincount(index, weights=weight, minlength=size).astype(np.float64)
+    return np.bincount(index, weights=weight, minlength=size).astype(np.float64, copy=False)
 
 
 def _ratio(events: Floats, exposure: Floats) -> Floats:
@@ -440,9 +442,14 @@ def _levelled(rates: Floats, row_of: dict[CellKey, int], spells: _Spells, cells:
 
 def _summed(values: Floats, member: Ints, groups: int) -> Floats:
     """Rows added up by group."""
-    total = np.zeros((groups, values.shape[1]))
-    np.add.at(total, member, values)
-    return total
+    if groups == len(values):  # every group has a single row
+        total = np.empty_like(values)
+        total[member] = values
+        return total
+    order = np.argsort(member, kind="stable")
+    start = np.searchsorted(member[order], np.arange(groups))
+    summed: Floats = np.add.reduceat(values[order], start, axis=0)
+    return summed
 
 
 def _counts(spells: _Spells, cells: Cells, runs: _Runs, group: Ints, groups: int) -> tuple[Floats, Floats]:
