@@ -62,7 +62,8 @@ def open_database(path: Path, key: SecretStr | None, *, read_only: bool = False)
     _refuse_mismatch(path, key)
     if key is None:
         return duckdb.connect(str(path), read_only=read_only, config=_OFFLINE)  # type: ignore[arg-type] # values may be booleans
-    connection = duckdb.connect(":memory:", config=_OFFLINE)  # type: ignore[arg-type] # as above
+    no_files_yet = {**_OFFLINE, "temp_directory": ""}  # what others left in the current folder is not looked at
+    connection = duckdb.connect(":memory:", config=no_files_yet)  # type: ignore[arg-type] # as above
     try:
         _load_openssl(connection)
         connection.execute("SET temp_directory = ?", [f"{path}.tmp"])
@@ -149,7 +150,9 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, key: SecretStr, a
 
 def _load_openssl(connection: duckdb.DuckDBPyConnection) -> None:
     """Loads DuckDB's httpfs extension from its wheel: it brings OpenSSL, without which encryption is unsafe or slow."""
-    connection.execute("SET temp_file_encryption = true")
+    encrypted = connection.execute("SELECT current_setting('temp_file_encryption')").fetchone()
+    if encrypted != (True,):  # DuckDB refuses to set it, even to what it is, once there are temporary files
+        connection.execute("SET temp_file_encryption = true")
     connection.execute("SET force_mbedtls_unsafe = false")
     try:
         file = package_files.files(_EXTENSION) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"

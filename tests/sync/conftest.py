@@ -242,7 +242,7 @@ def _empty_file(source: str) -> bytes:
 
 def new_mirror(path: Path, source: str = "stub") -> Mirror:
     """An empty work file, opened."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.write_bytes(_empty_file(source))
     return Mirror.open(path, source)
 

@@ -194,3 +194,17 @@ def test_the_work_file_and_what_is_published_are_encrypted(mirror: Mirror, tmp_p
     for key in (OTHER, None):
         with pytest.raises(EncryptionError):
             open_published(folder, key)
+
+
+def test_temporary_files_of_others_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stopped program left behind, in the current folder or beside the file, keeps nobody from opening it."""
+    path = tmp_path / "work.duckdb"
+    open_database(path, KEY).close()
+    for folder in (tmp_path / ".tmp", tmp_path / "work.duckdb.tmp"):
+        folder.mkdir()
+        (folder / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"x" * 4096)
+    monkeypatch.chdir(tmp_path)
+
+    with open_database(path, KEY) as connection:
+        attach_new(connection, tmp_path / "copy.duckdb", KEY, "copy")
+        assert connection.execute("SELECT current_setting('temp_file_encryption')").fetchone() == (True,)
