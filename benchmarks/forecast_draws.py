@@ -43,11 +43,14 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{chosen.open:,} x {chosen.paths:,} by inverse tables {took:8.3f} s, peak memory {memory:.0f} MB")
     reached = np.concatenate([np.zeros((CURVES, 1)), np.cumsum(chance, axis=1)], axis=1)
-    start = time.process_time()
-    low, high = (np.clip(edge - due, 0, SUPPORT) for edge in (FIRST, LAST + 1))
-    paid = reached[curve, high] - reached[curve, low]
-    exact = quantile_of_sum(amount, paid, 0.95)
-    print(f"by convolution {1000 * (time.process_time() - start):.1f} ms")
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        low, high = (np.clip(edge - due, 0, SUPPORT) for edge in (FIRST, LAST + 1))
+        paid = reached[curve, high] - reached[curve, low]
+        exact = quantile_of_sum(amount, paid, 0.95)
+        best = min(best, time.process_time() - start)
+    print(f"by convolution {1000 * best:.1f} ms")
     print(f"95th percentile, simulated over convolved {float(np.quantile(drawn, 0.95)) / exact - 1:+.5f}")
     spread = float(np.sqrt((amount**2 * paid * (1 - paid)).sum()))
     print(f"standard deviation, simulated over exact {float(drawn.std()) / spread - 1:+.4f}")
