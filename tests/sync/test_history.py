@@ -122,7 +122,7 @@ def test_what_was_asked_for_by_id_stands_whatever_its_times_say(mirror: Mirror, 
     assert mirror.query("SELECT status FROM invoices") == [("voided",)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(runs=st.lists(st.dictionaries(st.integers(1, 4), st.integers(0, 3), max_size=4), min_size=1, max_size=6))
 def test_every_past_day_is_as_it_was(kit: Any, tmp_path_factory: Any, runs: list[dict[int, int]]) -> None:
     """However records change, come and go from run to run, each run's knowledge stays what it was at its end."""
