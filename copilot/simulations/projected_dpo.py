@@ -96,7 +96,7 @@ def project(
         sparse = f"purchases on most days: some simulated quarters up to {target.end.isoformat()} hold none"
         return TooLittleHistory(METRIC, target, as_of, (sparse,))
     found = _projection(ledger, target, opening, walked, weekly, metric_value, chosen)
-    return replace(found, inputs=fingerprint(ledger, as_of, dict(closing or {})))
+    return replace(found, inputs=fingerprint(ledger.known_on(as_of), as_of, dict(closing or {})))
 
 
 def _out_of_reach(target: Period, as_of: date) -> str:
