@@ -73,10 +73,13 @@ def is_encrypted(file: Path) -> bool | None:
 
 
 def _attached(file: Path, key: SecretStr, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:", config={name: value for name, value in config.items() if name not in _LAST})
+    kept = {name: value for name, value in config.items() if name not in _LAST}
+    # spill files that others left in the current folder would make DuckDB refuse to encrypt ours
+    connection = duckdb.connect(":memory:", config={**kept, "temp_directory": ""})
     try:
         _load_openssl(connection)
-        connection.execute("SET temp_file_encryption = true")
+        if connection.execute("SELECT current_setting('temp_file_encryption')").fetchone() != (True,):
+            connection.execute("SET temp_file_encryption = true")
         connection.execute("SET temp_directory = ?", [f"{file}.tmp"])
         quoted = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{quoted}' AS {ALIAS} (ENCRYPTION_KEY ?, READ_ONLY)", [key.get_secret_value()])

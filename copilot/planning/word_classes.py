@@ -47,7 +47,9 @@ STOP_WORDS = _stems(
 Bounds, negations, statistics ("average") and verbs of paying are not among them on purpose.
 """
 
-DOCUMENT_NOUNS = _stems("invoice invoices bill bills document documents rechnung rechnungen facture factures")
+DOCUMENT_NOUNS = _stems(
+    "invoice invoices bill bills document documents rechnung rechnungen facture factures factura facturas"
+)
 """What every figure is made of: they add nothing beside a metric."""
 
 NEGATIONS = _stems(
