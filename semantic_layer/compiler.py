@@ -25,7 +25,7 @@ from semantic_layer.fragments import (
 )
 from semantic_layer.knowledge import as_known
 from semantic_layer.model import Dimension, Metric, SemanticModel
-from semantic_layer.part_shapes import part_ctes
+from semantic_layer.part_shapes import all_part_ctes, part_ctes
 from semantic_layer.parts import NOT_ADDITIVE, Cte, PartContext, Spine
 from semantic_layer.periods import Period
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery, join_path
@@ -55,7 +55,7 @@ def compile_query(query: ResolvedQuery, model: SemanticModel, *, apart: bool = F
         ("whole", _sums(query, spine)),
         ("totals", _totals(query, whole, spine, again)),
     ]
-    ctes = [("spine", spine.sql()), *(cte for part in parts for cte in part_ctes(part)), *answer]
+    ctes = [("spine", spine.sql()), *all_part_ctes(parts), *answer]
     return _assemble(model, query, ctes, _final(query))
 
 

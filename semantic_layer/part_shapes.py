@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from semantic_layer.fragments import comma, literal
-from semantic_layer.parts import AGGREGATES, MEMBER, Cte, PartContext, plain_ctes
+from semantic_layer.parts import AGGREGATES, MEMBER, Cte, PartContext, flow_of_rows, flows_ctes, plain_ctes
+
+
+def all_part_ctes(contexts: Iterable[PartContext]) -> list[Cte]:
+    """The WITH queries of all parts; parts of one fact under the same conditions read it once."""
+    together: dict[object, list[PartContext]] = {}
+    for place, context in enumerate(contexts):
+        together.setdefault(flow_of_rows(context) or place, []).append(context)
+    groups = together.values()
+    return [cte for group in groups for cte in (flows_ctes(group) if len(group) > 1 else part_ctes(group[0]))]
 
 
 def part_ctes(context: PartContext) -> list[Cte]:

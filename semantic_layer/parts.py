@@ -6,6 +6,7 @@ daily sums. Every part ends in a query of the part's own name with the columns: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -183,6 +184,33 @@ def _from_rows(context: PartContext) -> list[Cte]:
     between, bucket = _in_period(context)
     columns = comma([*context.groups, bucket, value, unconverted])
     return [(context.part.name, f"SELECT {columns} {context.from_where(between)} {_group_all(context)}")]
+
+
+def flow_of_rows(context: PartContext) -> tuple[object, ...] | None:
+    """What parts must share to be aggregated in one pass over their rows; None for a part that is more than that."""
+    part, measure = context.part, context.part.measure
+    plain = part.part.read == "period" and part.part.members is None and not context.query.windowed
+    if not plain or context.needs_closing_rate:
+        return None
+    rows = (measure.entity, measure.where, part.clock_entity, part.clock, context.entities_of_rows)
+    return (*rows, context.spine.rows, context.dimensional_time, tuple(context.keys))
+
+
+def flows_ctes(contexts: Sequence[PartContext]) -> list[Cte]:
+    """Several parts from one pass over the rows that they share."""
+    first = contexts[0]
+    between, bucket = _in_period(first)
+    rows = f"{first.part.name}__rows"
+    values = []
+    for context in contexts:
+        name, money = context.part.name, context.part.measure.money != "none"
+        unconverted = f"COUNT(*) FILTER(WHERE {context.value} IS NULL)" if money else "0"
+        values += [f"{_aggregate(context)} AS {name}", f"{unconverted} AS {name}__unconverted"]
+    body = f"SELECT {comma([*first.groups, bucket, *values])} {first.from_where(between)} {_group_all(first)}"
+    keys = [*first.keys, *(["bucket"] if first.dimensional_time else [])]
+    names = [context.part.name for context in contexts]
+    picked = [(n, f"SELECT {comma([*keys, n, f'{n}__unconverted AS unconverted'])} FROM {rows}") for n in names]
+    return [(rows, body), *picked]
 
 
 def _in_period(context: PartContext) -> tuple[str, str]:
