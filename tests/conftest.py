@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from semantic_layer import SemanticLayer
+from sync.sandbox.feeds import write_feeds
 
 TODAY = date(2026, 11, 22)
 SEED = 7
@@ -44,12 +46,21 @@ def mirror_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
 
 
 def _sync(folder: Path) -> None:
-    home = folder.parent.parent
-    command = [sys.executable, "-m", "sync", "once", "--demo", "--preset", "tiny", "--seed", str(SEED)]
-    command += ["--today", TODAY.isoformat(), "--mirror", str(folder)]
+    """The demo company, and the whole of its ledger, of which the demo itself leaves out what payables do not need."""
+    _run(folder, "once", "--demo", "--preset", "tiny", "--seed", str(SEED), "--today", TODAY.isoformat())
+    with tempfile.TemporaryDirectory() as feeds:
+        files = write_feeds(Path(feeds), "tiny", SEED, TODAY)
+        ledger = next(file for file in files if file.name == "erp_totals.csv")
+        _run(folder, "feed", "load", "erp_totals", str(ledger), "--today", TODAY.isoformat())
+
+
+def _run(folder: Path, *words: str) -> None:
+    command = [sys.executable, "-m", "sync", *words, "--mirror", str(folder)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TENOR_")}
-    run = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=180, check=False)
-    assert run.returncode == 0, f"the sync failed:\n{run.stdout}\n{run.stderr}"
+    run = subprocess.run(
+        command, cwd=folder.parent.parent, env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
+    assert run.returncode == 0, f"{' '.join(words)} failed:\n{run.stdout}\n{run.stderr}"
 
 
 @pytest.fixture(scope="session")

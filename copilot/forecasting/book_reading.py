@@ -8,7 +8,7 @@ from copilot.forecasting.book import Book, Columns, book_of
 from copilot.forecasting.orders import Orders, orders_of
 from copilot.forecasting.record_reading import WITHOUT_INTERCOMPANY, Rows
 from semantic_layer import SemanticLayerError
-from semantic_layer.query import Filter, RecordQuery
+from semantic_layer.query import Filter, Order, RecordQuery
 from semantic_layer.results import RecordSet
 
 DOCUMENT_COLUMNS = (
@@ -45,6 +45,10 @@ LINE_COLUMNS = (
     "total_reporting",
 )
 RECEIPT_COLUMNS = ("order_line_id", "transaction_date", "total")
+_KEYS = frozenset(
+    {"id", "invoice_id", "order_line_id", "payment_date", "transaction_date", "total", "amount_reporting"}
+)
+"""What tells the rows of one entity apart."""
 BILL_COLUMNS = ("id", "order_line_id", "received_date", "total")
 
 
@@ -55,9 +59,9 @@ def read_book(layer: Rows, filters: tuple[Filter, ...] = ()) -> Book:
     """
     if not any(item.field == WITHOUT_INTERCOMPANY.field for item in filters):
         filters = (*filters, WITHOUT_INTERCOMPANY)
-    documents = layer.records(RecordQuery(entity="invoice", columns=DOCUMENT_COLUMNS, filters=filters))
-    payments = layer.records(RecordQuery(entity="payment", columns=PAYMENT_COLUMNS, filters=filters))
-    book = book_of(columns_of(documents), columns_of(payments))
+    documents = _rows(layer, "invoice", DOCUMENT_COLUMNS, filters)
+    payments = _rows(layer, "payment", PAYMENT_COLUMNS, filters)
+    book = book_of(documents, payments)
     return replace(book, orders=read_orders(layer, filters))
 
 
@@ -68,14 +72,20 @@ def read_orders(layer: Rows, filters: tuple[Filter, ...]) -> Orders | None:
     for a viewer who may not see them.
     """
     try:
-        lines = columns_of(layer.records(RecordQuery(entity="order_line", columns=LINE_COLUMNS, filters=filters)))
-        receipts = columns_of(layer.records(RecordQuery(entity="receipt", columns=RECEIPT_COLUMNS)))
-        bills = columns_of(layer.records(RecordQuery(entity="invoiced_on_order", columns=BILL_COLUMNS)))
-        links = columns_of(layer.records(RecordQuery(entity="invoice_line", columns=("id", "invoice_id"))))
+        lines = _rows(layer, "order_line", LINE_COLUMNS, filters)
+        receipts = _rows(layer, "receipt", RECEIPT_COLUMNS)
+        bills = _rows(layer, "invoiced_on_order", BILL_COLUMNS)
+        links = _rows(layer, "invoice_line", ("id", "invoice_id"))
     except (SemanticLayerError, KeyError):
         return None
     documents = dict(zip(links["id"], links["invoice_id"], strict=True))
     return orders_of(lines, receipts, bills, documents)
+
+
+def _rows(layer: Rows, entity: str, columns: tuple[str, ...], filters: tuple[Filter, ...] = ()) -> Columns:
+    """Rows in an order of their own, so that the same data gives the same hash whichever thread read it first."""
+    order = tuple(Order(field=name, descending=False) for name in columns if name in _KEYS or name == columns[0])
+    return columns_of(layer.records(RecordQuery(entity=entity, columns=columns, filters=filters, order=order)))
 
 
 def columns_of(records: RecordSet) -> Columns:
