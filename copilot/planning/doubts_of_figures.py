@@ -155,6 +155,19 @@ def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
     )
 
 
+def ranked_by_change(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "top 5 suppliers by spend growth": rows are ordered by a figure, not by how it changed."""
+    compared = slots.compare is not None or slots.compare_grain is not None
+    if not {"change", "top"} <= slots.signals or not compared or not slots.group_by:
+        return None
+    return refuse(
+        "UNMAPPED_WORDS",
+        "Rows are ordered by the figure itself, not by how it changed; ask for the change by group and read the column.",
+        slots,
+        [],
+    )
+
+
 def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """A share with nothing to share among."""
     if not slots.share_asked or slots.group_by or slots.filters or len(slots.metrics) != 1 or slots.limit is not None:

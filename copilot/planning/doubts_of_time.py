@@ -28,8 +28,8 @@ def from_when(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # 
             period.start - timedelta(days=1),
         )
     elif slots.until in {"from", "after"}:
-        start = slots.period.ahead.start if ahead and slots.period.ahead else period.start
-        start = period.end + timedelta(days=1) if slots.until == "after" else start
+        named = slots.period.ahead if ahead and slots.period.ahead else period
+        start = named.end + timedelta(days=1) if slots.until == "after" else named.start
         period = Period(start, max(start, slots.period.period.end))
     else:
         period = Period(date(period.end.year, 1, 1), period.end)

@@ -207,7 +207,7 @@ def _money_or_figure(
         last += 1
     if _counts(amount, currency) and (said := _counted(sheet, _right_of(sheet, last))) is not None:
         return _count_of_each(sheet, start, last, said, operator, amount)
-    right = _figure_right(sheet, last)
+    right = _figure_right(sheet, start, last)
     if right is not None:
         return _having_right(sheet, start, last, right, operator, amount, currency)
     metric = _figure_left(sheet, start)
@@ -268,11 +268,12 @@ def _figure_left(sheet: Sheet, at: int) -> str | None:
     return sheet.meaning(sheet.left(at, STOP_WORDS | {"by", "balance"}), "metric")
 
 
-def _figure_right(sheet: Sheet, last: int) -> str | None:
+def _figure_right(sheet: Sheet, start: int, last: int) -> str | None:
     """The figure right after a bound, where another one is asked for ("open AP for suppliers over 1m spend")."""
     place = last + 2 if sheet.word(last + 1) in {"of", "in"} else last + 1
     found = sheet.meaning(place, "metric")
-    return found if found is not None and len(sheet.figures) > 1 else None
+    of_groups = sheet.word(start - 1) in SUBJECT_LINKS and any(s.one("dimension") for s in sheet.spans[:start])
+    return found if found is not None and (len(sheet.figures) > 1 or of_groups) else None
 
 
 def _bounded_before(sheet: Sheet, start: int) -> str | None:

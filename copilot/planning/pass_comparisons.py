@@ -51,7 +51,10 @@ def _same_period(sheet: Sheet, at: int) -> bool:
         start = at
     else:
         return False
+    others = any(span.time for i, span in enumerate(sheet.spans) if i != start + 2)
     before = sheet.left(start, _ARTICLES | {"to", "with"})
+    if sheet.slots.metrics and not others and sheet.word(before) not in COMPARERS and sheet.word(start) == "same":
+        return False  # "same quarter last year spend": as what, is not said
     first = before if sheet.word(before) in COMPARERS else start
     sheet.slots.compare_grain = "year"
     sheet.take(first, "compare", "a year earlier", at + 3 - first)

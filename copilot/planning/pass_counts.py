@@ -29,8 +29,17 @@ def read_counts(sheet: Sheet) -> None:
             _worth(sheet)
         else:
             _count(sheet, asked)
+    _count_beside_money(sheet)
     _related(sheet)
     _suppliers_counted(sheet)
+
+
+def _count_beside_money(sheet: Sheet) -> None:
+    """As in "total overdue and how many invoices is that": the documents of that figure, not all of the company."""
+    slots = sheet.slots
+    counted = [COUNT_OF[m] for m in slots.metrics if COUNT_OF.get(m) in sheet.model.metrics]
+    if len(counted) == 1 and "invoice_count" in slots.metrics:
+        slots.metrics[:] = dict.fromkeys(counted[0] if m == "invoice_count" else m for m in slots.metrics)
 
 
 def _documents_listed(sheet: Sheet) -> None:
