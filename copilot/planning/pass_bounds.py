@@ -10,35 +10,40 @@ from dataclasses import replace
 from decimal import Decimal
 
 from copilot.planning.amounts import SCALES, Amount
-from copilot.planning.calendar_words import UNITS
-from copilot.planning.pass_figures import COUNT_OF, LATENESS
+from copilot.planning.bound_context import (
+    AFTERWARDS,
+    CLEARLY_MONEY,
+    FLIPPED,
+    bounded_before,
+    can_count,
+    counted,
+    currency_at,
+    figure_left,
+    figure_right,
+    group_before,
+    group_left,
+    groups,
+    is_grouped,
+    is_subject,
+    names_overdue,
+    numeric_dimension,
+    operator_at,
+    points_back,
+    right_of_bound,
+    words_between,
+    words_left,
+)
+from copilot.planning.pass_figures import LATENESS
 from copilot.planning.slots import Sheet
-from copilot.planning.tagging import Span
 from copilot.planning.word_classes import (
-    COMPARATIVE_DOWN,
-    COMPARATIVE_UP,
     DOCUMENT_NOUNS,
     NEGATIONS,
-    OVER,
-    RANKING,
     SHARE_WORDS,
-    SORT_WORDS,
     STOP_WORDS,
-    SUBJECT_LINKS,
-    UNDER,
 )  # fmt: skip
 from semantic_layer.query import Comparison, Filter, Having
 
-_SYMBOLS: dict[str, Comparison] = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "!=": "!="}
-_AFTERWARDS: dict[tuple[str, str], Comparison] = {
-    **{("or", word): ">=" for word in COMPARATIVE_UP | OVER | {"up"}},
-    **{("and", word): ">=" for word in COMPARATIVE_UP | OVER | {"up", "upward"}},
-    **{("or", word): "<=" for word in COMPARATIVE_DOWN | UNDER},
-    **{("and", word): "<=" for word in COMPARATIVE_DOWN | UNDER | {"down"}},
-}
-_FLIPPED: dict[Comparison, Comparison] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "!=", "!=": "="}
 _NET = re.compile(r"\bnet (\d{1,3})$", re.IGNORECASE)
-_CLEARLY_MONEY = 1_000
 _LEAST_BARE = 100
 _WHOLE = 100
 """Percent."""
@@ -53,32 +58,13 @@ def read_bounds(sheet: Sheet) -> None:
             any(read(sheet, at) for read in (_between, _terms_bound, _bound_before, _bound_after, _plus_sign))
 
 
-def _operator(sheet: Sheet, at: int) -> tuple[Comparison, int] | None:
-    """The operator that starts at a place, and how many places it takes: "over", "more than", "at least", ">="."""
-    word, following = sheet.word(at), sheet.word(at + 1)
-    if sheet.text(at) in _SYMBOLS and sheet.span(at) and sheet.spans[at].items[0].kind == "symbol":
-        return _SYMBOLS[sheet.text(at)], 1
-    if word in COMPARATIVE_UP | COMPARATIVE_DOWN and following in {"than", "al"}:
-        found: Comparison = ">" if word in COMPARATIVE_UP else "<"
-        negated = sheet.word(at - 1) in {"no", "not"} and sheet.is_free(at - 1)
-        return (_FLIPPED[found], 2) if negated else (found, 2)
-    for phrase, operator in ((("at", "least"), ">="), (("at", "most"), "<="), (("up", "to"), "<=")):
-        if (word, following) == phrase:
-            return operator, 2  # type: ignore[return-value]  # literals of Comparison
-    if word in OVER | {"min", "minimum"}:
-        return (">" if word in OVER else ">="), 1
-    if word in UNDER | {"max", "maximum"}:
-        return ("<" if word in UNDER else "<="), 1
-    return None
-
-
 def _bound_before(sheet: Sheet, at: int) -> bool:
     """As in "over 50k", "by more than 30 days", "above USD 1m"."""
-    found = _operator(sheet, at)
+    found = operator_at(sheet, at)
     if found is None:
         return False
     operator, place = found[0], at + found[1]
-    currency = _currency_at(sheet, place)
+    currency = currency_at(sheet, place)
     place += currency is not None
     span = sheet.span(place)
     if span is None or span.amount is None or not sheet.is_free(place):
@@ -86,7 +72,7 @@ def _bound_before(sheet: Sheet, at: int) -> bool:
     start = at - 1 if sheet.word(at - 1) in {"no", "not"} and sheet.is_free(at - 1) and found[1] == 2 else at
     left_out = sheet.left(at, _LEFT_OUT) if start == at else -1
     if left_out >= 0 and sheet.word(left_out) in NEGATIONS and sheet.is_free(left_out):
-        if not _place_bound(sheet, start, place, _FLIPPED[operator], span.amount, currency):
+        if not _place_bound(sheet, start, place, FLIPPED[operator], span.amount, currency):
             return False
         sheet.take(left_out, "negation")
         return True
@@ -99,7 +85,7 @@ def _bound_after(sheet: Sheet, at: int) -> bool:
     if span is None or span.amount is None:
         return False
     unit = 1 if sheet.word(at + 1) == "day" else 0
-    operator = _AFTERWARDS.get((sheet.word(at + 1 + unit), sheet.word(at + 2 + unit)))
+    operator = AFTERWARDS.get((sheet.word(at + 1 + unit), sheet.word(at + 2 + unit)))
     if operator is None:
         return False
     sheet.take(at + 1 + unit, "filter", operator, 2)
@@ -125,10 +111,10 @@ def _between(sheet: Sheet, at: int) -> bool:
     low_amount = _scaled_alike(low.amount, high.amount, sheet.text(first + 2))
     if low_amount.value > high.amount.value:
         return False  # which of them is the lower bound is not for us to guess
-    if sheet.word(first + 3) in {"day", "d"} or _numeric_dimension(sheet, first + 3):
+    if sheet.word(first + 3) in {"day", "d"} or numeric_dimension(sheet, first + 3):
         return _between_days(sheet, at, first, low_amount, high.amount)
     filters, having = len(sheet.slots.filters), len(sheet.slots.having)
-    if not _place_bound(sheet, at, first, ">=", low_amount, _currency_at(sheet, first + 3)):
+    if not _place_bound(sheet, at, first, ">=", low_amount, currency_at(sheet, first + 3)):
         return False
     for place in (first + 1, first + 2):
         sheet.take(place, "filter", "upper bound")
@@ -146,7 +132,7 @@ def _between(sheet: Sheet, at: int) -> bool:
 def _scaled_alike(low: Amount, high: Amount, words: str) -> Amount:
     """The lower bound of "10 to 20k", "1 and 2 million": the scale stands once, for both."""
     scale = next((SCALES[unit] for unit in re.findall(r"[a-z]+", words) if unit in SCALES), 0)
-    if low.kind != "plain" or high.kind != "money" or not scale or low.value >= _CLEARLY_MONEY:
+    if low.kind != "plain" or high.kind != "money" or not scale or low.value >= CLEARLY_MONEY:
         return low
     return replace(low, value=Decimal(format(low.value.scaleb(scale), "f")), kind="money")
 
@@ -164,14 +150,8 @@ def _between_days(sheet: Sheet, at: int, first: int, low: Amount, high: Amount) 
 
 def _after_unit(sheet: Sheet, unit: int, amount: Amount) -> int:
     """The last place of an upper bound: its number, or the currency or unit after it where nothing took that yet."""
-    named = sheet.word(unit) == "day" if amount.kind == "plain" else _currency_at(sheet, unit) is not None
+    named = sheet.word(unit) == "day" if amount.kind == "plain" else currency_at(sheet, unit) is not None
     return unit if named and sheet.is_free(unit) else unit - 1
-
-
-def _currency_at(sheet: Sheet, at: int) -> str | None:
-    span = sheet.span(at)
-    found = [m for m in span.meanings if m.kind == "value" and m.name == "currency"] if span else []
-    return found[0].value if found else None
 
 
 def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount, currency: str | None) -> bool:
@@ -179,19 +159,19 @@ def _place_bound(sheet: Sheet, start: int, at: int, operator: Comparison, amount
     if sheet.word(at + 1) in {"day", "d"}:
         return _days(sheet, start, at, operator, amount)
     following = sheet.span(at + 1)
-    if amount.kind == "plain" and amount.value < _CLEARLY_MONEY and following and _groups(sheet, following):
+    if amount.kind == "plain" and amount.value < CLEARLY_MONEY and following and groups(sheet, following):
         return False  # "not more than 3 suppliers" bounds the rows, not an amount
-    numeric = _numeric_dimension(sheet, at + 1)
+    numeric = numeric_dimension(sheet, at + 1)
     if numeric:
         return _filter(sheet, start, at + 1, Filter(field=numeric, op=operator, values=(amount.value,)))
-    before = _numeric_dimension(sheet, sheet.left(start, STOP_WORDS))
+    before = numeric_dimension(sheet, sheet.left(start, STOP_WORDS))
     if before and sheet.is_free(sheet.left(start, STOP_WORDS)):
         return _filter(
             sheet, sheet.left(start, STOP_WORDS), at, Filter(field=before, op=operator, values=(amount.value,))
         )
     if sheet.word(sheet.left(start, {"is", "of", "was", "are"})) in SHARE_WORDS:
         return False  # a bound on a share, which is no figure of its own
-    same = _bounded_before(sheet, start)
+    same = bounded_before(sheet, start)
     if same is not None and currency is None:  # "above 500k but less than 1m"
         return _having(sheet, start, at, same, operator, amount)
     return _money_or_figure(sheet, start, at, operator, amount, currency)
@@ -202,37 +182,35 @@ def _money_or_figure(
 ) -> bool:
     """A bound without a unit of time: on the figure of each group, or on the amount of each invoice."""
     last = at
-    currency = currency or amount.currency or _currency_at(sheet, at + 1)
-    if _currency_at(sheet, at + 1):
+    currency = currency or amount.currency or currency_at(sheet, at + 1)
+    if currency_at(sheet, at + 1):
         last += 1
-    if _counts(amount, currency) and (said := _counted(sheet, _right_of(sheet, last))) is not None:
+    if can_count(amount, currency) and (said := counted(sheet, right_of_bound(sheet, last))) is not None:
         return _count_of_each(sheet, start, last, said, operator, amount)
-    right = _figure_right(sheet, start, last)
+    right = figure_right(sheet, start, last)
     if right is not None:
         return _having_right(sheet, start, last, right, operator, amount, currency)
-    metric = _figure_left(sheet, start)
+    metric = figure_left(sheet, start)
     figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     unit = sheet.model.metrics[figure].unit if figure else ""
-    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or (
-        metric is None and "invoice" in _words_left(sheet, start)
-    )
-    named_money = figure is None and (amount.kind == "money" or amount.value >= _CLEARLY_MONEY)
+    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or (metric is None and "invoice" in words_left(sheet, start))
+    named_money = figure is None and (amount.kind == "money" or amount.value >= CLEARLY_MONEY)
     if amount.kind != "percent" and (of_documents or named_money):
         _check_currency(sheet, currency)
         return _amount_filter(sheet, start, last, operator, amount)
     if unit != "money" or amount.kind == "percent":
-        if amount.kind == "money" and figure and not _group_left(sheet, start):
+        if amount.kind == "money" and figure and not group_left(sheet, start):
             _check_currency(sheet, currency)
             return _amount_filter(sheet, start, last, operator, amount)
         amount = _as_fraction(sheet, amount) if unit == "ratio" else amount
         fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
         return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
     _check_currency(sheet, currency)
-    if metric and (_is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):
+    if metric and (is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):
         return _having(sheet, start, last, metric, operator, amount)
-    if _group_left(sheet, start) and figure:
+    if group_left(sheet, start) and figure:
         return _having(sheet, start, last, figure, operator, amount)
-    if _is_grouped(sheet) and (metric or _points_back(sheet, start)) and sheet.word(start - 1) not in {"and", "but"}:
+    if is_grouped(sheet) and (metric or points_back(sheet, start)) and sheet.word(start - 1) not in {"and", "but"}:
         sheet.slots.bound_on_group = (
             sheet.question[sheet.spans[start].start : sheet.spans[last].end],
             operator,
@@ -241,11 +219,6 @@ def _money_or_figure(
         sheet.take(start, "filter", "a bound that fits invoices and groups", last + 1 - start)
         return True
     return _amount_filter(sheet, start, last, operator, amount)
-
-
-def _points_back(sheet: Sheet, at: int) -> bool:
-    """As in "only those above 100" after groups were named."""
-    return sheet.word(sheet.left(at, {"is", "are", "with", "only"})) in {"those", "that", "these", "one"}
 
 
 def _as_fraction(sheet: Sheet, amount: Amount) -> Amount:
@@ -263,78 +236,17 @@ def _check_currency(sheet: Sheet, currency: str | None) -> None:
         sheet.slots.wrong_currency = currency
 
 
-def _figure_left(sheet: Sheet, at: int) -> str | None:
-    """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
-    return sheet.meaning(sheet.left(at, STOP_WORDS | {"by", "balance"}), "metric")
-
-
-def _figure_right(sheet: Sheet, start: int, last: int) -> str | None:
-    """The figure right after a bound, where another one is asked for ("open AP for suppliers over 1m spend")."""
-    place = last + 2 if sheet.word(last + 1) in {"of", "in"} else last + 1
-    found = sheet.meaning(place, "metric")
-    of_groups = sheet.word(start - 1) in SUBJECT_LINKS and any(s.one("dimension") for s in sheet.spans[:start])
-    return found if found is not None and (len(sheet.figures) > 1 or of_groups) else None
-
-
-def _bounded_before(sheet: Sheet, start: int) -> str | None:
-    """The figure whose bound stands before "and" or "but", right before another bound."""
-    joined = sheet.left(start, {"and", "but", "also"})
-    said = sheet.meaning(joined, "having") if joined < start - 1 else None
-    return said.split()[0] if said else None
-
-
-def _groups(sheet: Sheet, span: Span) -> bool:
-    found = span.one("dimension")
-    return found is not None and sheet.model.dimensions[found.name].groupable
-
-
-def _counts(amount: Amount, currency: str | None) -> bool:
-    """Whether a number can count things: a small whole one without a currency."""
-    return amount.kind == "plain" and currency is None and amount.value < _CLEARLY_MONEY
-
-
-def _right_of(sheet: Sheet, last: int) -> int:
-    """The place after a bound, over the "or more" that belongs to it."""
-    place = last + 1
-    while sheet.meaning(place, "filter") in _FLIPPED:
-        place += 1
-    return place
-
-
-def _counted(sheet: Sheet, at: int) -> str | None:
-    """The figure whose number stands before it: "3 overdue invoices", "2 missed discounts", "20 invoices".
-
-    Empty where such things cannot be counted; None where nothing that is counted stands there.
-    """
-    metric = sheet.meaning(at, "metric")
-    if metric is not None and sheet.model.metrics[metric].unit == "money":
-        named = COUNT_OF.get(metric, "")
-        return named if named in sheet.model.metrics else ""
-    if sheet.word(at) in DOCUMENT_NOUNS and sheet.text(at).endswith("s"):
-        if (state := sheet.meaning(at + 1, "metric")) in COUNT_OF:
-            return COUNT_OF[state]
-        return "invoice_count" if "invoice_count" in sheet.model.metrics else ""
-    return None
-
-
 def _count_of_each(sheet: Sheet, start: int, last: int, counted: str, operator: Comparison, amount: Amount) -> bool:
     """A bound on how many of them each group has; a plain number before documents is no money."""
-    slots, right = sheet.slots, _right_of(sheet, last)
+    slots, right = sheet.slots, right_of_bound(sheet, last)
     money = sheet.meaning(right, "metric") or sheet.meaning(right + 1, "metric")
     if not counted:
         return False
     slots.metrics[:] = list(dict.fromkeys(counted if name == money else name for name in slots.metrics)) or [counted]
     if counted not in slots.metrics:
         slots.metrics.append(counted)
-    slots.group(_group_before(sheet, start))
+    slots.group(group_before(sheet, start))
     return _having(sheet, start, last, counted, operator, amount)
-
-
-def _group_before(sheet: Sheet, start: int) -> str:
-    """The dimension named before a bound, else the supplier."""
-    span = sheet.span(sheet.left(start, STOP_WORDS | SUBJECT_LINKS))
-    dimension = span.one("dimension") if span else None
-    return dimension.name if dimension else "supplier"
 
 
 def _having_right(
@@ -345,65 +257,25 @@ def _having_right(
     if (unit == "ratio") != (amount.kind == "percent"):
         return False
     _check_currency(sheet, currency)
-    sheet.slots.group(_group_before(sheet, start))
+    sheet.slots.group(group_before(sheet, start))
     return _having(sheet, start, last, metric, operator, amount)
-
-
-def _words_left(sheet: Sheet, at: int) -> str:
-    return sheet.text(sheet.left(at, STOP_WORDS))
-
-
-def _is_subject(sheet: Sheet, at: int) -> bool:
-    """Whether "suppliers with|whose|have" stands before the figure that is bounded."""
-    metric = sheet.left(at, STOP_WORDS)
-    link = metric - 1
-    while link >= 0 and (sheet.word(link) in SUBJECT_LINKS | STOP_WORDS or sheet.slot(link)):
-        if sheet.word(link) in SUBJECT_LINKS or sheet.word(link) == "is":
-            return any(span.one("dimension") for span in sheet.spans[:link])
-        link -= 1
-    return False
-
-
-def _group_left(sheet: Sheet, at: int) -> bool:
-    """Whether a dimension stands right before the bound ("by supplier over 2m", "suppliers over 2m")."""
-    place = sheet.left(at, STOP_WORDS | {"balance"})
-    span = sheet.span(place)
-    grain = sheet.word(place) in UNITS and sheet.word(place - 1) in {"per", "by", "each", "every"}
-    return grain or (span is not None and span.one("dimension") is not None)
-
-
-def _is_grouped(sheet: Sheet) -> bool:
-    """Whether a dimension asks for a row each: "by supplier", "top 5 suppliers", "which suppliers"."""
-    leads = {"by", "per", "each", "which"}
-    return any(
-        span.one("dimension")
-        and (sheet.word(i - 1) in leads or sheet.amount(i - 1) or sheet.word(i - 1) in RANKING | SORT_WORDS)
-        for i, span in enumerate(sheet.spans)
-    )
-
-
-def _numeric_dimension(sheet: Sheet, at: int) -> str | None:
-    """A dimension that only filters, by number or amount, at a place."""
-    span = sheet.span(at)
-    names = [m.name for m in span.meanings if m.kind == "dimension"] if span else []
-    return next((n for n in names if sheet.model.dimensions[n].type in {"number", "money"}), None)
 
 
 def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount) -> bool:
     """As in "more than 30 days overdue", "over 90 days old", "above 60 days"."""
     following = sheet.span(at + 1)
     after = sheet.word(at + 2)
-    numeric = _numeric_dimension(sheet, at + 1)
+    numeric = numeric_dimension(sheet, at + 1)
     if numeric is None and (after == "old" or sheet.text(start).startswith(("old", "young"))):
         numeric = "days_past_due" if set(sheet.figures) & LATENESS else "days_since_invoice"
     if numeric is None and (
-        sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or _named_overdue(sheet, at + 2)
+        sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or names_overdue(sheet, at + 2)
     ):
         numeric = "days_past_due"
     last = at + 1 if following is None or not following.is_word or numeric is None else at + 2
     if sheet.slot(at + 2) == "metric":
         last = at + 1
-    metric = _figure_left(sheet, start) or (sheet.figures[0] if sheet.figures else None)
+    metric = figure_left(sheet, start) or (sheet.figures[0] if sheet.figures else None)
     if numeric is None and metric and sheet.model.metrics[metric].unit == "days":
         return _having(sheet, start, at + 1, metric, operator, amount)
     if numeric is None and sheet.text(start).startswith("old"):
@@ -416,22 +288,16 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
     return _filter(sheet, start, min(last, len(sheet) - 1), Filter(field=numeric, op=operator, values=(amount.value,)))
 
 
-def _named_overdue(sheet: Sheet, at: int) -> bool:
-    span = sheet.span(at)
-    named = span.one("filter") if span else None
-    return named is not None and named.name == "overdue"
-
-
 def _terms_bound(sheet: Sheet, at: int) -> bool:
     """As in "net 30 or less", "terms over 60 days": every payment term with that many net days."""
     span = sheet.spans[at]
     exact = next((m for m in span.meanings if m.kind == "value" and m.name == "payment_term"), None)
     if exact and (match := _NET.search(exact.value)):
-        operator = _AFTERWARDS.get((sheet.word(at + 1), sheet.word(at + 2)))
+        operator = AFTERWARDS.get((sheet.word(at + 1), sheet.word(at + 2)))
         return operator is not None and _terms(sheet, at, at + 2, operator, Decimal(match[1]))
     if not any(m.name == "payment_term" for m in span.meanings if m.kind == "dimension"):
         return False
-    found = _operator(sheet, at + 1)
+    found = operator_at(sheet, at + 1)
     number = sheet.span(at + 1 + found[1]) if found else None
     if found is None or number is None or number.amount is None or number.amount.kind != "plain":
         return False
@@ -471,12 +337,8 @@ def _amount_filter(sheet: Sheet, start: int, last: int, operator: Comparison, am
     if sheet.word(last + 1) in _PER_INVOICE:
         last += 1
     if not of_documents:
-        sheet.slots.notes.append(f'"{_words(sheet, start, last)}" is read of the amount of each invoice.')
+        sheet.slots.notes.append(f'"{words_between(sheet, start, last)}" is read of the amount of each invoice.')
     return _filter(sheet, start, last, Filter(field="invoice_amount", op=operator, values=(amount.value,)))
-
-
-def _words(sheet: Sheet, start: int, last: int) -> str:
-    return sheet.question[sheet.spans[start].start : sheet.spans[last].end]
 
 
 def _having(sheet: Sheet, start: int, last: int, metric: str, operator: Comparison, amount: Amount) -> bool:
