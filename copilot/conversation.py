@@ -13,18 +13,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz
-
-from copilot.planning.description import PHRASES
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import fold
 from copilot.planning.plan import Clarify, Clock, DefinePlan, MetricPlan, Plan, Refuse
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
 from copilot.planning.thread_changes import changes, left_behind, said_of
+from copilot.planning.thread_choices import LONGEST_EDIT, chosen_reply, narrowed_reply
 from copilot.planning.thread_edits import fixed_edit
 from copilot.planning.thread_merging import laid_over
 from copilot.planning.thread_phrasing import plain, polite
+from copilot.planning.thread_reading import bound_rows, bounds_other, is_edit, is_vacuous, read_follow_up, with_unit
 from copilot.planning.thread_references import (
     group_on_screen,
     names_rows,
@@ -36,13 +35,10 @@ from copilot.planning.thread_references import (
 from copilot.planning.thread_slots import slots_of
 from copilot.planning.thread_state import DEPTH, FIGURES, MOST_SHOWN, Figures, Shown, ThreadState
 from copilot.planning.thread_what_if import what_if
-from copilot.planning.vocabulary import COUNTRIES
 from copilot.wording.quoting import clean
-from semantic_layer.query import Having
 
 __all__ = ["Choosing", "ThreadState", "converse", "remembering"]
 
-_LONGEST_EDIT = 200
 _BACK = re.compile(
     r"^((no )?(go |take me )?back|undo( that| it)?|revert|previous( one)?|remove (that|this|it)|scratch that|never ?mind)( please)?$"
 )
@@ -66,7 +62,6 @@ _ASKS = re.compile(r"^(?:what|how much|how)(?:'s| is| are| was| were)?(?: the)? 
 _FRAGMENT = re.compile(
     r"^(?:only |just )*(?:those |the ones |ones )?(?:with|without|where|whose|having|who have|that have|which have)\b"
 )
-_NO = re.compile(r"^no (?=\w)", re.IGNORECASE)
 _NOT_BUT = re.compile(
     r"^(?:no,? )?not (?:the |in |for )?[^,]+?(?:,(?: but)?|,? but) (?:the |in |for )?(?=\w+$|\w+ \w+$)", re.IGNORECASE
 )
@@ -80,11 +75,6 @@ _WITHOUT_IT = re.compile(
     r"^(?:and )?(?:without|exclude|excluding|drop|not) (?:it|that|this|them|those)(?: again| please)?$"
 )
 _EXPLAIN = re.compile(r"^(?:and |can you )?explain(?: it| that| this| the figure)?$")
-_AS_MONEY = re.compile(r"^in (?:dollars|money|usd|value|\$)\s+")
-_BARE = re.compile(r"^(?:only )?(?:over|above|more than|under|below|less than|at least|at most|>=?|<=?) ?\d{1,3}$")
-"""A bound without a currency, a scale or a unit."""
-_PHRASES = 2
-"""Words of a figure's name that a follow-up may leave out ("and missed" after discounts)."""
 
 
 def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) -> tuple[Plan, ThreadState]:
@@ -100,7 +90,9 @@ def converse(state: ThreadState, question: str, planner: Planner, clock: Clock) 
     if _THANKS.match(text) and not state.pending:
         return _nothing("You are welcome; ask on whenever you like."), state
     chosen = (
-        _chosen(state.pending, text) or _narrowed(state.pending, question, planner, clock) if state.pending else None
+        chosen_reply(state.pending, text) or narrowed_reply(state.pending, question, planner, clock)
+        if state.pending
+        else None
     )
     asked = chosen or question
     text = polite(fold(asked).strip(" \t\n?!.,;"))
@@ -186,57 +178,6 @@ def _after(state: ThreadState, plan: Plan, *, edits: bool) -> ThreadState:
     return ThreadState(plans=state.plans, shown=state.shown, pending=pending, edits=edits and pending is not None)
 
 
-def _chosen(pending: Clarify, text: str) -> str | None:
-    """The question behind the choice that was named by its number, its words or most of them."""
-    number = re.fullmatch(
-        r"(?:#|no\.? |number |option |the )?(\d)(?:st|nd|rd|th)?(?: one)?|(?:the )?(first|second|third|fourth|last)(?: one)?",
-        text,
-    )
-    if number:
-        at = (
-            int(number[1]) - 1
-            if number[1]
-            else {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}[number[2]]
-        )
-        return pending.choices[at].question if at < len(pending.choices) and at >= -1 and pending.choices else None
-    words = [
-        word
-        for word in re.findall(r"[^\W_]+", text)
-        if word not in {"the", "one", "ones", "a", "i", "mean", "meant", "please", "by", "of", "want"}
-    ]
-    if not words or len(words) > 8:
-        return None
-    halves = re.split(r",? or ", pending.question)
-    told = halves if len(halves) == len(pending.choices) else [""] * len(pending.choices)
-    scores = [
-        max(_likeness(words, choice.label), _likeness(words, half))
-        for choice, half in zip(pending.choices, told, strict=True)
-    ]
-    best = max(scores, default=0.0)
-    return pending.choices[scores.index(best)].question if best >= 85 and scores.count(best) == 1 else None
-
-
-def _narrowed(pending: Clarify, question: str, planner: Planner, clock: Clock) -> str | None:
-    """As in "The German one" of several names: all of them, from suppliers of that country."""
-    if pending.reason != "AMBIGUOUS_VALUE" or len(question) > _LONGEST_EDIT:
-        return None
-    said = planner.slots(question, clock)
-    places = [f for f in said.filters if f.field in COUNTRIES and f.op == "="]
-    if len(places) != 1 or len(said.filters) > 1 or said.unresolved or said.metrics:
-        return None
-    labels = [choice.label for choice in pending.choices]
-    together = pending.choices[0].question.replace(labels[0], " and ".join(labels))
-    return f"{together} {places[0].words} suppliers"
-
-
-def _likeness(words: list[str], label: str) -> float:
-    """How surely words mean a label: every word must be in it, spelt the same or nearly so."""
-    parts = re.findall(r"[^\W_]+", fold(label))
-    found = [max((fuzz.ratio(word, part) for part in parts), default=0.0) for word in words]
-    exact = " ".join(words) == " ".join(parts)
-    return 101.0 if exact else min(found, default=0.0)
-
-
 def _narrowed_last(state: ThreadState) -> bool:
     """Whether the last turn added a condition, so that "without it" takes it away again."""
     if len(state.plans) < 2:
@@ -300,7 +241,7 @@ def _back_to(state: ThreadState, question: str, planner: Planner, clock: Clock) 
 def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *, led: bool) -> Plan | None:
     """The last plan with what the question changes, or None where the question stands alone."""
     last = state.last
-    if last is None or len(question) > _LONGEST_EDIT:
+    if last is None or len(question) > LONGEST_EDIT:
         return None
     text = _NOT_BUT.sub("no, ", _CONVERT.sub("in ", question.strip(" \t\n?!.,;")))
     corrects = _CORRECTS.match(text)
@@ -310,17 +251,17 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
     old, folded = slots_of(last), fold(rest)
     refers = points(folded)
     told = _ASKS.sub("", without_pointers(folded)) if refers else rest
-    told = _with_unit(told, old)
-    new, completed = _read(told, old, planner, clock)
+    told = with_unit(told, old)
+    new, completed = read_follow_up(told, old, planner, clock)
     fragment = _FRAGMENT.match(folded) is not None and not completed
     if refers and new.vague and not new.metrics:
         return _which_of_those(planner.plan(told, clock), planner)
-    if not _is_edit(new, led=led or completed or refers or any((leading, corrects, fragment))):
+    if not is_edit(new, led=led or completed or refers or any((leading, corrects, fragment))):
         return None
     model = planner.lexicon.layer.model
-    if names_rows(folded, last, model) and _bound_rows(old, new):
+    if names_rows(folded, last, model) and bound_rows(old, new):
         refers = False
-    if fragment and new.metrics and not _bounds_other(new, old):
+    if fragment and new.metrics and not bounds_other(new, old):
         return _unread(rest, last, planner)
     if refers and (new.metrics or new.group_by or new.filters or "top" in new.signals):
         rows = pinned(state, old)
@@ -329,63 +270,10 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
         old = rows
     if _ONE_BEST.match(folded) and new.by_direction and new.limit is None:
         new.limit = 1
-    if corrects or _is_vacuous(old, new, text):
+    if corrects or is_vacuous(old, new, text):
         _corrected(state, old, new)
     widens = _WIDENS.search(text) is not None or (possessive(folded) and not new.metrics)
     return _decided(last, laid_over(old, new, clock, model, widens=widens), told, planner, clock)
-
-
-def _read(text: str, old: Slots, planner: Planner, clock: Clock) -> tuple[Slots, bool]:
-    """What a follow-up says, and whether it did so with words of the figure on screen ("and missed" after discounts)."""
-    new = planner.slots(text, clock, tuple(old.metrics))
-    pronouns = [f for f in new.filters if f.words == "it" and not re.search(r"\bIT\b", text)]
-    if pronouns:
-        new.filters = [f for f in new.filters if f not in pronouns]
-        new.unresolved.append(("it", ""))
-    new = _of_suppliers(text, new, old, planner, clock)
-    if not new.unresolved or new.metrics or len(old.metrics) != 1:
-        return new, False
-    bare = _AS_MONEY.sub("", fold(text))
-    for noun in old.metrics[0].split("_")[:_PHRASES]:
-        for whole in (f"{bare} {noun}s", f"{noun}s {bare}"):
-            found = planner.slots(whole, clock, tuple(old.metrics))
-            if len(found.metrics) == 1 and not found.unresolved and not found.vague:
-                return found, True
-    return new, False
-
-
-def _of_suppliers(text: str, new: Slots, old: Slots, planner: Planner, clock: Clock) -> Slots:
-    """Countries are those of suppliers where the answer on screen is about those."""
-    theirs = {"supplier_country"} & {*old.group_by, *(f.field for f in old.filters)}
-    own = [f for f in new.filters if f.field == "entity_country"]
-    if not theirs or not own or re.search(r"\b(entit|buy|our)", fold(text)):
-        return new
-    again = planner.slots(f"{text} by supplier country", clock, tuple(old.metrics))
-    if any(f.field == "entity_country" for f in again.filters):
-        return new
-    again.group_by = list(new.group_by)
-    return again
-
-
-def _bound_rows(old: Slots, new: Slots) -> bool:
-    """As in "only those over 10k": a bound on the figure of each row on screen, not on each invoice."""
-    amounts = [f for f in new.filters if f.field == "invoice_amount" and len(f.values) == 1]
-    if len(old.metrics) != 1 or new.metrics or not amounts:
-        return False
-    new.filters = [f for f in new.filters if f not in amounts]
-    new.notes = [note for note in new.notes if "amount of each invoice" not in note]
-    given = {"metric": old.metrics[0]}
-    new.having += [Having.model_validate(given | {"op": f.op, "value": f.values[0], "words": f.words}) for f in amounts]
-    return True
-
-
-def _bounds_other(new: Slots, old: Slots) -> bool:
-    """As in "with spend over 1m": the figure that is named only bounds the rows, and the one on screen stays."""
-    bounding = {having.metric for having in new.having}
-    if not bounding or not set(new.metrics) <= bounding:
-        return False
-    new.metrics, new.group_by = [], [name for name in new.group_by if name not in old.group_by]
-    return True
 
 
 def _which_of_those(asked: Plan, planner: Planner) -> Plan:
@@ -405,14 +293,6 @@ def _unread(words: str, last: Figures, planner: Planner) -> Refuse:
     )
 
 
-def _is_vacuous(old: Slots, new: Slots, text: str) -> bool:
-    """As in "no France" where only Germany counts: it leaves nothing out, so it is meant as a correction."""
-    if not _NO.match(text) or not new.filters:
-        return False
-    kept = {f.field: f.values for f in old.filters if f.op in {"=", "in"}}
-    return all(f.op == "!=" and f.field in kept and not set(f.values) & set(kept[f.field]) for f in new.filters)
-
-
 def _corrected(state: ThreadState, old: Slots, new: Slots) -> None:
     """As in "no, France": what it says takes the place of what the turn before said, and nothing is left out by it."""
     new.filters = [f.model_copy(update={"op": {"!=": "=", "not in": "in"}.get(f.op, f.op)}) for f in new.filters]
@@ -422,32 +302,6 @@ def _corrected(state: ThreadState, old: Slots, new: Slots) -> None:
     added = [f for f in now if f not in before]
     if not {f.field for f in new.filters} & {f.field for f in old.filters}:
         old.filters = [f for f in old.filters if f not in added]
-
-
-def _with_unit(text: str, old: Slots) -> str:
-    """As in "no, over 30" after "over 60 days": a bare number bounds what the number before it bounded."""
-    measures = [f.field for f in old.filters if f.op[:1] in {"<", ">"}]
-    if len(measures) != 1 or measures[0] not in PHRASES or not _BARE.match(fold(text)):
-        return text
-    return f"{text} {PHRASES[measures[0]]}"
-
-
-def _is_edit(new: Slots, *, led: bool) -> bool:
-    """Whether words change an answer rather than ask for another one."""
-    if new.externals or new.vague or new.signals & {"define", "scenario"}:
-        return False
-    if new.metrics or new.outflow:
-        return led and not new.outflow
-    return _says_something(new)
-
-
-def _says_something(new: Slots) -> bool:
-    found = (
-        new.group_by, new.filters, new.having, new.unclear, new.absent, new.period, new.compare, new.compare_grain, new.limit,
-        new.currency, new.target, new.notes, new.bound_on_group, new.wrong_currency, new.signals - {"define"}, new.rolling,
-        new.known_on,
-    )  # fmt: skip
-    return any(found)
 
 
 def _decided(last: Figures, slots: Slots, question: str, planner: Planner, clock: Clock) -> Plan:
