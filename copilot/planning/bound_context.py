@@ -11,6 +11,7 @@ from copilot.planning.word_classes import (
     COMPARATIVE_DOWN,
     COMPARATIVE_UP,
     DOCUMENT_NOUNS,
+    GROUPERS,
     OVER,
     RANKING,
     SORT_WORDS,
@@ -72,7 +73,7 @@ def figure_left(sheet: Sheet, at: int) -> str | None:
 
 def bounded_before(sheet: Sheet, start: int) -> str | None:
     """The figure whose bound stands before "and" or "but", right before another bound."""
-    joined = sheet.left(start, {"and", "but", "also"})
+    joined = sheet.left(start, {"and", "but", "also", "with", "to", "from", "on"})
     said = sheet.meaning(joined, "having") if joined < start - 1 else None
     return said.split()[0] if said else None
 
@@ -127,12 +128,42 @@ def words_left(sheet: Sheet, at: int) -> str:
 def is_subject(sheet: Sheet, at: int) -> bool:
     """Whether "suppliers with|whose|have" stands before the figure that is bounded."""
     metric = sheet.left(at, STOP_WORDS)
+    if _in_clause(sheet, metric) or is_terse(sheet, at):
+        return True
     link = metric - 1
     while link >= 0 and (sheet.word(link) in SUBJECT_LINKS | STOP_WORDS or sheet.slot(link)):
         if sheet.word(link) in SUBJECT_LINKS or sheet.word(link) == "is":
             return any(span.one("dimension") for span in sheet.spans[:link])
         link -= 1
     return False
+
+
+def _in_clause(sheet: Sheet, metric: int) -> bool:
+    """As in "suppliers we owe more than 500k": a clause about each of them, without "that"."""
+    place = metric if sheet.text(metric).startswith("we ") else sheet.left(metric, {"have", "had"})
+    if place != metric and sheet.word(place) != "we":
+        return False
+    owner = sheet.span(sheet.left(place, {"that", "who", "whom", "which", "where"}))
+    return owner is not None and owner.one("dimension") is not None
+
+
+def follows_documents(sheet: Sheet, at: int) -> bool:
+    """As in "suppliers with overdue invoices over 10k": a bound right after documents is about each of them."""
+    if sheet.word(at - 1) in DOCUMENT_NOUNS:
+        return True
+    span = sheet.span(at - 1)
+    last = span.items[-1] if span and sheet.slot(at - 1) == "metric" else None
+    return (
+        last is not None and last.stem in DOCUMENT_NOUNS and sheet.question[last.start : last.end].lower().endswith("s")
+    )
+
+
+def is_terse(sheet: Sheet, at: int) -> bool:
+    """As in "suppliers open AP over 500k": a group and its figure with no word between them."""
+    metric = sheet.left(at, STOP_WORDS)
+    owner = sheet.span(metric - 1)
+    grouped = sheet.word(sheet.left(metric - 1, {"the"})) in GROUPERS
+    return sheet.slot(metric) == "metric" and owner is not None and owner.one("dimension") is not None and not grouped
 
 
 def group_left(sheet: Sheet, at: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from copilot.planning.amounts import WORDS
 from copilot.planning.calendar_words import LAST, MONTHS, NEXT, ORDINALS, THIS, UNITS
 from copilot.planning.normalise import Token
 from semantic_layer.periods import Period, add_months, bucket, month_end
@@ -57,7 +58,16 @@ def named(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
 
 
 def _core(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
-    for reader in (_quarter, _half, _fiscal_year_name, _day_of_month, _month, _numbered_month):
+    for reader in (
+        _quarter,
+        _half_of_month,
+        _first_months,
+        _half,
+        _fiscal_year_name,
+        _day_of_month,
+        _month,
+        _numbered_month,
+    ):
         found = reader(items, at, fiscal)
         if found is not None:
             return found
@@ -118,7 +128,9 @@ def _quarter_of(number: int, fiscal: int) -> Callable[[int], Period]:
     return lambda year: bucket(add_months(_year_start(year, fiscal), 3 * (number - 1)), "quarter", fiscal)
 
 
-def _half_of(number: int, fiscal: int) -> Callable[[int], Period]:
+def half_of(number: int, fiscal: int) -> Callable[[int], Period]:
+    """A half of a fiscal year, first or second, for any year."""
+
     def build(year: int) -> Period:
         first = add_months(_year_start(year, fiscal), 6 * (number - 1))
         return Period(first, month_end(add_months(first, 5)), f"H{number} {year}")
@@ -152,11 +164,44 @@ def _half(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
     text = _text(items, at)
     for pattern in (r"h(?P<h>[12])(?:[/'-]?(?P<y>\d{2,4}))?", r"(?P<h>[12])h'?(?P<y>\d{2,4})"):
         if match := re.fullmatch(pattern, text):
-            return Named(_half_of(int(match["h"]), fiscal), 1, _two_digits(match["y"]))
+            return Named(half_of(int(match["h"]), fiscal), 1, _two_digits(match["y"]))
     if text in _HALVES and _text(items, at + 1) in {"half", "semestre", "halbjahr"}:
         of_year = (_text(items, at + 2), _text(items, at + 3), _text(items, at + 4)) == ("of", "the", "year")
-        return Named(_half_of(ORDINALS[text], fiscal), 5 if of_year else 2)
+        return Named(half_of(ORDINALS[text], fiscal), 5 if of_year else 2)
     return None
+
+
+def _half_of_month(items: Sequence[Token], at: int, fiscal: int) -> Named | None:  # noqa: ARG001
+    """As in "first half of December": to the 15th, or from the 16th."""
+    number = MONTHS.get(_text(items, at + 3))
+    if _text(items, at) not in {"first", "second", "1st", "2nd"} or _text(items, at + 1) != "half" or number is None:
+        return None
+    if _text(items, at + 2) not in {"of", "in"}:
+        return None
+    first = ORDINALS[_text(items, at)] == 1
+
+    def build(year: int) -> Period:
+        start, end = (1, 15) if first else (16, month_end(date(year, number, 1)).day)
+        return Period(date(year, number, start), date(year, number, end), f"{year}-{number:02}-{start:02} to {end:02}")
+
+    return Named(build, 4)
+
+
+def _first_months(items: Sequence[Token], at: int, fiscal: int) -> Named | None:
+    """As in "first nine months", "first three quarters of 2025": from the start of the year."""
+    text = _text(items, at + 1)
+    count = int(text) if text.isdecimal() else WORDS.get(text, 0)
+    unit = UNITS.get(items[at + 2].stem) if at + 2 < len(items) else None
+    months = count * {"month": 1, "quarter": 3}.get(unit or "", 0)
+    if _text(items, at) != "first" or not 2 <= months <= 11 or items[at + 2].text == items[at + 2].stem:
+        return None
+
+    def build(year: int) -> Period:
+        start = _year_start(year, fiscal)
+        return Period(start, month_end(add_months(start, months - 1)), f"first {months} months of {year}")
+
+    of_year = tuple(_text(items, at + i) for i in (3, 4, 5)) in {("of", "the", "year"), ("in", "the", "year")}
+    return Named(build, 6 if of_year else 3)
 
 
 def _fiscal_year_name(items: Sequence[Token], at: int, fiscal: int) -> Named | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
 from copilot.planning.gate import refusal
 from copilot.planning.outflow_decision import outflow_plan
@@ -149,6 +151,14 @@ def intent_of(query: MetricQuery, *, has_target: bool = False) -> Intent:
 
 def _ask_baseline(slots: Slots, lexicon: Lexicon) -> Clarify:
     label = lexicon.layer.model.metrics[slots.metrics[0]].label
+    if slots.period is not None and slots.period.open_start:
+        days = (slots.period.period.start - timedelta(days=1), slots.period.period.start)
+        return Clarify(
+            reason="AMBIGUOUS_TIME",
+            question="A change since which day?",
+            choices=tuple(Choice(label=f"Since {day}", question=f"Change in {label} since {day}") for day in days),
+            coverage=slots.coverage,
+        )
     return Clarify(
         reason="AMBIGUOUS_TIME",
         question="A change against what?",

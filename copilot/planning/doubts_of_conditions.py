@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from copilot.planning.asking_back import MOST_CHOICES, label_of, refuse
 from copilot.planning.plan import Choice, Clarify, Plan
+from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Lexicon, Slots
 from semantic_layer.periods import GRAINS
 
+_CREDIT = "Credit Note"
 _ANY_STATUS = (
     "blocked_ap",
     "in_process_ap",
@@ -105,6 +107,24 @@ def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None: 
             for n in _ANY_STATUS
             if (m := lexicon.layer.model.metrics.get(n))
         ][:MOST_CHOICES],
+    )
+
+
+def no_credit_notes(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "open invoice count for credit notes": many figures leave credit notes out, so there is nothing to show."""
+    asked = [f for f in slots.filters if f.field == "document_type" and f.op in {"=", "in"} and _CREDIT in f.values]
+    without = [name for name in slots.metrics if asked and not nets_credits(lexicon.layer.model, name)]
+    if not without:
+        return None
+    label = lexicon.layer.model.metrics[without[0]].label
+    shown = [n for n in ("unapplied_credits", "spend", "open_ap") if n in lexicon.layer.model.metrics]
+    labels = [lexicon.layer.model.metrics[n].label for n in shown]
+    return refuse(
+        "ILLEGAL_GROUPING",
+        f"{label} leaves credit notes out, so there is nothing of it for them alone.",
+        slots,
+        [Choice(label=labels[0], question=f"What's our {labels[0]}?")]
+        + [Choice(label=f"{text} of credit notes", question=f"{text} for credit notes") for text in labels[1:]],
     )
 
 

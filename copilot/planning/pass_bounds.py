@@ -20,11 +20,13 @@ from copilot.planning.bound_context import (
     currency_at,
     figure_left,
     figure_right,
+    follows_documents,
     group_before,
     group_left,
     groups,
     is_grouped,
     is_subject,
+    is_terse,
     names_overdue,
     numeric_dimension,
     operator_at,
@@ -193,9 +195,11 @@ def _money_or_figure(
     metric = figure_left(sheet, start)
     figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     unit = sheet.model.metrics[figure].unit if figure else ""
-    of_documents = sheet.word(start - 1) in DOCUMENT_NOUNS or (metric is None and "invoice" in words_left(sheet, start))
-    named_money = figure is None and (amount.kind == "money" or amount.value >= CLEARLY_MONEY)
-    if amount.kind != "percent" and (of_documents or named_money):
+    of_documents = follows_documents(sheet, start) or (metric is None and "invoice" in words_left(sheet, start))
+    of_documents = of_documents or (figure is None and (amount.kind == "money" or amount.value >= CLEARLY_MONEY))
+    if amount.kind == "money" and metric and of_documents and is_terse(sheet, start):
+        return _for_invoice_or_group(sheet, start, last, operator, amount)
+    if amount.kind != "percent" and of_documents:
         _check_currency(sheet, currency)
         return _amount_filter(sheet, start, last, operator, amount)
     if unit != "money" or amount.kind == "percent":
@@ -206,19 +210,26 @@ def _money_or_figure(
         fits = (unit == "ratio") == (amount.kind == "percent") and amount.kind != "money"
         return figure is not None and fits and _having(sheet, start, last, figure, operator, amount)
     _check_currency(sheet, currency)
+    return _on_money(sheet, start, last, metric, operator, amount)
+
+
+def _on_money(sheet: Sheet, start: int, last: int, metric: str | None, operator: Comparison, amount: Amount) -> bool:
+    """A bound in money beside a figure in money: of each group, of each invoice, or of either."""
+    figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     if metric and (is_subject(sheet, start) or sheet.slot(start - 1) == "group" or sheet.slots.group_by):
         return _having(sheet, start, last, metric, operator, amount)
     if group_left(sheet, start) and figure:
         return _having(sheet, start, last, figure, operator, amount)
     if is_grouped(sheet) and (metric or points_back(sheet, start)) and sheet.word(start - 1) not in {"and", "but"}:
-        sheet.slots.bound_on_group = (
-            sheet.question[sheet.spans[start].start : sheet.spans[last].end],
-            operator,
-            amount.value,
-        )
-        sheet.take(start, "filter", "a bound that fits invoices and groups", last + 1 - start)
-        return True
+        return _for_invoice_or_group(sheet, start, last, operator, amount)
     return _amount_filter(sheet, start, last, operator, amount)
+
+
+def _for_invoice_or_group(sheet: Sheet, start: int, last: int, operator: Comparison, amount: Amount) -> bool:
+    """Keep a bound that can hold for each invoice or for each group, to be asked about."""
+    sheet.slots.bound_on_group = (words_between(sheet, start, last), operator, amount.value)
+    sheet.take(start, "filter", "a bound that fits invoices and groups", last + 1 - start)
+    return True
 
 
 def _as_fraction(sheet: Sheet, amount: Amount) -> Amount:

@@ -86,9 +86,11 @@ def _why_between(sheet: Sheet) -> None:
         links = (
             [i for i, token in enumerate(span.items) if token.text in {"to", "until", "-", "and"}] if span.time else []
         )
+        links = [i for i in links if span.items[i].text != "-"] or links
         if links and 0 < links[-1] < len(span.items) - 1:
             start = 1 if span.items[0].text in {"between", "from"} else 0
-            both = _paired(sheet, span.items[start : links[-1]], span.items[links[-1] + 1 :])
+            after = links[-1] + 1 + (span.items[links[-1] + 1].text == "the")
+            both = _paired(sheet, span.items[start : links[-1]], span.items[after:])
             if both is not None:
                 earlier, later = sorted(both, key=lambda reading: reading.period.end)
                 sheet.slots.compare, sheet.slots.period = earlier, later

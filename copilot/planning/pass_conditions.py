@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from copilot.planning.pass_figures import LATENESS
 from copilot.planning.slots import Sheet, Unclear
 from copilot.planning.vocabulary import COUNTRIES, Meaning
-from copilot.planning.word_classes import ADDITIONS, CONJUNCTIONS, DOCUMENT_NOUNS, NEGATIONS
+from copilot.planning.word_classes import ADDITIONS, CONJUNCTIONS, DOCUMENT_NOUNS, GROUPERS, NEGATIONS
 from semantic_layer.query import Filter, FilterOperator
 
 _PLACES = frozenset({"entity_country", "supplier_country", "region", "currency"})
@@ -53,13 +53,15 @@ _BETWEEN = (
 )
 _EVERYTHING = frozenset({"all", "everything", "anything", "everyone"})
 _SUPPLIERS = frozenset({"supplier", "parent"})
+_WITH_ORDER = "with_order"
+_OF_LINES = frozenset({"has_order", "has_contract"})
 
 
 def read_conditions(sheet: Sheet) -> None:
     """Take every span that narrows the documents."""
     for at in sheet.free():
         if sheet.is_free(at):
-            any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _values))
+            any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _values, _orders))
 
 
 def _negation_left(sheet: Sheet, at: int) -> int | None:
@@ -149,10 +151,31 @@ def _intercompany(sheet: Sheet, at: int, *, negated: bool) -> bool:
 def _named(sheet: Sheet, at: int) -> bool:
     """Conditions that the model names by one phrase."""
     named = sheet.spans[at].one("filter")
-    if named is None:
+    if named is None or _of_a_supplier(sheet, at, named.name):
         return False
     _named_filter(sheet, at, named.name)
     return True
+
+
+def _orders(sheet: Sheet, at: int) -> bool:
+    """As in "PO spend", "PO invoices only", "spend excluding PO": backed by an order, or not."""
+    if sheet.word(at) != "po" or _WITH_ORDER not in sheet.model.named_filters:
+        return False
+    about = sheet.slot(at + 1) == "metric" or sheet.word(at + 1) in DOCUMENT_NOUNS
+    if not about and sheet.word(sheet.left(at, {"for", "the"})) not in NEGATIONS:
+        return False
+    if sheet.word(at - 1) in GROUPERS:
+        return False
+    _named_filter(sheet, at, _WITH_ORDER)
+    return True
+
+
+def _of_a_supplier(sheet: Sheet, at: int, name: str) -> bool:
+    """As in "suppliers with a contract": of suppliers nobody knows it, only of invoices and their lines."""
+    owner = sheet.span(sheet.left(at, {"that", "who", "are", "we", "have"}))
+    dimension = owner.one("dimension") if owner else None
+    about_lines = {condition.field for condition in sheet.model.named_filters[name].filters} <= _OF_LINES
+    return about_lines and dimension is not None and dimension.name in _SUPPLIERS
 
 
 def _lateness(sheet: Sheet, at: int) -> bool:
@@ -167,8 +190,10 @@ def _lateness(sheet: Sheet, at: int) -> bool:
 def _named_filter(sheet: Sheet, at: int, name: str) -> None:
     negated = _take_negation(sheet, _negation_left(sheet, at))
     for condition in sheet.model.named_filters[name].filters:
-        op = _FLIPPED[condition.op] if negated else condition.op
-        sheet.slots.add_filter(condition.model_copy(update={"op": op, "words": sheet.spans[at].text}))
+        op, values = (_FLIPPED[condition.op] if negated else condition.op), condition.values
+        if negated and sheet.model.dimensions[condition.field].type == "boolean":
+            op, values = condition.op, tuple("false" if value == "true" else "true" for value in values)
+        sheet.slots.add_filter(condition.model_copy(update={"op": op, "values": values, "words": sheet.spans[at].text}))
     sheet.take(at, "filter", f"{'not ' if negated else ''}{name}")
 
 

@@ -40,6 +40,17 @@ def _count_beside_money(sheet: Sheet) -> None:
     counted = [COUNT_OF[m] for m in slots.metrics if COUNT_OF.get(m) in sheet.model.metrics]
     if len(counted) == 1 and "invoice_count" in slots.metrics:
         slots.metrics[:] = dict.fromkeys(counted[0] if m == "invoice_count" else m for m in slots.metrics)
+        return
+    said = any(sheet.meaning(at, "metric") == "invoice_count" and _says_count(sheet, at) for at in range(len(sheet)))
+    others = [sheet.model.metrics[m] for m in slots.metrics if m != "invoice_count"]
+    odd = [m for m in others if m.unit == "money" and m.time_role not in {"invoice_date", "as_of"}]
+    if said and odd and "invoice_count" in slots.metrics:
+        slots.uncounted = odd[0].name
+
+
+def _says_count(sheet: Sheet, at: int) -> bool:
+    """As in "and number of invoices", "how many invoices", which are those of the figure beside; "invoice count" is not."""
+    return sheet.text(at).startswith(_COUNTING) or sheet.word(at - 1) in {"of", "many"}
 
 
 def _documents_listed(sheet: Sheet) -> None:
@@ -58,6 +69,8 @@ def _asked_at(sheet: Sheet) -> int | None:
             place = at + 2
         elif at == 0 and sheet.word(0) == "count":
             place = 1
+        elif sheet.word(at) == "count" and sheet.is_free(at) and sheet.slot(at - 1) == "metric":
+            return at - 1  # "missed discount count"
         else:
             continue
         while sheet.word(place) in _BESIDE:
@@ -98,7 +111,7 @@ def _says_money(sheet: Sheet) -> bool:
 def _worth(sheet: Sheet) -> None:
     """As in "pending approvals amount": the money of what the figure counts."""
     slots = sheet.slots
-    if len(slots.metrics) != 1 or not any(sheet.word(at) in _MONEY_WORDS for at in sheet.free()):
+    if len(slots.metrics) != 1 or not _says_money(sheet):
         return
     money = next((name for name, count in COUNT_OF.items() if count == slots.metrics[0]), None)
     if money is not None and money in sheet.model.metrics:

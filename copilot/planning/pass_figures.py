@@ -5,7 +5,7 @@ from __future__ import annotations
 from copilot.planning.normalise import phrase
 from copilot.planning.slots import Sheet
 from copilot.planning.tagging import Span
-from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
+from copilot.planning.word_classes import GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
 from semantic_layer.model import SemanticModel
 from semantic_layer.query import Filter
 
@@ -22,7 +22,9 @@ _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
 _BLOCKED = "blocked_ap"
 _DISPUTE = ("disput", "litig", "stritt")
-_PAID = "payments_made"
+PAID = "payments_made"
+_MANNER = frozenset({"late", "early", "on time", "overdue", "too", "within", "before", "after"})
+"""How something was paid, of which there are figures of their own."""
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
 
 
@@ -46,51 +48,23 @@ def read_figures(sheet: Sheet) -> None:
             sheet.take(at, "ambiguous", term.name)
     if sheet.slots.vague and not sheet.slots.metrics:
         _qualify(sheet)
+    _paid_in_clause(sheet)
 
 
-def read_implied_figures(sheet: Sheet) -> None:
-    """As in "late and over 1m", "invoices over 1m due next week": lateness and falling due name their balance."""
+def _paid_in_clause(sheet: Sheet) -> None:
+    """As in "vendors we paid more than 1m": what each of them was paid."""
     slots = sheet.slots
-    slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
-    _falling_due(sheet)
-    _paid_in(sheet)
-    if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
+    if slots.metrics or slots.externals or slots.vague or PAID not in sheet.model.metrics:
         return
-    late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
-    asks_share = any(sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%" for at in sheet.free())
-    if late and not asks_share:
-        slots.filters[:] = [
-            f for f in slots.filters if f not in late or f.values != ("0",)
-        ]  # what past due means anyway
-        slots.metrics.append("past_due_ap")
-        slots.notes.append(f"No figure was named: read as {sheet.model.metrics['past_due_ap'].label.lower()}.")
-
-
-def _falling_due(sheet: Sheet) -> None:
-    """As in "due next week": what is open and falls due in the period; of invoices, a row each."""
-    slots = sheet.slots
-    due = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "due_date"), None)
-    if due is None or sheet.figures or slots.externals or slots.outflow or "payments_due" not in sheet.model.metrics:
-        return
-    if slots.vague or not any(span.time for span in sheet.spans):
-        return
-    slots.metrics.append("payments_due")
-    sheet.take(due, "metric", "payments_due")
-
-
-def _paid_in(sheet: Sheet) -> None:
-    """As in "paid last week by entity": without another figure, what was paid."""
-    slots = sheet.slots
-    paid = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "payment_date"), None)
-    others = sheet.figures or slots.externals or slots.outflow or slots.vague
-    if paid is None or others or _PAID not in sheet.model.metrics or not any(span.time for span in sheet.spans):
-        return
-    if any(sheet.word(at) in NEGATIONS for at in sheet.free()):
-        return
-    slots.metrics.append(_PAID)
-    sheet.take(paid, "metric", _PAID)
-    if slots.documents:
-        slots.signals |= {"top", "list"}
+    for at in sheet.free():
+        role = sheet.spans[at].one("role")
+        owner = sheet.span(sheet.left(at - 1, {"that", "who", "whom", "which", "have"}))
+        if role is None or role.name != "payment_date" or sheet.word(at - 1) != "we":
+            continue
+        if owner is not None and owner.one("dimension") is not None and sheet.text(at + 1) not in _MANNER:
+            slots.metrics.append(PAID)
+            sheet.take(at, "metric", PAID)
+            return
 
 
 def _qualify(sheet: Sheet) -> None:
@@ -130,6 +104,19 @@ def _is_a_name(sheet: Sheet, at: int, span: Span) -> bool:
     return capital or sheet.word(at - 1) in {"supplier", "vendor"}
 
 
+def _is_listed(sheet: Sheet, at: int) -> bool:
+    """As in "open AP, overdue and DPO", "overdue as a share of open AP": a figure of its own beside the others."""
+    if sheet.word(at + 1) == "as" and any(
+        sheet.word(i) in SHARE_WORDS or sheet.text(i) == "%" for i in (at + 2, at + 3)
+    ):
+        return True
+    following = sheet.span(at + 2)
+    joined = sheet.word(at + 1) == "and" and following is not None and following.one("metric") is not None
+    before = sheet.span(at - 1)
+    comma = "," in sheet.question[before.end : sheet.spans[at].start] if before else False
+    return joined and (at == 0 or comma)
+
+
 def _is_adjective(sheet: Sheet, at: int, name: str) -> bool:
     """Whether "overdue" narrows another balance ("open AP … not overdue") instead of being the figure itself."""
     plain = sheet.text(at) in {"overdue", "past due", "uberfallig"}
@@ -141,5 +128,5 @@ def _is_adjective(sheet: Sheet, at: int, name: str) -> bool:
         {m.name for span in sheet.spans for m in span.meanings if m.kind == "metric"} | set(sheet.figures)
     ) - LATENESS
     balances = [m for m in others if "days_past_due" in sheet.layer.legal_dimensions(m)]
-    beside = bool(balances) and not asks_share and sheet.word(at - 1) != "and"
+    beside = bool(balances) and not asks_share and sheet.word(at - 1) != "and" and not _is_listed(sheet, at)
     return beside or (negated and bool(sheet.figures))

@@ -41,6 +41,12 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
         )
         if found_grain and found_grain not in group_by:
             group_by.append(found_grain)
+        if balance and _moved_since(slots):
+            since = slots.period.day if slots.period else None
+            if since is None:
+                return None
+            found_grain, period, slots.compare = None, None, TimeReading(Period(since, since), 0, end_only=True)
+            slots.period = None
         period, compare = _comparison(slots, period, clock, fiscal, notes, balance=balance)
         if compare is None and "change" in slots.signals and not set(group_by) & set(GRAINS):
             return None
@@ -133,6 +139,12 @@ def _period(
     return grain, period
 
 
+def _moved_since(slots: Slots) -> bool:
+    """As in "change in overdue since 30 September": two days of a balance, not the way between them."""
+    open_start = slots.period is not None and slots.period.open_start
+    return open_start and "change" in slots.signals and "trend" not in slots.signals and slots.compare is None
+
+
 def _day_meant(reading: TimeReading, *, balance: bool) -> Period | None:
     """The one day that "a year ago" means for a balance."""
     return Period(reading.day, reading.day, reading.day.isoformat()) if balance and reading.day else None
@@ -143,6 +155,8 @@ def _due(slots: Slots, reading: TimeReading, clock: Clock, fiscal: int) -> Perio
     period = reading.period
     if reading.ahead is not None and period.end <= clock.data_date:
         period = still_to_come(reading.ahead, clock, fiscal)
+    if reading.grain == "day" and period.start == clock.today + timedelta(days=1):
+        return Period(clock.today, period.end, f"until {period.end.isoformat()}")  # "in the next 14 days", and today
     until = bool(slots.until) or (reading.end_only and reading.ahead is not None and reading.ahead.days > 1)
     return (
         Period(clock.today, period.end, f"until {period.end.isoformat()}")
@@ -169,7 +183,7 @@ def _implied_grain(slots: Slots, reading: TimeReading | None, *, balance: bool) 
         return None
     if balance and reading.grain:
         return reading.grain
-    if balance and reading.open_start:
+    if balance and reading.open_start and "change" not in slots.signals:
         return _grain_of(reading.period)
     return None
 
@@ -210,9 +224,18 @@ def _comparison(
         baseline = _year_before(found) if grain == "year" else shift(found, grain, -1, fiscal)
     elif "change" in slots.signals and period is not None and (grain_found := _whole_grain(period, fiscal)):
         found, baseline = period, shift(period, grain_found, -1, fiscal)
+    elif "change" in slots.signals and (begun := _begun(slots, period, fiscal)) is not None:
+        found, baseline = period or begun[0], shift(begun[0], begun[1], -1, fiscal)
     else:
         return period, None
     return found, _like_for_like(found, baseline, clock, fiscal, notes, balance=balance)
+
+
+def _begun(slots: Slots, period: Period | None, fiscal: int) -> tuple[Period, Grain] | None:
+    """The whole of a period in progress ("how did spend change this quarter"), and its grain."""
+    whole = slots.period.ahead if slots.period is not None and slots.period.cut else None
+    grain = _whole_grain(whole, fiscal) if whole is not None and period is not None else None
+    return (whole, grain) if whole is not None and grain is not None else None
 
 
 def _run_before(period: Period, fiscal: int) -> Period:

@@ -20,11 +20,13 @@ from copilot.planning.pass_comparisons import read_comparisons
 from copilot.planning.pass_conditions import read_conditions
 from copilot.planning.pass_counts import read_counts
 from copilot.planning.pass_definitions import read_definitions
-from copilot.planning.pass_figures import read_figures, read_implied_figures
+from copilot.planning.pass_figures import read_figures
 from copilot.planning.pass_grouping import read_grouping
+from copilot.planning.pass_implied_figures import read_implied_figures
 from copilot.planning.pass_intents import read_intents, read_leftovers
 from copilot.planning.pass_outflow import OUTFLOW_PHRASES, read_outflow
 from copilot.planning.pass_ranking import read_ranking
+from copilot.planning.pass_rates import read_rates
 from copilot.planning.pass_scenario import read_scenario
 from copilot.planning.pass_timing import read_timing
 from copilot.planning.plan import Clock, Plan
@@ -38,6 +40,7 @@ PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_causes,
     read_outflow,
     read_figures,
+    read_rates,
     read_counts,
     read_definitions,
     read_comparisons,

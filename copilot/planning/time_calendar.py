@@ -20,13 +20,26 @@ def calendar_period(scene: Scene, at: int) -> TimeReading | None:
 
     Also ranges of them.
     """
+    left = _dashed(scene, at)
+    if left is None:
+        return None
+    first, last, length = left
+    if scene.text(at + length) in RANGE - {"-"}:
+        place = at + length + 1
+        place += scene.text(place) == "the"
+        right = _dashed(scene, place)
+        if right is not None:
+            return named_range(scene, first, right[1], place - at + right[2])
+    return alone(scene, first) if last is first else named_range(scene, first, last, length)
+
+
+def _dashed(scene: Scene, at: int) -> tuple[Named, Named, int] | None:
+    """As in "Jul-Sep", which binds closer than "to", or one name: (first, last, tokens read)."""
     first = named(scene.items, at, scene.fiscal)
     if first is None:
         return None
-    after = at + first.length
-    if scene.text(after) in RANGE and (last := named(scene.items, after + 1, scene.fiscal)):
-        return named_range(scene, first, last, first.length + 1 + last.length)
-    return alone(scene, first)
+    last = named(scene.items, at + first.length + 1, scene.fiscal) if scene.text(at + first.length) == "-" else None
+    return (first, last, first.length + 1 + last.length) if last else (first, first, first.length)
 
 
 def named_range(scene: Scene, first: Named, last: Named, length: int) -> TimeReading:

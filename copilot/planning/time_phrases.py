@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from copilot.planning.calendar_names import Named, named, year_at
 from copilot.planning.calendar_words import RANGE, SINCE
@@ -71,8 +71,13 @@ def _since(scene: Scene, at: int) -> TimeReading | None:
     used = start + inner.length - at
     if word in SINCE:
         label = f"since {name_of(inner.period).removesuffix(' to date')}"
-        period = Period(inner.period.start, scene.clock.data_date, label)
-        return TimeReading(period, used, other=inner.other, open_start=True)
+        after_end = inner.end_only and inner.period.start != inner.period.end  # "since the end of September"
+        first = inner.period.end + timedelta(days=1) if after_end else inner.period.start
+        if first > scene.clock.data_date:
+            return None
+        day = inner.period.end if inner.end_only else None
+        period = Period(first, scene.clock.data_date, label)
+        return TimeReading(period, used, other=inner.other, open_start=True, day=day)
     return _joined_range(scene, at, inner, used)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from copilot.planning.calendar_names import named
+from copilot.planning.calendar_names import half_of, named
 from copilot.planning.calendar_words import CLOSED, LAST, NEXT, RANGE, ROLLING, THIS, UNITS
 from copilot.planning.time_reading import Scene, TimeReading, alone, count_at, cut, ending_now, label_year
 from semantic_layer.periods import Grain, Period, add_months, month_end
@@ -18,6 +18,8 @@ def relative(scene: Scene, at: int) -> TimeReading | None:
         return None
     skip = 1 if scene.text(at + 1) in CLOSED else 0
     grain = scene.unit(at + 1 + skip)
+    if scene.text(at + 1 + skip) == "half":
+        return _half_year(scene, word, 2 + skip + (scene.unit(at + 2 + skip) == "year"))
     if grain is None or grain == "day":
         return None if grain else _relative_name(scene, at, word)
     steps = -1 if word in LAST else 0 if word in THIS else 1
@@ -25,6 +27,14 @@ def relative(scene: Scene, at: int) -> TimeReading | None:
     if steps == 0 and (scene.text(at + length), scene.text(at + length + 1)) in {("to", "date"), ("so", "far")}:
         length += 2
     return cut(scene, scene.moved(grain, steps), length)
+
+
+def _half_year(scene: Scene, word: str, length: int) -> TimeReading:
+    """As in "last half year", "this half": the half of the fiscal year on one side of today, or today's own."""
+    year = label_year(scene)
+    halves = [half_of(number, scene.fiscal)(year + step) for step in (-1, 0, 1) for number in (1, 2)]
+    now = next(place for place, half in enumerate(halves) if half.start <= scene.clock.today <= half.end)
+    return cut(scene, halves[now - 1 if word in LAST else now if word in THIS else now + 1], length)
 
 
 def _relative_name(scene: Scene, at: int, word: str) -> TimeReading | None:
@@ -89,10 +99,12 @@ def ended(scene: Scene, at: int) -> TimeReading | None:
 
 
 def within(scene: Scene, at: int) -> TimeReading | None:
-    """As in "within 10 days", "within the next two weeks", "within a week": from today on."""
-    if scene.text(at) != "within":
-        return None
+    """As in "within 10 days", "within the next two weeks", "in less than a week": from today on."""
     place = at + 1
+    while scene.text(place) in {"than", "under", "less"} and scene.text(at) == "in":
+        place += 1
+    if scene.text(at) != "within" and place == at + 1:
+        return None
     while scene.text(place) in {"the"} | NEXT:
         place += 1
     count = 1 if scene.text(place) == "a" else count_at(scene, place)
@@ -100,7 +112,7 @@ def within(scene: Scene, at: int) -> TimeReading | None:
     if count is None or days is None:
         return None
     today = scene.clock.today
-    last = today + timedelta(days=count * days)
+    last = today + timedelta(days=count * days - (scene.text(at) == "in"))
     return TimeReading(Period(today, last, f"until {last.isoformat()}"), place + 2 - at)
 
 
@@ -144,7 +156,13 @@ def ago(scene: Scene, at: int) -> TimeReading | None:
 
 
 def to_date(scene: Scene, at: int) -> TimeReading | None:
-    """YTD, QTD, MTD, "year to date"."""
+    """YTD, QTD, MTD, "year to date", "April to date"."""
+    found = named(scene.items, at, scene.fiscal)
+    if found is not None and (scene.text(at + found.length), scene.text(at + found.length + 1)) == ("to", "date"):
+        start = alone(scene, found).period.start
+        return TimeReading(
+            Period(start, scene.clock.data_date, f"{start.isoformat()} to date"), found.length + 2, open_start=True
+        )
     short: dict[str, Grain] = {"ytd": "year", "qtd": "quarter", "mtd": "month"}
     grain, length = short.get(scene.text(at)), 1
     if grain is None and (scene.text(at + 1), scene.text(at + 2)) == ("to", "date"):

@@ -28,7 +28,7 @@ STOP_WORDS = _stems(
     "one ones company firm business whole entire end-to-end us's of all any each every only both per-se "
     "please ok okay well "
     "display calculate compute provide pull return fetch find check curious wondering wonder question answer "
-    "go going got when where if while during within been having doing done again level levels position "
+    "go goes going got when where if while during within been having doing done again level levels position "
     "chart graph plot table lines bars excel csv slide dashboard "
     "yet sql using use used using ballpark roughly approx among currently stand stands standing sit sits sitting run runs running looks looked kind sort"
     # German and French glue

@@ -43,6 +43,8 @@ READ: dict[str, tuple[Any, ...]] = {
     ),
     "rolling 3 month otp for marketing": ("on_time_rate", ("month",), (("category", "=", ("Marketing",)),), YEAR_OF_MONTHS),
     "which suppliers have the highest open ap": ("open_ap", ("supplier",), (), None, {"limit": 10, "order": [("open_ap", True)]}),
+    "suppliers we owe more than 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
+    "suppliers open AP over 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
     "suppliers with spend over 2m": ("spend", ("supplier",), (), None, {"having": [("spend", ">", "2000000")]}),
     "spend in Q3 vs Q2": ("spend", (), (), Q3, {"compare": Q2}),
     "open ap in EUR": ("open_ap", (), (("currency", "=", ("EUR",)),), None, {"currency": "document"}),

@@ -1,0 +1,115 @@
+"""Figures that are meant and not named.
+
+Lateness, falling due, what was paid or invoiced, what waits for approval, what is open.
+"""
+
+from __future__ import annotations
+
+from copilot.planning.pass_figures import PAID
+from copilot.planning.slots import Sheet
+from copilot.planning.word_classes import DOCUMENT_NOUNS, NEGATIONS, SHARE_WORDS
+
+_SPEND = "spend"
+_OPEN = "open_ap"
+_WAITING = ("pending_approval_count", "pending_approval_value")
+_WAITING_STATUS = ("pending_approval",)
+_BILLING = frozenset({"invoice", "bill", "charge", "invoiced", "billed", "charged"})
+_STATE_OPEN = frozenset({"open", "outstanding"})
+
+
+def read_implied_figures(sheet: Sheet) -> None:
+    """As in "late and over 1m", "invoices over 1m due next week": lateness and falling due name their balance."""
+    slots = sheet.slots
+    slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
+    _falling_due(sheet)
+    _paid_in(sheet)
+    _billed(sheet)
+    _waiting(sheet)
+    _still_open(sheet)
+    if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
+        return
+    late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
+    asks_share = any(sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%" for at in sheet.free())
+    if late and not asks_share:
+        slots.filters[:] = [
+            f for f in slots.filters if f not in late or f.values != ("0",)
+        ]  # what past due means anyway
+        slots.metrics.append("past_due_ap")
+        slots.notes.append(f"No figure was named: read as {sheet.model.metrics['past_due_ap'].label.lower()}.")
+
+
+def _falling_due(sheet: Sheet) -> None:
+    """As in "due next week": what is open and falls due in the period; of invoices, a row each."""
+    slots = sheet.slots
+    due = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "due_date"), None)
+    if due is None or sheet.figures or slots.externals or slots.outflow or "payments_due" not in sheet.model.metrics:
+        return
+    if slots.vague or not any(span.time for span in sheet.spans):
+        return
+    slots.metrics.append("payments_due")
+    sheet.take(due, "metric", "payments_due")
+
+
+def _paid_in(sheet: Sheet) -> None:
+    """As in "paid last week by entity": without another figure, what was paid."""
+    slots = sheet.slots
+    paid = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "payment_date"), None)
+    if paid is None or _named(sheet) or PAID not in sheet.model.metrics:
+        return
+    if not any(span.time for span in sheet.spans) and not _asks_how_much(sheet):
+        return
+    if any(sheet.word(at) in NEGATIONS for at in sheet.free()):
+        return
+    slots.metrics.append(PAID)
+    sheet.take(paid, "metric", PAID)
+    if slots.documents:
+        slots.signals |= {"top", "list"}
+
+
+def _named(sheet: Sheet) -> bool:
+    """Whether the question, or the answer that it follows up on, has a figure already."""
+    slots = sheet.slots
+    return bool(sheet.figures or slots.externals or slots.outflow or slots.vague)
+
+
+def _asks_how_much(sheet: Sheet) -> bool:
+    return any((sheet.word(at), sheet.word(at + 1)) == ("how", "much") for at in range(len(sheet)))
+
+
+def _billed(sheet: Sheet) -> None:
+    """As in "how much did Acme invoice us", "invoiced by Acme": what was bought, by invoice date."""
+    if _named(sheet) or _SPEND not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        words = {sheet.word(at), sheet.text(at)} & _BILLING
+        by_them = sheet.text(at + 1) == "us" or (sheet.text(at).endswith("ed") and sheet.word(at + 1) == "by")
+        if words and by_them:
+            sheet.slots.metrics.append(_SPEND)
+            sheet.take(at, "metric", _SPEND, 2)
+            return
+
+
+def _waiting(sheet: Sheet) -> None:
+    """As in "invoices waiting for approval": their value after "how much", their number after "how many", else both."""
+    slots = sheet.slots
+    status = [f for f in slots.filters if f.field == "status"]
+    asked = len(status) == 1 and status[0].op == "=" and status[0].values == _WAITING_STATUS
+    if not asked or slots.metrics not in ([], ["invoice_count"]) or slots.externals or slots.outflow:
+        return
+    if not set(_WAITING) <= set(sheet.model.metrics) or slots.vague:
+        return
+    count, value = _WAITING
+    counted = slots.metrics == ["invoice_count"]
+    slots.filters.remove(status[0])
+    slots.metrics[:] = [count] if counted else [value] if _asks_how_much(sheet) else [value, count]
+
+
+def _still_open(sheet: Sheet) -> None:
+    """As in "invoices over 10k open in France", "which bills are outstanding": the balance of open documents."""
+    if _named(sheet) or not sheet.slots.documents or _OPEN not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        if sheet.word(at) in _STATE_OPEN and sheet.word(sheet.left(at, {"still", "are"})) not in NEGATIONS:
+            sheet.slots.metrics.append(_OPEN)
+            sheet.take(at, "metric", _OPEN)
+            return

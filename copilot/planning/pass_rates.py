@@ -1,0 +1,45 @@
+"""How many of the documents: "what share of invoices was paid late", "% of bills paid on time"."""
+
+from __future__ import annotations
+
+from copilot.planning.pass_figures import PAID
+from copilot.planning.slots import Sheet
+from copilot.planning.word_classes import DOCUMENT_NOUNS, NEGATIONS, SHARE_WORDS
+
+_LATE, _ON_TIME = "late_rate", "on_time_rate"
+_LATE_WORDS = frozenset({"late", "too late"})
+
+
+def read_rates(sheet: Sheet) -> None:
+    """Take a share of documents that were paid late or on time: the certified rate, by number of documents."""
+    slots = sheet.slots
+    if set(slots.metrics) - {PAID, _ON_TIME} or slots.externals or not {_LATE, _ON_TIME} <= set(sheet.model.metrics):
+        return
+    share = next((at for at in sheet.free() if sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%"), None)
+    documents = (
+        next((at for at in range(share + 1, len(sheet)) if _documents(sheet, at)), None) if share is not None else None
+    )
+    if share is None or documents is None or sheet.word(sheet.left(documents, {"our", "the", "all"})) != "of":
+        return
+    late = next((at for at in range(documents + 1, len(sheet)) if _late(sheet, at)), None)
+    rate = _LATE if late is not None else _ON_TIME if _ON_TIME in slots.metrics else None
+    if rate is None or any(sheet.word(at) in NEGATIONS for at in range(documents, len(sheet))):
+        return
+    slots.metrics[:] = [rate]
+    sheet.take(share, "metric", rate)
+    if late is not None:
+        sheet.take(late, "metric", rate)
+    for at in sheet.free():
+        role = sheet.spans[at].one("role")
+        if documents < at and role is not None and role.name == "payment_date":
+            sheet.take(at, "metric", rate)
+
+
+def _documents(sheet: Sheet, at: int) -> bool:
+    return sheet.word(at) in DOCUMENT_NOUNS or sheet.meaning(at, "metric") == PAID
+
+
+def _late(sheet: Sheet, at: int) -> bool:
+    found = sheet.span(at)
+    named = found.one("filter") if found else None
+    return named is not None and named.name == "overdue" and sheet.text(at) in _LATE_WORDS
