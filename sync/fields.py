@@ -1,11 +1,12 @@
 """The kinds of values in Coupa's JSON: ids, money, rates, local dates, custom fields, and the record that holds them.
 
 Blank text counts as absent, as Coupa sends both; a boolean is not a number; nothing is infinite; nothing is a float.
+Each kind of number has as many digits as its column in the mirror; one that is too large sets its record aside.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
@@ -13,8 +14,18 @@ import msgspec
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-_FOUR_PLACES: Final = Decimal("0.0001")
-_NINE_PLACES: Final = Decimal("0.000000001")
+
+def _rounded(places: int, below: Decimal) -> Callable[[Decimal], Decimal]:
+    """Rounds half to even to so many places; raises for a number that is too large after that."""
+    place = Decimal(1).scaleb(-places)
+
+    def rounded(value: Decimal) -> Decimal:
+        found = value.quantize(place)
+        if abs(found) >= below:
+            raise PydanticCustomError("too_large", "{problem}", {"problem": f"too large; it must be below {below:,f}"})
+        return found
+
+    return rounded
 
 
 def _blank_to_none(value: object) -> object:
@@ -53,20 +64,35 @@ Whole = Annotated[int, BeforeValidator(_not_a_boolean), Field(ge=-(2**31), le=2*
 Money = Annotated[
     Decimal,
     BeforeValidator(_not_a_boolean),
-    Field(lt=Decimal(10) ** 23, gt=-(Decimal(10) ** 23)),
-    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
+    Field(lt=Decimal(10) ** 14, gt=-(Decimal(10) ** 14)),
+    AfterValidator(_rounded(4, below=Decimal(10) ** 14)),
 ]
+"""An amount of a document."""
+Total = Annotated[
+    Decimal,
+    BeforeValidator(_not_a_boolean),
+    Field(lt=Decimal(10) ** 23, gt=-(Decimal(10) ** 23)),
+    AfterValidator(_rounded(4, below=Decimal(10) ** 24)),
+]
+"""A bound that may stand for "no bound", or a number whose meaning is the tenant's own."""
+Quantity = Annotated[
+    Decimal,
+    BeforeValidator(_not_a_boolean),
+    Field(lt=Decimal(10) ** 22, gt=-(Decimal(10) ** 22)),
+    AfterValidator(_rounded(6, below=Decimal(10) ** 23)),
+]
+"""A quantity, or the price of one."""
 Percent = Annotated[
     Decimal,
     BeforeValidator(_not_a_boolean),
     Field(lt=Decimal(10) ** 5, gt=-(Decimal(10) ** 5)),
-    AfterValidator(lambda value: value.quantize(_FOUR_PLACES)),
+    AfterValidator(_rounded(4, below=Decimal(10) ** 5)),
 ]
 Rate = Annotated[
     Decimal,
     BeforeValidator(_not_a_boolean),
     Field(gt=0, lt=Decimal(10) ** 18),
-    AfterValidator(lambda value: value.quantize(_NINE_PLACES)),
+    AfterValidator(_rounded(9, below=Decimal(10) ** 19)),
 ]
 LocalDate = Annotated[dt.date, BeforeValidator(_local_date)]
 CustomFields = dict[str, Any]
@@ -155,7 +181,9 @@ _PLAIN_FIELD: Final[Any] = None | bool | int | Annotated[str, msgspec.Meta(min_l
 PLAIN_FORMS: Final[tuple[tuple[Any, Any], ...]] = (
     (Identifier, Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]),
     (Whole, Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]),
-    (Money, _decimal_text(23, 4)),
+    (Money, _decimal_text(14, 4)),
+    (Total, _decimal_text(23, 4)),
+    (Quantity, _decimal_text(22, 6)),
     (Percent, _decimal_text(5, 4) | int | float),  # Coupa writes them as text and as numbers; see plain_percent
     (Rate, _decimal_text(18, 9, sign=r"(?=[0-9.]*[1-9])")),
     (

@@ -22,8 +22,10 @@ from sync.fields import (
     LocalDate,
     Money,
     Percent,
+    Quantity,
     Rate,
     Record,
+    Total,
     Whole,
     custom_flag,
     problem_with,
@@ -211,8 +213,8 @@ class Contract(Record):
     end_date: LocalDate | None = None
     term_type: str | None = None
     payment_term: Coded | None = None
-    minimum_value: Money | None = None
-    maximum_value: Money | None = None
+    minimum_value: Total | None = None
+    maximum_value: Total | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
 
@@ -224,11 +226,11 @@ class OrderLine(Record):
     line_num: str | None = None
     type: str | None = None
     description: str | None = None
-    quantity: Money | None = None
-    price: Money | None = None
+    quantity: Quantity | None = None
+    price: Quantity | None = None
     total: Money | None = None
-    received: Money | None = None
-    invoiced: Money | None = None
+    received: Quantity | None = None
+    invoiced: Quantity | None = None
     status: str | None = None
     commodity: Named | None = None
     account: Account | None = None
@@ -258,8 +260,8 @@ class Receipt(Record):
     type: str | None = None
     status: str | None = None
     transaction_date: LocalDate | None = None
-    quantity: Money | None = None
-    price: Money | None = None
+    quantity: Quantity | None = None
+    price: Quantity | None = None
     total: Money | None = None
     currency: CodeOnly | None = None
     order_line: IdOnly | None = None
@@ -300,8 +302,8 @@ class InvoiceLine(Record):
     line_num: Whole | None = None
     type: str | None = None
     description: str | None = None
-    quantity: Money | None = None
-    price: Money | None = None
+    quantity: Quantity | None = None
+    price: Quantity | None = None
     total: Money | None = None
     tax_amount: Money | None = None
     commodity: Named | None = None
@@ -496,16 +498,16 @@ class SupplierScores(Record):
 
     id: Identifier
     supplier: IdOnly | None = None
-    number_field_01: Money | None = None
-    number_field_02: Money | None = None
-    number_field_03: Money | None = None
-    number_field_04: Money | None = None
-    number_field_05: Money | None = None
-    number_field_06: Money | None = None
-    number_field_07: Money | None = None
-    number_field_08: Money | None = None
-    number_field_09: Money | None = None
-    number_field_10: Money | None = None
+    number_field_01: Total | None = None
+    number_field_02: Total | None = None
+    number_field_03: Total | None = None
+    number_field_04: Total | None = None
+    number_field_05: Total | None = None
+    number_field_06: Total | None = None
+    number_field_07: Total | None = None
+    number_field_08: Total | None = None
+    number_field_09: Total | None = None
+    number_field_10: Total | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
 

@@ -15,6 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from sync.mirror import Mirror
+from sync.schema import TOTAL
 
 # Documents that are never paid; the others count from the day they arrive.
 DEAD: Final = "'voided', 'rejected', 'abandoned', 'invalid'"
@@ -36,7 +37,7 @@ _OPEN_NOW: Final = f"""
 CREATE OR REPLACE TEMP TABLE open_now AS
 SELECT i.id AS invoice_id, i.status, i.supplier_id, i.account_type_name, i.currency_code, i.invoice_date,
        i.net_due_date, i.discount_due_date, i.total_with_taxes,
-       CAST(coalesce(p.paid, 0) AS DECIMAL(32,4)) AS paid_amount
+       CAST(coalesce(p.paid, 0) AS {TOTAL}) AS paid_amount
 FROM invoices i
 LEFT JOIN (SELECT invoice_id, sum(amount_paid) AS paid FROM invoice_payments GROUP BY invoice_id) p
   ON p.invoice_id = i.id

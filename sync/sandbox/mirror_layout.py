@@ -4,8 +4,9 @@ A line reads `column KIND attribute`: the kind decides how the attribute becomes
 dotted path through links, as in `primary-address.country.code`. Without an attribute it is the column's name with
 hyphens. `^id` is the id of the record that owns a nested one, `^^id` of the owner's owner.
 
-Kinds: INT, TEXT, BOOL, MONEY (decimal with 4 digits), RATE (9 digits), PERCENT, MOMENT (time with zone), DATE (the
-local date of a moment), COUNT (a 32-bit integer), CUSTOM (custom fields as JSON) and RAW (left null here).
+Kinds: INT, TEXT, BOOL, MONEY and TOTAL (decimals with 4 digits), QUANTITY (6 digits), RATE (9 digits), PERCENT, MOMENT
+(time with zone), DATE (the local date of a moment), COUNT (a 32-bit integer), CUSTOM (custom fields as JSON) and RAW
+(left null here).
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ DUCKDB_TYPES = {
     "COUNT": "INTEGER",
     "TEXT": "VARCHAR",
     "BOOL": "BOOLEAN",
-    "MONEY": "DECIMAL(32,4)",
+    "MONEY": "DECIMAL(18,4)",
+    "TOTAL": "DECIMAL(32,4)",
+    "QUANTITY": "DECIMAL(30,6)",
     "RATE": "DECIMAL(30,9)",
     "PERCENT": "DECIMAL(9,4)",
     "MOMENT": "TIMESTAMPTZ",
@@ -139,8 +142,8 @@ MIRROR_TABLES = (
         term_type TEXT
         payment_term_id INT payment-term.id
         payment_term_code TEXT payment-term.code
-        minimum_value MONEY
-        maximum_value MONEY{_TIMES}{_RAW}""",
+        minimum_value TOTAL
+        maximum_value TOTAL{_TIMES}{_RAW}""",
     ),
     _table(
         "purchase_orders",
@@ -165,11 +168,11 @@ MIRROR_TABLES = (
         line_num TEXT
         type TEXT
         description TEXT
-        quantity MONEY
-        price MONEY
+        quantity QUANTITY
+        price QUANTITY
         total MONEY
-        received MONEY
-        invoiced MONEY
+        received QUANTITY
+        invoiced QUANTITY
         status TEXT
         commodity_id INT commodity.id
         commodity_name TEXT commodity.name
@@ -184,8 +187,8 @@ MIRROR_TABLES = (
         type TEXT
         status TEXT
         transaction_date DATE
-        quantity MONEY
-        price MONEY
+        quantity QUANTITY
+        price QUANTITY
         total MONEY
         currency_code TEXT currency.code
         order_line_id INT order-line.id{_TIMES}{_RAW}""",
@@ -240,8 +243,8 @@ MIRROR_TABLES = (
         line_num COUNT
         type TEXT
         description TEXT
-        quantity MONEY
-        price MONEY
+        quantity QUANTITY
+        price QUANTITY
         total MONEY
         tax_amount MONEY
         commodity_id INT commodity.id
@@ -400,7 +403,7 @@ MIRROR_TABLES = (
         "supplier_risk_scores",
         "supplier_risk_aware_feed",
         "id INT\nsupplier_id INT supplier.id\n"
-        + "".join(f"number_field_{place:02d} MONEY\n" for place in range(1, 11))
+        + "".join(f"number_field_{place:02d} TOTAL\n" for place in range(1, 11))
         + f"{_TIMES.strip()}\n{_RAW}",
     ),
     _table(

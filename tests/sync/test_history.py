@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from sync import history, schema
 from sync.drift import hidden_children
+from sync.errors import MirrorUnreadableError
 from sync.mirror import Merging, Mirror
 from sync.pages import split_records
 from sync.resources import BY_NAME
@@ -208,6 +210,47 @@ def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
 
     with Mirror.open(path, "stub") as mirror:
         assert layout(mirror) == expected
+
+
+def test_amounts_of_an_older_file_become_narrow_to_the_last_digit(tmp_path: Path, kit: Any) -> None:
+    """Layout 5 had wider amounts: they keep their values, in the past too, and nothing counts as changed."""
+    path, later = tmp_path / "work.duckdb", kit.now + dt.timedelta(days=1)
+    with Mirror.open(path, "stub") as fresh:
+        expected = layout(fresh)
+        merge(fresh, "invoices", [kit.invoice(7, **{"gross-total": "99999999999999.9999"})], Merging(kit.now))
+        merge(fresh, "invoices", [kit.invoice(7, **{"gross-total": "-0.0001"})], Merging(later))
+    widen(path)
+
+    with Mirror.open(path, "stub") as mirror:
+        assert layout(mirror) == expected
+        assert mirror.query("SELECT gross_total FROM invoices_past") == [(Decimal("99999999999999.9999"),)]
+        assert merge(mirror, "invoices", [kit.invoice(7, **{"gross-total": "-0.0001"})], Merging(later)) == 0
+
+
+def test_an_amount_that_no_longer_fits_is_told_and_the_file_stays(tmp_path: Path, kit: Any) -> None:
+    """Nothing is rounded away or lost while an older file is taken over."""
+    path = tmp_path / "work.duckdb"
+    with Mirror.open(path, "stub") as fresh:
+        merge(fresh, "invoices", [kit.invoice(7)], Merging(kit.now))
+    widen(path, "UPDATE invoice_payments SET amount_paid = 100000000000000")
+
+    with pytest.raises(MirrorUnreadableError, match=r"100,000,000,000,000 or more.*delete it and sync again"):
+        Mirror.open(path, "stub")
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT DISTINCT amount_paid FROM invoice_payments").fetchall() == [(10**14,)]
+
+
+def widen(path: Path, *statements: str) -> None:
+    """Gives the amounts of a file the types of layout 5."""
+    with duckdb.connect(str(path)) as connection:
+        for table in schema.COUPA_TABLES:
+            for column in table.columns:
+                if column.type in {schema.MONEY, schema.QUANTITY}:
+                    for name in (table.name, table.past):
+                        connection.execute(f'ALTER TABLE "{name}" ALTER COLUMN "{column.name}" TYPE DECIMAL(32,4)')
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("UPDATE sync_source SET schema_version = 5")
 
 
 def layout(mirror: Mirror) -> list[tuple[object, ...]]:

@@ -28,8 +28,10 @@ from sync.fields import (
     LocalDate,
     Money,
     Percent,
+    Quantity,
     Rate,
     Record,
+    Total,
     Whole,
 )
 from sync.pages import RawRecord, split_records
@@ -50,7 +52,7 @@ def _quoted(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return values.map(json.dumps)
 
 
-def _digits(places: int, most: int = 10**15) -> st.SearchStrategy[str]:
+def _digits(places: int, most: int = 10**13) -> st.SearchStrategy[str]:
     return st.decimals(-most, most, places=places).map(lambda value: format(value, "f"))
 
 
@@ -65,6 +67,8 @@ USUAL: list[tuple[Any, st.SearchStrategy[str]]] = [
     (Identifier, st.integers(1, 2**63 - 1).map(str)),
     (Whole, st.integers(-(2**31), 2**31 - 1).map(str)),
     (Money, _quoted(st.integers(0, 4).flatmap(_digits))),
+    (Total, _quoted(st.integers(0, 4).flatmap(lambda places: _digits(places, 10**22)))),
+    (Quantity, _quoted(st.integers(0, 6).flatmap(_digits))),
     (Percent, st.one_of(_quoted(_digits(4, 9999)), _digits(3, 9999), st.integers(-99, 99).map(str))),
     (Rate, _quoted(st.decimals(Decimal("1e-9"), 10**9, places=9).map(lambda value: format(value, "f")))),
     (LocalDate, _quoted(st.one_of(TIMES, st.dates().map(dt.date.isoformat)))),
@@ -90,6 +94,8 @@ KINDS = [
     "identifier",
     "whole",
     "money",
+    "total",
+    "quantity",
     "percent",
     "rate",
     "local_date",
@@ -107,7 +113,7 @@ null|""|true|false|0|-1|1.0|1e0|7|"7"|"07"|" 7 "|"yes"|"1_000"|"+5"|".5"|"5."|"-
 "2026-01-31T24:00:00Z"|"2026-01-31T23:59:60Z"|"2026-01-31T23:59:59.9999999-05:00"|"2026-01-31T23:59:59.1234567Z"
 "2026-01-31t00:00:00z"|"2026-01-31T00:00:00"|"2026-01-31T00:00:00+24:00"|"2026-01-31T00:00:00.123-05:00"|"20260131"
 "2026-W05-6"|"2026-01-31T00:00Z"|"0001-01-01T00:00:00+10:00"|"9999-12-31T23:59:59.999999-14:00"|1767225600|"a\u0000b"
-"a:\"\""|"\""|"\\"|"\ud83d\ude00"|[null]|{"code":30}|{"name":""}|"2026-01-31 00:00:00Z"
+"99999999999999.9999"|"99999999999999.99995"|"100000000000000"|"0.1234565"|"a:\"\""|"\""|"\\"|"\ud83d\ude00"|[null]|{"code":30}|{"name":""}|"2026-01-31 00:00:00Z"
 """.strip().replace("\n", "|")
 ANYTHING = st.one_of(
     st.sampled_from(ODD.split("|")),
@@ -298,7 +304,9 @@ _COLUMN_OF = {
     for kind, column in (
         (Identifier, "BIGINT"),
         (Whole, "INTEGER"),
-        (Money, "DECIMAL(32,4)"),
+        (Money, "DECIMAL(18,4)"),
+        (Total, "DECIMAL(32,4)"),
+        (Quantity, "DECIMAL(30,6)"),
         (Percent, "DECIMAL(9,4)"),
         (Rate, "DECIMAL(30,9)"),
         (LocalDate, "DATE"),
