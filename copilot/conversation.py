@@ -21,7 +21,7 @@ from copilot.planning.slots import Slots
 from copilot.planning.thread_changes import changes, left_behind, said_of
 from copilot.planning.thread_choices import LONGEST_EDIT, chosen_reply, narrowed_reply
 from copilot.planning.thread_edits import fixed_edit
-from copilot.planning.thread_merging import laid_over
+from copilot.planning.thread_merging import laid_over, tied_to
 from copilot.planning.thread_phrasing import plain, polite
 from copilot.planning.thread_reading import bound_rows, bounds_other, is_edit, is_vacuous, read_follow_up, with_unit
 from copilot.planning.thread_references import (
@@ -47,11 +47,12 @@ _THANKS = re.compile(
     r"^(thanks?|thank you|thx|ty|cheers|ok|okay|great|cool|perfect|nice|got it|merci|danke|gracias)( a lot| very much)?(,? that(?:'s| is| was) (all|it|everything))?$"
 )
 _LEADING = re.compile(
-    r"^((and|and now|but|also|instead|make it|(the )?same( thing| question| again)?( but)?( for| in| with| by)?|what about|how about|"
+    r"^((and|and now|but|also|add|instead|make it|(the )?same( thing| question| again)?( but)?( for| in| with| by)?|what about|how about|"
     r"change (it |that )?to|switch to|(break|split|cut) (it|that|this)( down| up| out)?)[ ,:]+)+",
     re.IGNORECASE,
 )
 _WIDENS = re.compile(r"^(also|and also|plus|add)\b|\b(too|as well|also)$", re.IGNORECASE)
+_ADDS = re.compile(r"^(?:and )?(?:also )?add (?!up\b)", re.IGNORECASE)
 _TRAILING = re.compile(r"( (instead|too|as well|also|please|pls|then|though))+$", re.IGNORECASE)
 _CORRECTS = re.compile(
     r"^(?:no|nope|nah|sorry|oops|wrong|not that)(?: wait| sorry| no)?\s*[,;:.!-]+\s*(?:i mean(?:t)?[ ,]+|make (?:it|that) )?"
@@ -68,8 +69,11 @@ _NOT_BUT = re.compile(
 """As in "not the UK, Brazil": what comes after takes the place of what was meant before."""
 _CONVERT = re.compile(r"^(?:and )?convert(?:ed)?(?: it| that| them| this)?(?: back)? (?:in)?to ", re.IGNORECASE)
 _BACK_TO = re.compile(r"^(?:(?:go |take me |and )*back to|go to) (?:the )?(?=\w)", re.IGNORECASE)
-_ONE_BEST = re.compile(r"^(?:and |so |just |only )*(?:which is )?(?:the )?(?:best|worst) (?:\w+ )?\w*[^s\W]$")
+_ONE_BEST = re.compile(
+    r"^(?:and |so |just |only )*(?:which is )?(?:the )?(?:best|worst) (?!first\b|last\b|on top\b)(?:\w+ )?\w*[^s\W]$"
+)
 """As in "worst entity", not "worst entities"."""
+_EVERY = re.compile(r"^(?:all|every) (?:of )?(?:the )?(?=\w)")
 _BEGINNING = re.compile(r"^(start|beginning|first( question| answer| one)?|original( question| answer| one)?)$")
 _WITHOUT_IT = re.compile(
     r"^(?:and )?(?:without|exclude|excluding|drop|not) (?:it|that|this|them|those)(?: again| please)?$"
@@ -219,23 +223,42 @@ def _back_to(state: ThreadState, question: str, planner: Planner, clock: Clock) 
     if _BEGINNING.match(fold(text)):
         first = state.plans[0]
         return first.model_copy(update={"notes": ("Back to the first answer of this thread.", *first.notes)})
+    every = _EVERY.match(fold(text))
+    text = text[every.end() :] if every else text
     old = slots_of(last)
     groups = planner.slots(f"by {text}", clock, tuple(old.metrics)).group_by
-    earlier = next(
-        (
-            p
-            for p in reversed(state.plans)
-            if isinstance(p, MetricPlan) and groups and p.query.group_by[:1] == (groups[0],)
-        ),
-        None,
-    )
+    earlier = next((p for p in reversed(state.plans) if isinstance(p, MetricPlan) and _first_group(p, groups)), None)
     if earlier is None:
         return _follow(state, text, planner, clock, led=True)
     then = slots_of(earlier)
+    if not isinstance(last, MetricPlan):
+        old = then
+    if every:
+        old.filters = [f for f in old.filters if f.field not in tied_to(groups[0])]
     old.group_by, old.limit, old.limit_per = then.group_by, then.limit, then.limit_per
-    old.descending, old.having = then.descending, [*old.having, *then.having]
+    old.descending, old.having = then.descending, [*old.having, *(h for h in then.having if h not in old.having)]
     old.signals |= then.signals & {"top", "list"}
     return _decided(last, old, text, planner, clock)
+
+
+def _first_group(plan: MetricPlan, groups: list[str]) -> bool:
+    return bool(groups) and plan.query.group_by[:1] == (groups[0],)
+
+
+def _adjusted(state: ThreadState, new: Slots, folded: str) -> None:
+    """What a follow-up means by the answer that it is about: a row of its table, the group that "why" is about."""
+    last = state.last
+    if last is not None and "why" in new.signals and _why_of_a_group(last, new):
+        new.signals.add("level")
+    if _ONE_BEST.match(folded) and new.by_direction and new.limit is None:
+        new.limit = 1
+
+
+def _why_of_a_group(last: Figures, new: Slots) -> bool:
+    """As in "why EMEA" under a table that compares no times: what sets it apart from the whole."""
+    moved = any(covered.meaning == "a change" for covered in new.coverage)
+    named = any(f.op == "=" for f in new.filters) and new.period is None and new.compare is None
+    return isinstance(last, MetricPlan) and last.query.compare is None and named and not moved
 
 
 def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *, led: bool) -> Plan | None:
@@ -243,7 +266,8 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
     last = state.last
     if last is None or len(question) > LONGEST_EDIT:
         return None
-    text = _NOT_BUT.sub("no, ", _CONVERT.sub("in ", question.strip(" \t\n?!.,;")))
+    typed = question.strip(" \t\n?!.,;")
+    text = _NOT_BUT.sub("no, ", _CONVERT.sub("in ", typed))
     corrects = _CORRECTS.match(text)
     text = plain(text[corrects.end() :] if corrects else text, last)
     leading = _LEADING.match(text)
@@ -268,12 +292,14 @@ def _follow(state: ThreadState, question: str, planner: Planner, clock: Clock, *
         if isinstance(rows, Refuse):
             return rows
         old = rows
-    if _ONE_BEST.match(folded) and new.by_direction and new.limit is None:
-        new.limit = 1
+    _adjusted(state, new, folded)
+    if new.currency == planner.lexicon.reporting_currency and not (_CONVERT.match(typed) or refers):
+        old.filters = [f for f in old.filters if f.field != "currency" or not f.words.startswith("in ")]
     if corrects or is_vacuous(old, new, text):
         _corrected(state, old, new)
+    adds = _ADDS.match(text) is not None and not new.having and isinstance(last, MetricPlan)
     widens = _WIDENS.search(text) is not None or (possessive(folded) and not new.metrics)
-    return _decided(last, laid_over(old, new, clock, model, widens=widens), told, planner, clock)
+    return _decided(last, laid_over(old, new, clock, model, widens=widens, adds=adds), told, planner, clock)
 
 
 def _which_of_those(asked: Plan, planner: Planner) -> Plan:

@@ -27,14 +27,14 @@ from copilot.planning.doubts_of_figures import (
     share_of_what,
     uncounted,
 )
-from copilot.planning.doubts_of_time import from_when, several_periods, two_grains
+from copilot.planning.doubts_of_time import from_when, same_a_year_back, several_periods, two_grains
 from copilot.planning.doubts_of_words import absent, external, unclear, unresolved
 from copilot.planning.plan import Plan
 from copilot.planning.slots import Lexicon, Slots
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, contradiction, two_currencies, wrong_status, no_credit_notes, share_of_some, uncounted, from_when, largest_by_what, age_or_money, ranked_by_what, ranked_by_change, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, contradiction, two_currencies, wrong_status, no_credit_notes, share_of_some, uncounted, from_when, same_a_year_back, largest_by_what, age_or_money, ranked_by_what, ranked_by_change, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

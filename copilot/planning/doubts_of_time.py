@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from copilot.planning.asking_back import MOST_CHOICES, label_of
 from copilot.planning.plan import Choice, Clarify, Plan
-from copilot.planning.slots import Lexicon, Slots
+from copilot.planning.slots import THEN, Lexicon, Slots
 from semantic_layer.periods import GRAINS, Period
 
 
@@ -84,5 +84,25 @@ def two_grains(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  #
         reason="AMBIGUOUS_TIME",
         question="By which of these?",
         choices=tuple(Choice(label=f"By {grain}", question=f"{figure} by {grain}") for grain in grains),
+        coverage=slots.coverage,
+    )
+
+
+def same_a_year_back(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "same quarter last year spend": that quarter by itself, or this one against it."""
+    if not slots.same_back:
+        return None
+    unit, then = slots.same_back
+    words = next((c.words for c in slots.coverage if c.meaning == THEN), "")
+    named = f"as of {then.end}" if then.start == then.end else f"from {then.start} to {then.end}"
+    against = f"this {unit} vs same {unit} last year" if unit in {"quarter", "month", "week"} else "year over year"
+    choices = tuple(
+        Choice(label=label, question=" ".join(question.replace(words, f" {said} ", 1).split()))
+        for label, said in (("Compared with now", against), (f"Only {then.start} to {then.end}", named))
+    )
+    return Clarify(
+        reason="AMBIGUOUS_TIME",
+        question="That time by itself, or compared with now?",
+        choices=choices,
         coverage=slots.coverage,
     )

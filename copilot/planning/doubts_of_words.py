@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import date
 
 from copilot.planning.asking_back import _LONGEST_QUOTE, DEFAULT_FIGURES, MOST_CHOICES, alike, label_of, quoted, refuse
-from copilot.planning.normalise import stem
+from copilot.planning.normalise import phrase, stem
 from copilot.planning.plan import Choice, Clarify, Plan, Refuse
 from copilot.planning.slots import Lexicon, Slots, Unclear
 from copilot.planning.vocabulary import NAME_DIMENSIONS, Meaning
-from copilot.planning.word_classes import COMPARATIVE_DOWN, COMPARATIVE_UP, NEGATIONS, OVER, UNDER
+from copilot.planning.word_classes import COMPARATIVE_DOWN, COMPARATIVE_UP, COMPARERS, NEGATIONS, OVER, UNDER
 
 _BEFORE_NAMES = frozenset({"for", "with", "from", "of", "at", "to", "supplier", "vendor", "owe", "fur", "chez", "bei"})
 _PRONOUNS = frozenset({"it", "that", "this", "they", "those", "these"})
@@ -25,8 +25,9 @@ _TURNING = (
     | UNDER
     | COMPARATIVE_UP
     | COMPARATIVE_DOWN
+    | COMPARERS
     | frozenset(
-        "before after until till starting ending earlier later since from hide ignore ignoring omit omitting leaving barring excluded neither nor improved most least other rest".split()
+        "never ever still yet always same than without before after until till starting ending earlier later since from hide ignore ignoring omit omitting leaving barring excluded neither nor improved most least other rest".split()
     )
 )
 """Words without which a question means something else, often the opposite."""
@@ -83,8 +84,14 @@ def unresolved(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         "UNMAPPED_WORDS",
         f"I understand the question except for {quoted(words)}; leaving that out could change the answer, so I give none.",
         slots,
-        _without(question, words, label),
+        [] if any(_dates(word, lexicon) for word in words) else _without(question, words, label),
     )
+
+
+def _dates(words: str, lexicon: Lexicon) -> bool:
+    """As in "dated", "received": a word of dating, without which a date means another one."""
+    found = lexicon.vocabulary.phrases.get(phrase(words), ())
+    return any(meaning.kind == "role" for meaning in found)
 
 
 def _is_slip_of(word: str, name: str) -> bool:

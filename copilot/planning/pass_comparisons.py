@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from copilot.planning.calendar_words import LAST, UNITS
 from copilot.planning.normalise import Token
 from copilot.planning.pass_timing import unclear_day
-from copilot.planning.slots import Sheet
+from copilot.planning.slots import THEN, Sheet
 from copilot.planning.time_phrases import paired
 from copilot.planning.time_reading import TimeReading
 from copilot.planning.word_classes import CHANGE_WORDS, COMPARATIVE_DOWN, COMPARATIVE_UP, COMPARERS, TARGET_NAMES
-from semantic_layer.periods import Period
+from semantic_layer.periods import Period, bucket, shift
 
 _TO = frozenset({"to", "with", "vs", "against"})
 _PRIOR = frozenset({"prior", "previous", "preceding"})
@@ -42,23 +42,65 @@ def _over_period(sheet: Sheet, at: int) -> bool:
 
 def _same_period(sheet: Sheet, at: int) -> bool:
     """As in "(vs) same period last year", "a year earlier"."""
-    last = sheet.span(at + 2)
-    if (
-        sheet.word(at) == "same" and sheet.word(at + 1) in _SAME and last and last.time and _is_a_year_back(last.text)
-    ) or (
-        sheet.word(at) in {"a", "one"} and sheet.word(at + 1) == "year" and sheet.word(at + 2) in {"earlier", "before"}
-    ):
-        start = at
-    else:
+    found = _a_year_earlier(sheet, at)
+    if found is None:
         return False
-    others = any(span.time for i, span in enumerate(sheet.spans) if i != start + 2)
+    start, end, unit = found
+    others = [span.time for i, span in enumerate(sheet.spans) if span.time and not start <= i < end]
+    grain = UNITS.get(unit)
+    if grain not in {None, "day"} and others and not any(_spans_one(sheet, other, str(grain)) for other in others):
+        return False  # "Q3 vs same month last year"
     before = sheet.left(start, _ARTICLES | {"to", "with"})
-    if sheet.slots.metrics and not others and sheet.word(before) not in COMPARERS and sheet.word(start) == "same":
-        return False  # "same quarter last year spend": as what, is not said
+    if sheet.slots.metrics and not others and sheet.word(before) not in COMPARERS and unit:
+        sheet.slots.same_back = unit, _then(sheet, unit)  # alone, or against this one, is not said
+        first = start
+        while sheet.is_free(first - 1) and sheet.word(first - 1) in {"the", "for", "in", "during", "of"}:
+            first -= 1
+        sheet.take(first, "time", THEN, end - first)
+        return True
+    if grain not in {None, "day"} and not others and sheet.slots.period is None and sheet.slots.metrics:
+        whole = bucket(sheet.clock.today, grain, sheet.fiscal_year_start)
+        today = Period(whole.start, sheet.clock.data_date, f"{whole} to date")
+        sheet.slots.period = TimeReading(today, 0, ahead=whole, cut=str(whole))
     first = before if sheet.word(before) in COMPARERS else start
     sheet.slots.compare_grain = "year"
-    sheet.take(first, "compare", "a year earlier", at + 3 - first)
+    sheet.take(first, "compare", "a year earlier", end - first)
     return True
+
+
+def _spans_one(sheet: Sheet, reading: TimeReading, grain: str) -> bool:
+    """Whether a period is one month, quarter or week, or the begun part of one."""
+    whole = reading.ahead if reading.cut and reading.ahead else reading.period
+    found = next((g for g in ("week", "month", "quarter", "year") if g == grain), None)
+    return found is not None and bucket(whole.start, found, sheet.fiscal_year_start).end == whole.end
+
+
+def _then(sheet: Sheet, unit: str) -> Period:
+    """The unit that today lies in, a year ago; the year to date where the unit is none of the calendar."""
+    today, fiscal = sheet.clock.today, sheet.fiscal_year_start
+    grain = UNITS.get(unit)
+    if grain == "week":
+        return shift(bucket(today, "week", fiscal), "week", -52, fiscal)
+    if grain in {"month", "quarter"}:
+        return shift(bucket(today, grain, fiscal), grain, -12 if grain == "month" else -4, fiscal)
+    last = sheet.clock.data_date
+    day = last.replace(year=last.year - 1, day=min(last.day, 28) if last.month == 2 else last.day)
+    start = day if grain == "day" or unit == "date" else bucket(day, "year", fiscal).start
+    return Period(start, day)
+
+
+def _a_year_earlier(sheet: Sheet, at: int) -> tuple[int, int, str] | None:
+    """As in "same month last year", "last year same month", "a year earlier": (first place, place after, unit)."""
+    if sheet.word(at) in {"a", "one"} and sheet.word(at + 1) == "year" and sheet.word(at + 2) in {"earlier", "before"}:
+        return at, at + 3, ""
+    if sheet.word(at) != "same" or sheet.word(at + 1) not in _SAME:
+        return None
+    for place, start, end in ((at + 2, at, at + 3), (at - 1, at - 1, at + 2), (at - 2, at - 2, at + 2)):
+        span = sheet.span(place)
+        joined = start != at - 2 or sheet.word(at - 1) == "the"
+        if span is not None and span.time is not None and joined and _is_a_year_back(span.text):
+            return start, end, sheet.word(at + 1)
+    return None
 
 
 def _is_a_year_back(text: str) -> bool:

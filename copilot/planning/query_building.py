@@ -224,16 +224,19 @@ def _comparison(
         baseline = _year_before(found) if grain == "year" else shift(found, grain, -1, fiscal)
     elif "change" in slots.signals and period is not None and (grain_found := _whole_grain(period, fiscal)):
         found, baseline = period, shift(period, grain_found, -1, fiscal)
-    elif "change" in slots.signals and (begun := _begun(slots, period, fiscal)) is not None:
+    elif "change" in slots.signals and (begun := _begun(slots, period, clock, fiscal)) is not None:
         found, baseline = period or begun[0], shift(begun[0], begun[1], -1, fiscal)
     else:
         return period, None
     return found, _like_for_like(found, baseline, clock, fiscal, notes, balance=balance)
 
 
-def _begun(slots: Slots, period: Period | None, fiscal: int) -> tuple[Period, Grain] | None:
+def _begun(slots: Slots, period: Period | None, clock: Clock, fiscal: int) -> tuple[Period, Grain] | None:
     """The whole of a period in progress ("how did spend change this quarter"), and its grain."""
     whole = slots.period.ahead if slots.period is not None and slots.period.cut else None
+    if period is not None and period.end == clock.data_date and period.label.endswith(" to date"):
+        buckets = [bucket(period.start, grain, fiscal) for grain in ("week", "month", "quarter", "year")]
+        whole = next((b for b in buckets if f"{b} to date" == period.label), whole)
     grain = _whole_grain(whole, fiscal) if whole is not None and period is not None else None
     return (whole, grain) if whole is not None and grain is not None else None
 

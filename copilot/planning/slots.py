@@ -14,11 +14,15 @@ from copilot.planning.time_reading import TimeReading
 from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
 from copilot.simulations.levers import Lever
 from semantic_layer.model import SemanticModel
-from semantic_layer.periods import Grain
+from semantic_layer.periods import Grain, Period
 from semantic_layer.query import Comparison, Filter, Having, Window
 
 OutflowView = Literal["cash", "chance", "late", "run", "accruals", "week"]
 Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level", "scenario"]
+
+
+THEN = "that time a year ago"
+"""What "same quarter last year" covers where it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Slots:
     compare: TimeReading | None = None
     compare_grain: Grain | None = None
     """Compared with the bucket before (month over month), or for "year" with a year earlier."""
+    same_back: tuple[str, Period] | None = None
+    """The unit of "same quarter last year" where nothing says what it is held against, and that time."""
     time_role: str | None = None
     limit: int | None = None
     limit_per: list[str] = field(default_factory=list)

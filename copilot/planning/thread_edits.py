@@ -8,27 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from copilot.planning.description import describe
 from copilot.planning.gate import refusal
-from copilot.planning.pass_figures import COUNT_OF
-from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Refuse
+from copilot.planning.plan import Clock, MetricPlan, Refuse
 from copilot.planning.planner import Planner
 from copilot.planning.slots import Slots
-from copilot.planning.thread_merging import year_before
-from copilot.planning.thread_references import LISTED, group_on_screen, is_selection, nth_row, pinned, which_one
+from copilot.planning.thread_merging import tied_to, year_before
+from copilot.planning.thread_references import LISTED, is_selection, nth_row, pinned, which_one
 from copilot.planning.thread_slots import slots_of
 from copilot.planning.thread_state import ThreadState
+from copilot.planning.thread_twins import LEAD, Edit, most_invoices, rate_of, twin
 from copilot.planning.time_reading import TimeReading
 from copilot.simulations.levers import ExtendTerms
 from semantic_layer.model import SemanticModel
 from semantic_layer.periods import GRAINS, Grain, Period, bucket, shift
+from semantic_layer.query import Filter, Having
 
 LONGEST_TERMS = 180
-_COUNTING = ("invoices_", "taken_")
-"""Parts of a rate that count documents."""
-Edit = Slots | Clarify | Refuse | None
 
-_LEAD = r"^(?:and |but |so |ok |okay |then |now |also |what about |how about |just |only |the same )*"
 _OTHER_DAYS = re.compile(r"^(?:and |what about |how about |make it )*(?:net )?(\d{1,3})(?: days)?$")
 _WEEK = re.compile(r"\bweek (\d{1,2})\b")
 _WORST = re.compile(r"\b(worst case|pessimistic|p90|bad case)\b")
@@ -37,42 +33,34 @@ _ONE_OF = re.compile(
 )
 _BEST = re.compile(r"\b(best case|optimistic|p10|good case)\b")
 _NO_FILTERS = re.compile(r"^(remove|drop|clear|without|no) (all )?(the )?(filters?|conditions?)$")
+_NO_BOUND = re.compile(
+    r"^(?:remove|drop|clear|without|no|lift|forget)(?: the| that| any)? ?(?:([$€£]?[\d.,]+ ?(?:k|m|bn|mio|days?|%)?) )?"
+    r"(?:limit|bound|threshold|cutoff|cut-off|minimum|maximum|min|max)$"
+)
 _NO_GROUPS = re.compile(
-    r"^(just |only )?(the )?(grand )?(total|overall|in total|all together|altogether|together)( only)?$"
+    r"^(just |only )?(the )?(grand )?(total|overall|in total|all together|altogether|together)( only| again| please)*$"
     r"|^(remove|drop|without|no) (the )?(grouping|breakdown|split)$"
 )
 _ROWS = re.compile(r"(?:and |what about |make it |how about )?(?:the )?(?:top |first )?(\d{1,3})")
-_IN_MONEY = re.compile(
-    r"^(?:and |but )?(\$|€|in (money|dollars|\$|value|usd)|how much( money)?( is (that|it|this))?|(the )?(money|amount|value)s?)$"
-)
-_HOW_MANY = re.compile(
-    _LEAD + r"(?:in |on |across |over |for |by )?(?:how many|#|(?:the )?(?:count|numbers?)|in numbers|as a count)"
-    r"(?: of)?(?: (?:invoices?|bills?|documents?|discounts?|offers?|of them|of those|them|those))?"
-    r"(?: (?:is|are|was|were|does|do|sits?|lie|stand|that|those|they|there|it|these|this|behind|in|make|up|included|affected|involved"
-    r"|concerned|altogether|numbers))*$"
-)
 _SHIFTED = re.compile(
-    _LEAD
+    LEAD
     + r"(?:same )?(?:for |in |from )?(?:the )?(day|week|month|quarter|qtr|year) (before|after|earlier|later|prior|following)"
     r"(?: (?:that|it|this|then))?$"
 )
+_NEXT_ONE = re.compile(LEAD + r"(?:the )?next (week|month|quarter)$")
 _SEPARATE = re.compile(
-    _LEAD + r"(?:show |split |break |separate |tell )?(?:(?:me )?(?:them|those|these|it|both) )?"
+    LEAD + r"(?:show |split |break |separate |tell )?(?:(?:me )?(?:them|those|these|it|both) )?"
     r"(?:up |out |down )?(?:separately|individually|one by one|side by side|each|apart|by themselves)$"
     r"|^(?:split|separate|break) (?:them|those|these|both)(?: up| out| down)?$"
 )
 _LIST = re.compile(
-    _LEAD
+    LEAD
     + r"(?:please )?(?:list|show|give|see)(?: me)?(?: all)?(?: of)?(?: them| those| these| the invoices| invoices| the list| the details)(?: all)?$"
     r"|^(?:and )?which (?:invoices|ones)(?: are (?:they|those|these|that))?$|^(?:the )?(?:list|details)$"
 )
 _DIFFERENCE = re.compile(
     r"^(?:and )?(?:what(?:'s| is) )?(?:the )?(?:diff|difference|delta|change)(?: between (?:them|the two|both|those))?$"
     r"|^compare (?:them|both|the two|those)$"
-)
-_MOST_INVOICES = re.compile(
-    r"^(?:and )?(?:which|who)(?: one| of (?:them|those|these))? (?:has|have|had) (?:the )?(most|fewest|least|more|fewer) "
-    r"(?:invoices|bills|documents)$"
 )
 _MOVED = re.compile(
     r"^(?:and )?(?:which|what|who|only where|where)\b.*\b(?:improv|worsen|deteriorat|declin|rising|falling|grew|fell|dropped|went up|"
@@ -83,21 +71,9 @@ _A_YEAR = re.compile(
     r"\bwould (?:that|it|this) be\b.*\b(?:per|a|each|every) (?:year|month|quarter|annum)$|^annuali[sz]ed?\b"
 )
 _BOTH = re.compile(r"^(?:and |now )?(?:both|the two|both of (?:them|those))(?: together)?$")
-_RATIO = re.compile(_LEAD + r"(?:as |show |in )?(?:the |a )?(?:ratio|rate|percentage)$")
 _BY_CHANGE = re.compile(
     r"^(?:sort|sorted|rank|ranked|order|ordered)(?: it| them| that)? by (?:the )?(?:change|difference|delta)$"
 )
-_FIGURE_OF_COUNT = {
-    **{count: money for money, count in COUNT_OF.items()},
-    "discount_missed_count": "discount_missed", "discount_captured_count": "discount_captured",
-    "discount_offered_count": "discount_offered", "pending_approval_count": "pending_approval_value",
-    "duplicate_count": "duplicate_risk", "term_cap_breaches": "term_cap_breach_value",
-    "term_mismatch_count": "term_mismatch_leakage", "invoice_count": "spend",
-}  # fmt: skip
-"""A count of documents and the money in the same documents."""
-_COUNT_OF_FIGURE = {money: count for count, money in _FIGURE_OF_COUNT.items()} | {
-    "purchases": "invoice_count", "average_invoice_value": "invoice_count", "duplicate_paid": "duplicate_count",
-}  # fmt: skip
 
 
 def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) -> Edit:
@@ -123,15 +99,15 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
     return (
         nth_row(state, text)
         or which_one(last, text, model)
-        or _most_invoices(state, old, text, model)
-        or _twin(state, old, text, model)
+        or most_invoices(state, old, text, model)
+        or twin(state, old, text, model)
         or _all_of(old, text, planner, clock)
         or _shifted(old, text, clock, model, fiscal)
         or _both(state, text)
         or _separate(old, text)
         or _listed(state, old, text, planner)
         or _difference(state, text)
-        or _ratio(state, old, text, model)
+        or rate_of(state, old, text, model)
         or _by_change(text)
     )
 
@@ -186,6 +162,24 @@ def _wider(old: Slots, text: str) -> Slots | None:
     return None
 
 
+def _unbound(old: Slots, text: str) -> Slots | None:
+    """As in "drop the 500k limit": no bound, and where there is none no number of rows either."""
+    found = _NO_BOUND.match(text)
+    if found is None:
+        return None
+    bounds: list[Filter | Having] = [f for f in old.filters if f.op[:1] in {"<", ">"}]
+    said = "".join((found[1] or "").split()).removesuffix("days").removesuffix("day")
+    meant = [b for b in [*bounds, *old.having] if not said or said in "".join(b.words.split())]
+    if not meant and (said or old.limit is None):
+        return None
+    old.filters = [f for f in old.filters if f not in meant]
+    old.having = [h for h in old.having if h not in meant]
+    if not meant:
+        old.limit, old.limit_per = None, []
+        old.signals |= {"list"}
+    return old
+
+
 def _rows(old: Slots, text: str) -> Slots | None:
     rows = _ROWS.fullmatch(text)
     grouped = [name for name in old.group_by if name not in GRAINS]
@@ -196,42 +190,7 @@ def _rows(old: Slots, text: str) -> Slots | None:
     return None
 
 
-_OF_PLANS: tuple[Callable[[Slots, str], Slots | Refuse | None], ...] = (_levers, _outflow, _wider, _rows)
-
-
-def _twin(state: ThreadState, old: Slots, text: str, model: SemanticModel) -> Edit:
-    """The count of the documents behind a figure, or the money behind a count; everything else stays."""
-    if _IN_MONEY.match(text):
-        return _swapped(state, old, _FIGURE_OF_COUNT, model)
-    if not _HOW_MANY.match(text):
-        return None
-    if all(model.metrics[name].unit == "count" for name in old.metrics):
-        return old
-    found = _swapped(state, old, _COUNT_OF_FIGURE, model)
-    if found is not None:
-        return found
-    names = ", ".join(model.metrics[name].label for name in old.metrics)
-    if any(part.name.startswith(_COUNTING) for name in old.metrics for part in model.metrics[name].parts):
-        old.notes.append(f"The counts behind {names} stand beside it in the table.")
-        return old
-    counts = [name for name in ("invoice_count", "open_invoice_count", "past_due_count") if name in model.metrics]
-    return Clarify(
-        reason="AMBIGUOUS_METRIC",
-        question=f"There is no count behind {names}. Which count do you want instead?",
-        choices=tuple(Choice(label=model.metrics[n].label, question=_with_figures(state, [n], model)) for n in counts),
-    )
-
-
-def _most_invoices(state: ThreadState, old: Slots, text: str, model: SemanticModel) -> Slots | None:
-    """As in "which has the most invoices": the count behind the figure, one row."""
-    found = _MOST_INVOICES.match(text)
-    counted = _swapped(state, old, _COUNT_OF_FIGURE, model) if found and group_on_screen(state.last) else None
-    if found is None or counted is None:
-        return None
-    counted.limit, counted.limit_per, counted.ranked_by = 1, [], None
-    counted.descending = found[1] in {"most", "more"}
-    counted.signals |= {"top"}
-    return counted
+_OF_PLANS: tuple[Callable[[Slots, str], Slots | Refuse | None], ...] = (_levers, _outflow, _wider, _unbound, _rows)
 
 
 def _all_of(old: Slots, text: str, planner: Planner, clock: Clock) -> Slots | None:
@@ -240,38 +199,18 @@ def _all_of(old: Slots, text: str, planner: Planner, clock: Clock) -> Slots | No
     groups = planner.slots(f"by {found[1]}", clock, tuple(old.metrics)).group_by if found else []
     if len(groups) != 1 or groups[0] in GRAINS:
         return None
-    old.filters = [f for f in old.filters if f.field != groups[0]]
+    old.filters = [f for f in old.filters if f.field not in tied_to(groups[0])]
     old.group_by = [*groups, *(name for name in old.group_by if name in GRAINS)]
     old.limit, old.limit_per, old.having, old.descending, old.ranked_by = None, [], [], None, None
     old.signals -= {"top", "list"}
     return old
 
 
-def _swapped(state: ThreadState, old: Slots, twins: dict[str, str], model: SemanticModel) -> Slots | None:
-    if not any(twins.get(name) in model.metrics for name in old.metrics):
-        return None
-    if is_selection(state.last) and state.shown is not None:
-        rows = pinned(state, old)
-        old = rows if isinstance(rows, Slots) else old
-    old.metrics = list(dict.fromkeys(twins.get(name, name) for name in old.metrics))
-    old.target, old.currency = None, None
-    return old
-
-
-def _with_figures(state: ThreadState, names: list[str], model: SemanticModel) -> str:
-    """The question of the last plan with other figures, complete in itself."""
-    last = state.last
-    if not isinstance(last, MetricPlan):
-        return f"What's our {model.metrics[names[0]].label}?"
-    query = last.query.model_copy(update={"metrics": tuple(names), "having": (), "order": (), "limit": None})
-    return describe(last.model_copy(update={"query": query}), model)
-
-
 def _shifted(old: Slots, text: str, clock: Clock, model: SemanticModel, fiscal: int) -> Slots | None:
     """As in "and the quarter before", "the week after": told from the period on screen."""
     found = _SHIFTED.match(text)
     if found is None:
-        return None
+        return _one_further(old, text, clock, model, fiscal)
     grain: Grain = {"qtr": "quarter"}.get(found[1], found[1])  # type: ignore[assignment]  # the pattern's own words
     back = found[2] in {"before", "earlier", "prior"}
     period = old.period.period if old.period else Period(clock.data_date, clock.data_date)
@@ -287,6 +226,19 @@ def _shifted(old: Slots, text: str, clock: Clock, model: SemanticModel, fiscal: 
         old.notes.append(f"{moved} is not over: figures run to {clock.data_date.isoformat()}.")
         moved = Period(moved.start, clock.data_date, f"{moved} to date")
     old.period, old.compare, old.compare_grain = TimeReading(moved, 0), None, None
+    return old
+
+
+def _one_further(old: Slots, text: str, clock: Clock, model: SemanticModel, fiscal: int) -> Slots | None:
+    """As in "next week" where the week ahead is on screen already: the one after it."""
+    found = _NEXT_ONE.match(text)
+    if found is None or old.period is None or not all(model.metrics[name].looks_ahead for name in old.metrics):
+        return None
+    grain: Grain = found[1]  # type: ignore[assignment]  # the pattern's own words
+    shown = shift(bucket(clock.today, grain, fiscal), grain, 1, fiscal)
+    if (old.period.period.start, old.period.period.end) != (shown.start, shown.end):
+        return None
+    old.period = TimeReading(shift(shown, grain, 1, fiscal), 0)
     return old
 
 
@@ -350,24 +302,6 @@ def _difference(state: ThreadState, text: str) -> Slots | None:
     found = slots_of(two)
     found.period, found.compare = TimeReading(later, 0), TimeReading(earlier, 0)
     return found
-
-
-def _ratio(state: ThreadState, old: Slots, text: str, model: SemanticModel) -> Edit:
-    """As in "the ratio": the rate that the figures on screen are part of."""
-    if not _RATIO.match(text) or any(model.metrics[name].unit == "ratio" for name in old.metrics):
-        return None
-    related = dict.fromkeys(other for name in old.metrics for other in model.metrics[name].related)
-    rates = [name for name in related if name in model.metrics and model.metrics[name].unit == "ratio"]
-    if len(rates) == 1:
-        old.metrics, old.target, old.having = rates, None, []
-        return old
-    if not rates:
-        return None
-    return Clarify(
-        reason="AMBIGUOUS_METRIC",
-        question="Which rate do you mean?",
-        choices=tuple(Choice(label=model.metrics[n].label, question=_with_figures(state, [n], model)) for n in rates),
-    )
 
 
 def _by_change(text: str) -> Refuse | None:

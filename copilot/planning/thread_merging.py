@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
+from decimal import Decimal
 
 from copilot.planning.plan import Clock
 from copilot.planning.ratios import ratio_of
@@ -23,12 +24,14 @@ _LAID = frozenset(
 """Slots that stay unless the follow-up fills them; every other one is about the words of one question only."""
 
 
-def laid_over(old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, widens: bool = False) -> Slots:
+def laid_over(
+    old: Slots, new: Slots, clock: Clock, model: SemanticModel, *, widens: bool = False, adds: bool = False
+) -> Slots:
     """The old slots with each one that the follow-up fills; what it says about time drops an old comparison."""
     if new.metrics:
         _to_ratio(old, new, model)
         _fit_period(old, new, clock, model)
-        old.metrics = new.metrics
+        old.metrics = [*old.metrics, *(m for m in new.metrics if m not in old.metrics)] if adds else new.metrics
         old.target = None
     _lay_groups(old, new, widens=widens)
     _lay_time(old, new, clock, widens=widens)
@@ -84,7 +87,24 @@ def _havings_kept(old: Slots, new: Slots) -> list[Having]:
     if [name for name in new.group_by if name not in GRAINS]:
         return []
     given = {(h.metric, h.op[:1]) for h in new.having}
-    return [h for h in old.having if (h.metric, h.op[:1]) not in given]
+    kept = [h for h in old.having if (h.metric, h.op[:1]) not in given]
+    return [h for h in kept if not any(_leaves_nothing(h, other) for other in new.having)]
+
+
+def _leaves_nothing(one: Having, other: Having) -> bool:
+    """As in "below 40" after "above 60": no group can meet both, so the later bound is meant alone."""
+    if one.metric != other.metric or one.op[:1] == other.op[:1] or not {one.op[:1], other.op[:1]} <= {"<", ">"}:
+        return False
+    low, high = (one, other) if one.op[:1] == ">" else (other, one)
+    return low.value >= high.value
+
+
+def _crossed(one: Filter, other: Filter) -> bool:
+    """Two bounds on one number of which the lower lies above the upper."""
+    if one.field != other.field or one.op[:1] == other.op[:1] or not {one.op[:1], other.op[:1]} <= {"<", ">"}:
+        return False
+    low, high = (one, other) if one.op[:1] == ">" else (other, one)
+    return Decimal(low.values[0]) >= Decimal(high.values[0])
 
 
 def _fit_period(old: Slots, new: Slots, clock: Clock, model: SemanticModel) -> None:
@@ -191,7 +211,7 @@ def merged(old: Iterable[Filter], new: list[Filter], *, widens: bool = False) ->
             if left:
                 op = "=" if condition.op == "in" and len(left) == 1 else condition.op
                 found.add_filter(condition.model_copy(update={"values": left, "op": op}))
-        elif not any(_replaces(f, condition) for f in new) or widens:
+        elif not any(_replaces(f, condition) or _crossed(f, condition) for f in new) or widens:
             found.add_filter(condition)
     for condition in new:
         rest = condition if condition.field not in removed else _not_yet_gone(condition, old)
@@ -211,6 +231,11 @@ def _not_yet_gone(condition: Filter, old: Iterable[Filter]) -> Filter | None:
 
 _ONE_THING = ({"buying_entity", "entity_country", "region"},)
 """Dimensions that name one thing more or less finely: Canada after an entity in Britain is no second condition."""
+
+
+def tied_to(dimension: str) -> frozenset[str]:
+    """The dimensions that name the same thing, among them the one given."""
+    return frozenset(next((names for names in _ONE_THING if dimension in names), {dimension}))
 
 
 def _replaces(new: Filter, old: Filter) -> bool:
