@@ -10,6 +10,8 @@ from copilot.planning.plan import Choice, ReasonCode, Refuse
 from copilot.planning.slots import Lexicon, Slots
 
 MOST_CHOICES = 4
+WITHOUT_IT = " without it"
+"""How the label of a choice ends that is the question less the words that mean nothing."""
 DEFAULT_FIGURES = ("dpo_purchases", "open_ap", "spend", "discount_missed")
 _LONGEST_QUOTE = 40
 _ALIKE = 78

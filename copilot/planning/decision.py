@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
+from copilot.planning.doubts_of_conditions import left_out_already
 from copilot.planning.gate import refusal
 from copilot.planning.outflow_decision import outflow_plan
 from copilot.planning.plan import (
@@ -30,6 +31,8 @@ from semantic_layer.query import MetricQuery
 _LONGEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 PROJECTED = "dpo_purchases"
 """The only figure that can be projected so far."""
+REASONS = {"discount_missed": "discount_miss_reason", "discount_missed_count": "discount_miss_reason"}
+"""Figures of which each document says why."""
 FINER = ("spend", "line_spend")
 """A figure of documents, and the one of their lines."""
 PAID = "payments_made"
@@ -76,6 +79,7 @@ def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Cl
     """The slots as one query, or a question about time where a comparison has no baseline."""
     if slots.having and not slots.group_by and len(slots.having) == 1 and slots.limit is None:
         slots.target, slots.having = slots.having[0].value, []
+    slots.notes += left_out_already(slots, lexicon)
     ratio = ratio_of(lexicon.layer.model, slots.metrics) if slots.share_asked else None
     if ratio is not None:
         slots.metrics = [ratio]
@@ -103,13 +107,19 @@ def why_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
             choices=tuple(Choice(label=label, question=f"Why did {label} change?") for label in labels),
             coverage=slots.coverage,
         )
+    by_reason = _by_reason(slots, lexicon, clock)
+    if by_reason is not None:
+        return by_reason
     names = [name for name in slots.group_by if name not in GRAINS]
     of_group = "level" in slots.signals and bool(slots.filters) and slots.compare is None
     if not of_group and slots.compare is None:
+        defaulted = slots.period is None
         slots.period = slots.period or _last_closed(slots.compare_grain or "month", lexicon, clock)
         slots.compare_grain = slots.compare_grain or _grain_spanned(slots.period.period)
         if slots.compare_grain == "day" and lexicon.layer.model.metrics[slots.metrics[0]].time_role == "as_of":
             slots.compare_grain = "month"  # what a balance did since the day before says nothing
+        if defaulted:
+            slots.notes.append(f"No time was named: {slots.period.period} against the {slots.compare_grain} before.")
     slots.group_by, slots.limit, slots.having = [], None, []
     slots.signals -= {"top", "list", "share", "trend", "why"}
     built = build_query(slots, lexicon, clock)
@@ -124,6 +134,21 @@ def why_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
         notes=tuple(dict.fromkeys((*slots.notes, *notes))),
         coverage=slots.coverage,
     )
+
+
+def _by_reason(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan | None:
+    """As in "why do we miss discounts", where nothing is said to have changed: by the reason of each document."""
+    reason = REASONS.get(slots.metrics[0], "")
+    moved = (
+        slots.claimed or slots.compare or slots.compare_grain or any(c.meaning == "a change" for c in slots.coverage)
+    )
+    if moved or "level" in slots.signals or slots.group_by or reason not in lexicon.layer.model.dimensions:
+        return None
+    if reason not in lexicon.layer.legal_dimensions(slots.metrics[0]):
+        return None
+    slots.signals.discard("why")
+    slots.group(reason)
+    return metric_plan(slots, lexicon, clock)
 
 
 def _last_closed(grain: Grain, lexicon: Lexicon, clock: Clock) -> TimeReading:

@@ -110,6 +110,18 @@ def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None: 
     )
 
 
+def left_out_already(slots: Slots, lexicon: Lexicon) -> list[str]:
+    """Notes on conditions that change nothing: "overdue ex disputed" of a figure that holds approved documents only."""
+    asked = [
+        f for f in slots.filters if f.field == "status" and f.op in {"!=", "not in"} and "approved" not in f.values
+    ]
+    settled = [name for name in slots.metrics if name not in _ANY_STATUS]
+    if not asked or not settled:
+        return []
+    label = lexicon.layer.model.metrics[settled[0]].label
+    return [f'{label} counts approved documents only, so "{asked[0].words or asked[0].values[0]}" is left out already.']
+
+
 def no_credit_notes(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "open invoice count for credit notes": many figures leave credit notes out, so there is nothing to show."""
     asked = [f for f in slots.filters if f.field == "document_type" and f.op in {"=", "in"} and _CREDIT in f.values]

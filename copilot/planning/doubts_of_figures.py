@@ -181,3 +181,27 @@ def share_of_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
         ),
         coverage=slots.coverage,
     )
+
+
+_ROWS_OF = {
+    "who": ("supplier", "buying_entity", "approver"),
+    "where": ("buying_entity", "region", "category", "supplier"),
+}
+
+
+def who_or_where(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """As in "who pays late", "where are we overdue": by what is not said."""
+    if not slots.asker or not slots.metrics or slots.group_by:
+        return None
+    legal = frozenset.intersection(*(lexicon.layer.legal_dimensions(name) for name in slots.metrics))
+    names = [name for name in _ROWS_OF[slots.asker] if name in legal]
+    labels = [lexicon.layer.model.dimensions[name].label.lower() for name in names]
+    rest = question.strip(" ?!.")
+    word = slots.coverage_of("unclear")
+    text = rest.replace(word, "", 1).strip() if word else rest
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question=f"{slots.asker.capitalize()}: by what shall I tell it apart?",
+        choices=tuple(Choice(label=f"By {label}", question=f"{text} by {label}") for label in labels),
+        coverage=slots.coverage,
+    )

@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from copilot.planning.asking_back import _LONGEST_QUOTE, DEFAULT_FIGURES, MOST_CHOICES, alike, label_of, quoted, refuse
+from copilot.planning.asking_back import (
+    _LONGEST_QUOTE,
+    DEFAULT_FIGURES,
+    MOST_CHOICES,
+    WITHOUT_IT,
+    alike,
+    label_of,
+    quoted,
+    refuse,
+)
 from copilot.planning.normalise import phrase, stem
 from copilot.planning.plan import Choice, Clarify, Plan, Refuse
 from copilot.planning.slots import Lexicon, Slots, Unclear
@@ -111,7 +120,7 @@ def _without(question: str, words: Iterable[str], label: str) -> list[Choice]:
     rest = " ".join(rest.split()).strip(" ,;?!.")
     while _DANGLING.search(rest):
         rest = _DANGLING.sub("", rest).strip(" ,;?!.")
-    return [Choice(label=f"{label} without it" if label else rest, question=rest)] if rest and label else []
+    return [Choice(label=f"{label}{WITHOUT_IT}" if label else rest, question=rest)] if rest and label else []
 
 
 def _without_referent(question: str, slots: Slots, lexicon: Lexicon) -> Clarify | None:

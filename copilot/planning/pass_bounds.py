@@ -277,6 +277,8 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
     following = sheet.span(at + 1)
     after = sheet.word(at + 2)
     numeric = numeric_dimension(sheet, at + 1)
+    if numeric is None and any("waiting_bucket" in sheet.layer.legal_dimensions(name) for name in sheet.figures):
+        return False  # days of waiting, of which there are only buckets
     if numeric is None and (after == "old" or sheet.text(start).startswith(("old", "young"))):
         numeric = "days_past_due" if set(sheet.figures) & LATENESS else "days_since_invoice"
     if numeric is None and (
@@ -291,8 +293,6 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
         return _having(sheet, start, at + 1, metric, operator, amount)
     if numeric is None and sheet.text(start).startswith("old"):
         numeric = "days_since_invoice"
-    if numeric is None and any("waiting_bucket" in sheet.layer.legal_dimensions(name) for name in sheet.figures):
-        return False  # days of waiting, of which there are only buckets
     if numeric is None:
         sheet.slots.notes.append("Days count from the due date.")
         numeric, last = "days_past_due", at + 1

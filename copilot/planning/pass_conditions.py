@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from copilot.planning.pass_figures import LATENESS
+from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Sheet, Unclear
 from copilot.planning.vocabulary import COUNTRIES, Meaning
 from copilot.planning.word_classes import ADDITIONS, CONJUNCTIONS, DOCUMENT_NOUNS, GROUPERS, NEGATIONS
@@ -201,6 +202,8 @@ def _values(sheet: Sheet, at: int) -> bool:
     """Values of dimensions: names, countries, statuses, currencies."""
     span = sheet.spans[at]
     values = [m for m in span.meanings if m.kind == "value"]
+    if any(m.value == "Credit Note" for m in values) and _net_of(sheet, at):
+        return True
     if not values or _after_addition(sheet, at) or _is_dating(sheet, at):
         return False
     chosen, first, last = _choose(sheet, at, values)
@@ -223,6 +226,19 @@ def _values(sheet: Sheet, at: int) -> bool:
     op: FilterOperator = "!=" if negated else "="
     sheet.slots.add_filter(Filter(field=meaning.name, op=op, values=(meaning.value,), words=span.text))
     sheet.take(first, "filter", f"{meaning.name} {op} {meaning.value}", last + 1 - first)
+    return True
+
+
+def _net_of(sheet: Sheet, at: int) -> bool:
+    """As in "spend minus credit notes", "net of credit notes": what most figures in money are already."""
+    first = at - 1 if sheet.word(at - 1) in {"minus", "less"} else at - 2
+    if first == at - 2 and (sheet.word(first), sheet.word(at - 1)) != ("net", "of"):
+        return False
+    label = " and ".join(sheet.model.metrics[name].label for name in sheet.figures)
+    if not sheet.figures or not all(nets_credits(sheet.model, name) for name in sheet.figures):
+        return False
+    sheet.slots.notes.append(f"{label} is net of credit notes already.")
+    sheet.take(first, "filter", "net of credit notes", at + 1 - first)
     return True
 
 
@@ -298,7 +314,13 @@ def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Mean
         grouped = any(
             m.name == "supplier_country" for span in sheet.spans for m in span.meanings if m.kind == "dimension"
         )
-        meant = _listed_with(sheet, at) or _of_ones(sheet, at) or ("supplier_country" if grouped else "entity_country")
+        counted = "supplier_country" if sheet.slots.metrics == ["active_suppliers"] else None
+        meant = (
+            _listed_with(sheet, at)
+            or _of_ones(sheet, at)
+            or counted
+            or ("supplier_country" if grouped else "entity_country")
+        )
         return [next((m for m in countries if m.name == meant), countries[0])], first, last
     return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
 

@@ -22,6 +22,7 @@ _BESIDE = frozenset({"of", "the", "our", "open", "unpaid", "all", "these", "thos
 def read_counts(sheet: Sheet) -> None:
     """Turn figures in money to counts, or back, as the words ask; what cannot be counted stops the turn."""
     slots = sheet.slots
+    _suppliers_asked(sheet)
     _documents_listed(sheet)
     if not slots.vague:
         asked = _asked_at(sheet)
@@ -53,6 +54,22 @@ def _says_count(sheet: Sheet, at: int) -> bool:
     return sheet.text(at).startswith(_COUNTING) or sheet.word(at - 1) in {"of", "many"}
 
 
+def _suppliers_asked(sheet: Sheet) -> None:
+    """As in "how many of our suppliers", "number of Lieferanten": those that were bought from."""
+    if _SUPPLIERS_COUNTED not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        place = at + 2
+        while sheet.word(place) in {"of", "our", "the", "all", "active"}:
+            place += 1
+        span = sheet.span(place)
+        named = span.one("dimension") if span and sheet.is_free(place) else None
+        if (sheet.word(at), sheet.word(at + 1)) in _ASKS and named is not None and named.name == "supplier":
+            sheet.slots.metrics.insert(0, _SUPPLIERS_COUNTED)
+            sheet.take(at, "metric", _SUPPLIERS_COUNTED, place + 1 - at)
+            return
+
+
 def _documents_listed(sheet: Sheet) -> None:
     """As in "invoices by region": without a figure, their number."""
     slots = sheet.slots
@@ -77,6 +94,8 @@ def _asked_at(sheet: Sheet) -> int | None:
             place += 1
         if sheet.word(place) in _MONEY_NOUNS or sheet.text(place) in _MONEY_NOUNS | {"us", "dollars", "euros"}:
             return None
+        if any(m.value == "Credit Note" for m in sheet.spans[place].meanings) if place < len(sheet) else False:
+            return place
         documents = (i for i in range(place, len(sheet)) if _names_documents(sheet, i))
         return place if sheet.slot(place) in {"metric", "ambiguous"} else next(documents, None)
     return None

@@ -23,7 +23,9 @@ _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": 
 _BLOCKED = "blocked_ap"
 _DISPUTE = ("disput", "litig", "stritt")
 PAID = "payments_made"
-_MANNER = frozenset({"late", "early", "on time", "overdue", "too", "within", "before", "after"})
+MANNER = frozenset(
+    {"late", "early", "on time", "overdue", "too", "within", "before", "after", "later", "earlier", "faster", "slower"}
+)
 """How something was paid, of which there are figures of their own."""
 _NAMING = frozenset({"for", "with", "from", "supplier", "vendor", "owe", "at"})
 
@@ -61,7 +63,7 @@ def _paid_in_clause(sheet: Sheet) -> None:
         owner = sheet.span(sheet.left(at - 1, {"that", "who", "whom", "which", "have"}))
         if role is None or role.name != "payment_date" or sheet.word(at - 1) != "we":
             continue
-        if owner is not None and owner.one("dimension") is not None and sheet.text(at + 1) not in _MANNER:
+        if owner is not None and owner.one("dimension") is not None and sheet.text(at + 1) not in MANNER:
             slots.metrics.append(PAID)
             sheet.take(at, "metric", PAID)
             return

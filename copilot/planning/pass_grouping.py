@@ -6,8 +6,9 @@ Dimensions and time grains, told apart from nouns that only say what the figure 
 from __future__ import annotations
 
 from copilot.planning.calendar_words import GRAIN_ADVERBS, UNITS
+from copilot.planning.pass_askers import read_askers
 from copilot.planning.slots import Sheet
-from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, DOCUMENT_NOUNS, FORECAST_WORDS, GROUPERS
+from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, FORECAST_WORDS, GROUPERS
 from semantic_layer.periods import Grain
 
 _NOUNS = frozenset({"supplier", "parent", "buying_entity"})
@@ -45,8 +46,7 @@ def read_grouping(sheet: Sheet) -> None:
             any(read(sheet, at) for read in (_grain, _bucket_end, _dimension, _side_by_side))
     slots = sheet.slots
     _each_of_them(sheet)
-    _when(sheet)
-    _list_of_documents(sheet)
+    read_askers(sheet)
     if slots.documents and not slots.group_by and slots.metrics and all(_looks_ahead(sheet, m) for m in slots.metrics):
         slots.signals |= {"top", "list"}  # "invoices due next week" are wanted one by one
 
@@ -70,23 +70,6 @@ def _each_of_them(sheet: Sheet) -> None:
     slots.group(within)
     slots.limit_per.append(within)
     sheet.take(each, "group", f"within each {within}")
-
-
-def _when(sheet: Sheet) -> None:
-    """As in "when was overdue highest": by month."""
-    if "top" in sheet.slots.signals and not sheet.slots.group_by and sheet.word(0) == "when" and sheet.is_free(0):
-        _take_grain(sheet, 0, "month")
-
-
-def _list_of_documents(sheet: Sheet) -> None:
-    """As in "list open invoices of Acme": one by one."""
-    slots = sheet.slots
-    asked = next((at for at in sheet.free() if sheet.word(at) == "list"), None)
-    if asked is None or slots.group_by or len(slots.metrics) != 1:
-        return
-    if any(sheet.word(i) in DOCUMENT_NOUNS or "invoice" in sheet.text(i) for i in range(asked + 1, len(sheet))):
-        slots.documents = True
-        slots.signals |= {"top", "list"}
 
 
 def _looks_ahead(sheet: Sheet, metric: str) -> bool:
@@ -149,6 +132,7 @@ def _dimension(sheet: Sheet, at: int) -> bool:
     if sheet.word(at - 1) == "only" and sheet.is_free(at - 1):
         return False  # "only net terms" narrows by what nobody knows
     name = next((n for n in names if sheet.model.dimensions[n].groupable), names[0])
+    name = _country_of_whom(sheet, at, name)
     if sheet.word(at + 1) == "base":
         sheet.take(at, "noun", name, 2)
         _take_grouper(sheet, at, "noun")
@@ -162,6 +146,18 @@ def _dimension(sheet: Sheet, at: int) -> bool:
     sheet.take(at, "group", name)
     _take_grouper(sheet, at)
     return True
+
+
+def _country_of_whom(sheet: Sheet, at: int, name: str) -> str:
+    """As in "suppliers per country", "number of suppliers by country": their own, not that of the buying entity."""
+    theirs = "supplier_country"
+    if name != "entity_country" or theirs not in sheet.model.dimensions:
+        return name
+    owner = sheet.span(sheet.left(at, GROUPERS | {"in", "the", "each", "single"}))
+    dimension = owner.one("dimension") if owner and owner is not sheet.span(at) else None
+    counted = sheet.slots.metrics == ["active_suppliers"]
+    each = sheet.word(at - 1) in GROUPERS or sheet.text(at - 1) == "each"
+    return theirs if counted or (each and dimension is not None and dimension.name == "supplier") else name
 
 
 def _says_each(sheet: Sheet, at: int) -> bool:

@@ -5,7 +5,7 @@ Lateness, falling due, what was paid or invoiced, what waits for approval, what 
 
 from __future__ import annotations
 
-from copilot.planning.pass_figures import PAID
+from copilot.planning.pass_figures import MANNER, PAID
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import DOCUMENT_NOUNS, NEGATIONS, SHARE_WORDS
 
@@ -51,9 +51,9 @@ def _falling_due(sheet: Sheet) -> None:
 
 
 def _paid_in(sheet: Sheet) -> None:
-    """As in "paid last week by entity": without another figure, what was paid."""
+    """As in "paid last week by entity", "who did we pay in Q3": without another figure, what was paid."""
     slots = sheet.slots
-    paid = next((at for at in sheet.free() if (r := sheet.spans[at].one("role")) and r.name == "payment_date"), None)
+    paid = next((at for at in sheet.free() if _says_paid(sheet, at)), None)
     if paid is None or _named(sheet) or PAID not in sheet.model.metrics:
         return
     if not any(span.time for span in sheet.spans) and not _asks_how_much(sheet):
@@ -64,6 +64,15 @@ def _paid_in(sheet: Sheet) -> None:
     sheet.take(paid, "metric", PAID)
     if slots.documents:
         slots.signals |= {"top", "list"}
+
+
+def _says_paid(sheet: Sheet, at: int) -> bool:
+    """As in "paid", "did we pay"; "pay late" and "pay within 30 days" say how, of which there are other figures."""
+    role = sheet.spans[at].one("role")
+    if role is not None and role.name == "payment_date":
+        return True
+    did = sheet.word(at) == "pay" and sheet.word(at - 1) == "we" and sheet.word(at - 2) == "did"
+    return did and not set(sheet.text(at + 1).split()) & MANNER
 
 
 def _named(sheet: Sheet) -> bool:
@@ -101,7 +110,8 @@ def _waiting(sheet: Sheet) -> None:
     count, value = _WAITING
     counted = slots.metrics == ["invoice_count"]
     slots.filters.remove(status[0])
-    slots.metrics[:] = [count] if counted else [value] if _asks_how_much(sheet) else [value, count]
+    one_by_one = any(sheet.word(at) in {"which", "list"} for at in range(len(sheet)))
+    slots.metrics[:] = [count] if counted else [value] if one_by_one or _asks_how_much(sheet) else [value, count]
 
 
 def _still_open(sheet: Sheet) -> None:

@@ -29,6 +29,8 @@ _UNITS_IN_WORDS = {
     "count": {"count"},
 }
 _AFTER_BY = frozenset({"metric", "group", "time", "order", "limit", "filter", "having"})
+_SENDING = frozenset("send sent book post issue issued raise".split())
+"""What makes a document, beside the number of documents by their own date."""
 _OR = frozenset({"or", "oder", "ou"})
 
 
@@ -200,4 +202,6 @@ def _is_idle(sheet: Sheet, at: int, word: str) -> bool:
         return sheet.slots.rolling is not None or _is_an_average(sheet) or _is_a_median(sheet)
     if word in TARGET_NAMES:
         return sheet.slots.target is not None
+    if word in _SENDING:
+        return sheet.figures == ("invoice_count",)
     return word in {"median", "typical"} and any(sheet.model.metrics[name].kind == "duration" for name in sheet.figures)

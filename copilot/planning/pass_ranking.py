@@ -23,6 +23,7 @@ from copilot.planning.word_classes import (
 _MOST_ROWS = 1_000
 _OF = frozenset({"of", "for", "at", "with", "from", "to"})
 _SIZES = frozenset({"spend", "purchases", "payments_made"})
+_SIZE_WORDS = frozenset({"amount", "value", "size", "total"})
 _GO = frozenset("go goe went gone going come came coming been".split())
 _OF_TIME = frozenset({"longest", "shortest", "slowest", "fastest"})
 _BY_AGE = frozenset({"oldest"})
@@ -37,7 +38,7 @@ def read_ranking(sheet: Sheet) -> None:
     """Take the words that order, limit, share or draw out over time."""
     for at in sheet.free():
         if sheet.is_free(at):
-            any(read(sheet, at) for read in (_limit, _ranked, _most, _sorted, _share, _trend))
+            any(read(sheet, at) for read in (_limit, _ranked, _most, _sorted, _by_amount, _share, _trend))
     _ranked_by(sheet)
 
 
@@ -198,6 +199,19 @@ def _sorted(sheet: Sheet, at: int) -> bool:
     else:
         sheet.slots.signals |= {"top", "list"}
     sheet.take(at, "order", "sorted")
+    return True
+
+
+def _by_amount(sheet: Sheet, at: int) -> bool:
+    """As in "top 10 open invoices by amount", "overdue invoices sorted by value": the figure orders them anyway."""
+    slots, following = sheet.slots, sheet.span(at + 1)
+    ranked = slots.limit is not None or "top" in slots.signals
+    if sheet.word(at) not in GROUPERS or following is None or not ranked or len(slots.metrics) != 1:
+        return False
+    amount = any(m.kind == "dimension" and sheet.model.dimensions[m.name].type == "money" for m in following.meanings)
+    if not (amount or following.text in _SIZE_WORDS) or sheet.model.metrics[slots.metrics[0]].unit != "money":
+        return False
+    sheet.take(at, "order", "by amount", 2)
     return True
 
 

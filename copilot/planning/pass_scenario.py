@@ -10,6 +10,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from copilot.planning.slots import Sheet
+from copilot.planning.vocabulary import COUNTRIES
 from copilot.planning.word_classes import BOTTOM_WORDS, NEGATIONS, OVER, TOP_WORDS
 from copilot.simulations.levers import (
     ApprovalSpeed,
@@ -345,6 +346,8 @@ def _selection(sheet: Sheet) -> Selection:
         if negated and chosen.name != "supplier":
             continue
         kept[name].append(chosen.value)
+        if chosen.name in COUNTRIES and not _says_supplier(sheet):
+            sheet.slots.notes.append(f"{span.text.title()} is read as the country of the suppliers.")
         sheet.take(
             at - 1 if negated and sheet.is_free(at - 1) else at,
             "scenario",
@@ -358,6 +361,10 @@ _FIELDS = {
     "supplier": "suppliers", "category": "categories", "supplier_country": "supplier_countries", "buying_entity": "buying_entities",
     "entity_country": "supplier_countries",
 }  # fmt: skip
+
+
+def _says_supplier(sheet: Sheet) -> bool:
+    return any("supplier" in sheet.text(at) or "vendor" in sheet.text(at) for at in range(len(sheet)))
 
 
 def _one_country(values: list) -> bool:  # type: ignore[type-arg]  # meanings

@@ -130,7 +130,7 @@ def _period(
     reading = slots.period
     grain = next((g for g in GRAINS if g in group_by), None) or _implied_grain(slots, reading, balance=balance)
     if reading is None:
-        return grain, _default_run(grain, clock, fiscal) if grain else None
+        return grain, _default_run(grain, clock, fiscal) if grain and not looks_ahead else None
     period = _day_meant(reading, balance=balance) or reading.period
     if looks_ahead:
         return grain, _due(slots, reading, clock, fiscal)
@@ -157,6 +157,8 @@ def _due(slots: Slots, reading: TimeReading, clock: Clock, fiscal: int) -> Perio
         period = still_to_come(reading.ahead, clock, fiscal)
     if reading.grain == "day" and period.start == clock.today + timedelta(days=1):
         return Period(clock.today, period.end, f"until {period.end.isoformat()}")  # "in the next 14 days", and today
+    if slots.until == "before" and period.start == period.end > clock.today:
+        return Period(clock.today, period.end - timedelta(days=1), f"before {period.end.isoformat()}")
     until = bool(slots.until) or (reading.end_only and reading.ahead is not None and reading.ahead.days > 1)
     return (
         Period(clock.today, period.end, f"until {period.end.isoformat()}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 
+from copilot.planning.choice_reading import readable
 from copilot.planning.decision import decide
 from copilot.planning.gate import turned_away
 from copilot.planning.normalise import tokens
@@ -82,6 +83,9 @@ class RulePlanner:
 
     def plan(self, question: str, clock: Clock) -> Plan:
         """The plan of a question that stands alone."""
+        return readable(self._plan(question, clock), lambda text: self._plan(text, clock), self.layer.model)
+
+    def _plan(self, question: str, clock: Clock) -> Plan:
         refusal = turned_away(question)
         if refusal is not None:
             return refusal

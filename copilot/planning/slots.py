@@ -77,6 +77,8 @@ class Slots:
     """A figure in money or percent of which a number of documents is asked."""
     largest_of: str = ""
     """The link of "of our top 20 suppliers" beside a figure that does not say who is large."""
+    asker: Literal["", "who", "where"] = ""
+    """A question word of which it is not said what there should be a row of."""
     by_age_or_money: str = ""
     """Ranking words that can mean days or money ("most overdue")."""
     either: tuple[str, str] | None = None
