@@ -8,6 +8,7 @@ from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
 from copilot.planning.doubts_of_conditions import left_out_already
 from copilot.planning.gate import refusal
 from copilot.planning.outflow_decision import outflow_plan
+from copilot.planning.pass_causes import REASONS
 from copilot.planning.plan import (
     Choice,
     Clarify,
@@ -31,8 +32,6 @@ from semantic_layer.query import MetricQuery
 _LONGEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 PROJECTED = "dpo_purchases"
 """The only figure that can be projected so far."""
-REASONS = {"discount_missed": "discount_miss_reason", "discount_missed_count": "discount_miss_reason"}
-"""Figures of which each document says why."""
 FINER = ("spend", "line_spend")
 """A figure of documents, and the one of their lines."""
 PAID = "payments_made"

@@ -87,6 +87,13 @@ _RULES = (
         "Past due AP by supplier",
     ),
     _rule(
+        r"\bwhy (do|does|would|should|must) (i|we|you|it|this|that) (even )?(need|require|have to get|want)s? (an |any |the |your )?approvals?\b"
+        r"|\bwho (has|have|needs?) to approve (this|that|it)\b",
+        "NEEDS_APPROVAL",
+        "Whoever proposes a change of terms, discounts or payments cannot approve it: a second person decides, in Coupa.",
+        "Invoices waiting for approval by approver",
+    ),
+    _rule(
         r"\b(translate|joke|poem|recipe|football|stock price|performance review|cover letter|horoscope)\b",
         "OUT_OF_SCOPE",
         "That is outside payables and working capital.",

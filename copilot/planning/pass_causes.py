@@ -9,6 +9,8 @@ _OPENERS = (
     ("what", "explain"), ("what", "moved"), ("what", "made"), ("how", "come"), ("root", "cause"), ("reason", "for"), ("driver", "of"),
     ("explain", "why"), ("explain",), ("why",), ("warum",), ("weshalb",), ("wieso",), ("pourquoi",),
 )  # fmt: skip
+REASONS = {"discount_missed": "discount_miss_reason", "discount_missed_count": "discount_miss_reason"}
+"""Figures of which each document says why."""
 LONGEST_PREAMBLE = 10
 """Words that may stand before the question itself: "hey, can you please tell me …"."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copilot.planning.normalise import phrase
 from copilot.planning.slots import Sheet
 from copilot.planning.tagging import Span
-from copilot.planning.word_classes import GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
+from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
 from semantic_layer.model import SemanticModel
 from semantic_layer.query import Filter
 
@@ -16,6 +16,10 @@ COUNT_OF = {
     "term_cap_breach_value": "term_cap_breaches", "term_mismatch_leakage": "term_mismatch_count",
 }  # fmt: skip
 """Figures in money, and the number of documents in them."""
+
+STAGES = ("cycle_time_submit", "cycle_time_approval", "cycle_time_payment")
+"""The stages of an invoice in their order, each as the median of its days."""
+_STAGE_WORDS = frozenset({"stage", "step", "phase"})
 
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
@@ -51,6 +55,25 @@ def read_figures(sheet: Sheet) -> None:
     if sheet.slots.vague and not sheet.slots.metrics:
         _qualify(sheet)
     _paid_in_clause(sheet)
+    _stages(sheet)
+
+
+def _stages(sheet: Sheet) -> None:
+    """As in "cycle time by stage", "where do invoices get stuck": each stage has a figure of its own."""
+    slots, words = sheet.slots, [sheet.word(at) for at in range(len(sheet))]
+    if not set(STAGES) <= set(sheet.model.metrics) or slots.externals or slots.vague:
+        return
+    at = next((i for i in sheet.free() if words[i] in _STAGE_WORDS and words[i - 1] in GROUPERS), None)
+    if at is not None and slots.metrics and set(slots.metrics) <= {"cycle_time", *STAGES}:
+        sheet.take(at - 1, "metric", "stages", 2)
+    elif "where" in words and "stuck" in words and not slots.metrics and set(words) & DOCUMENT_NOUNS:
+        for place in sheet.free():
+            if words[place] in {"where", "get", "stuck", "most", "longest"}:
+                sheet.take(place, "metric", "stages")
+    else:
+        return
+    slots.metrics[:] = STAGES
+    slots.notes.append("Each stage by itself, as the median: to submission, to approval, to payment.")
 
 
 def _paid_in_clause(sheet: Sheet) -> None:
@@ -74,6 +97,11 @@ def _qualify(sheet: Sheet) -> None:
     term = next(t for t in sheet.model.ambiguous_terms if t.term == sheet.slots.vague[0])
     qualifiers = qualifiers_of(sheet.model, term.term, term.metrics)
     for at in sheet.free():
+        if sheet.word(at) == "take" and _is_advice(sheet, at) and "discount_open" in term.metrics:
+            sheet.slots.vague.clear()
+            sheet.slots.metrics.append("discount_open")
+            sheet.take(at, "metric", "discount_open")
+            return
         word = _PAST_FORMS.get(sheet.word(at), sheet.text(at) if sheet.spans[at].one("metric") is None else "")
         metric = qualifiers.get(word)
         if metric is not None:
@@ -81,6 +109,16 @@ def _qualify(sheet: Sheet) -> None:
             sheet.slots.metrics.append(metric)
             sheet.take(at, "metric", metric)
             return
+
+
+def _is_advice(sheet: Sheet, at: int) -> bool:
+    """As in "take the Orion discount?", "which discounts should we take": offers that are still open."""
+    return at == 0 or sheet.word(sheet.left(at, {"we", "i", "still", "to", "now"})) in {
+        "should",
+        "can",
+        "could",
+        "shall",
+    }
 
 
 def qualifiers_of(model: SemanticModel, term: str, metrics: tuple[str, ...]) -> dict[str, str]:

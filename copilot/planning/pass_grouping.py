@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copilot.planning.calendar_words import GRAIN_ADVERBS, UNITS
 from copilot.planning.pass_askers import read_askers
+from copilot.planning.pass_causes import REASONS
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, FORECAST_WORDS, GROUPERS
 from semantic_layer.periods import Grain
@@ -133,6 +134,8 @@ def _dimension(sheet: Sheet, at: int) -> bool:
         return False  # "only net terms" narrows by what nobody knows
     name = next((n for n in names if sheet.model.dimensions[n].groupable), names[0])
     name = _country_of_whom(sheet, at, name)
+    if name in REASONS.values() and not set(sheet.figures) & set(REASONS) and sheet.text(at) in {"reason", "reasons"}:
+        return False  # of other figures no reason is known
     if sheet.word(at + 1) == "base":
         sheet.take(at, "noun", name, 2)
         _take_grouper(sheet, at, "noun")

@@ -25,7 +25,7 @@ from copilot.simulations.levers import (
 )  # fmt: skip
 
 _OPENERS = (
-    ("what", "if"), ("what", "happen", "if"), ("what", "happen", "to"), ("what", "happen", "when"), ("if", "we"), ("simulate",), ("suppose",),
+    ("what", "if"), ("what", "happen", "if"), ("what", "happen", "to"), ("what", "happen", "when"), ("if", "we"), ("if", "they"), ("if", "these"), ("if", "those"), ("if", "all"), ("if", "everyone"), ("if", "supplier"), ("simulate",), ("suppose",),
     ("assume",), ("assuming",), ("scenario",), ("combine",), ("was", "ware", "wenn"),
 )  # fmt: skip
 _NET = re.compile(r"\bnet (\d{1,3})$")
@@ -96,6 +96,9 @@ def _extend(sheet: Sheet, at: int, selection: Selection) -> bool:
     if sheet.word(at) == "net" and (days := _whole(sheet, at + 1)) is not None:
         return _add(sheet, at, 2, lambda: ExtendTerms(net_days=days, selection=selection, start=_start(sheet)))
     days = _whole(sheet, at)
+    if days is not None and _bare_terms(sheet, at, days):
+        sheet.slots.notes.append(f'Read "{days}" as net {days} days.')
+        return _add(sheet, at, 1, lambda: ExtendTerms(net_days=days, selection=selection, start=_start(sheet)))
     if days is None or sheet.word(at + 1) != "day":
         return False
     before, after = sheet.word(at - 1), sheet.word(at + 2)
@@ -109,6 +112,13 @@ def _extend(sheet: Sheet, at: int, selection: Selection) -> bool:
     if before in {"to", "at"}:
         return _add(sheet, at, 2, lambda: ExtendTerms(net_days=days, selection=selection, start=_start(sheet)))
     return False
+
+
+def _bare_terms(sheet: Sheet, at: int, days: int) -> bool:
+    """As in "if they go to 45": a number of days that only terms can go to."""
+    following = sheet.span(at + 1)
+    ends = following is None or (following.is_word and sheet.word(at + 1) not in {"supplier", "percent", "%", "day"})
+    return 5 <= days <= 180 and ends and sheet.word(at - 1) == "to" and sheet.word(at - 2) in _MOVE
 
 
 def _tells_whom(sheet: Sheet, at: int, length: int) -> bool:
