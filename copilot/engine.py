@@ -160,6 +160,16 @@ class Engine:
         changed = self._library.edited(last.query, question, clock) if isinstance(last, MetricPlan) else None
         return changed or question
 
+    def evidence_of(self, evidence_id: str) -> EvidencePack:
+        """The pack behind an answer. Raises EvidenceMissingError for none, or for somebody else's."""
+        pack = evidence.load(self._store, evidence_id)
+        require_own(pack, self._private)
+        return pack
+
+    def shown(self, evidence_id: str) -> Answer:
+        """An answer that was given before; raises as `evidence_of`."""
+        return self.evidence_of(evidence_id).shown()
+
     def replay(self, pack: EvidencePack) -> Answer:
         """Run the plan of an old answer again, at its own clock, on the mirror of today.
 

@@ -11,6 +11,7 @@
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
     ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
+    ├── SlackError                     the operator: Slack cannot be reached, or a token or a file is missing
     └── PageError                      the operator: the chat page cannot start
 """
 
@@ -35,6 +36,10 @@ class EvidenceMissingError(CopilotError):
 
 class PageError(CopilotError):
     """The chat page cannot start."""
+
+
+class SlackError(CopilotError):
+    """The Slack surface cannot start: something that it needs is missing, or Slack refuses it."""
 
 
 class QuestionBankError(CopilotError):

@@ -109,6 +109,26 @@ class Settings(BaseSettings):
     viewer: str | None = Field(
         default=None, description="Who asks: a viewer of the policies file. Needed where there is such a file."
     )
+    slack_bot_token: SecretStr | None = Field(
+        default=None,
+        description="Bot token (`xoxb-`) of the company's Slack app, for `tenor slack`. Masked.",
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None, description="App token (`xapp-`): with it Slack is reached over Socket Mode. Masked everywhere."
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, description="Signing secret, for requests that Slack sends over HTTP. Masked everywhere."
+    )
+    slack_people: Path | None = Field(
+        default=None, description="A YAML file of the workspaces, and of the people in them who may ask."
+    )
+    slack_api_url: str = Field(
+        default="https://slack.com/api/",
+        description="Address of Slack's methods; change it for a test workspace only.",
+    )
+    public_url: str | None = Field(
+        default=None, description="Address under which people reach the chat page, for links from Slack."
+    )
     verified: Path = Field(
         default=Path("verified.yml"),
         description="The company's own verified questions: a YAML file to keep beside your other reviewed files.",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, Table, TableColumn, VerifiedUse
 from copilot.rendering.markdown import to_chat_markdown
+from copilot.rendering.moments import moment
 from copilot.wording import figures
 from copilot.wording.period_words import key_words
 
@@ -236,18 +236,7 @@ def _assumption(assumption: Assumption) -> dict[str, str]:
 
 
 def _freshness(freshness: Freshness | None) -> dict[str, str] | None:
-    return {"dataAsOf": _moment(freshness.data_as_of), "mirror": freshness.mirror_version} if freshness else None
-
-
-def _moment(text: str) -> str:
-    """A time as people say it; midnight belongs to the day that it ends."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return key_words(text)
-    if (moment.hour, moment.minute) == (0, 0):
-        return f"the end of {figures.day((moment - timedelta(days=1)).date())}"
-    return f"{figures.day(moment.date())} {moment:%H:%M}"
+    return {"dataAsOf": moment(freshness.data_as_of), "mirror": freshness.mirror_version} if freshness else None
 
 
 def _took(milliseconds: int) -> str:
@@ -260,7 +249,13 @@ def _downloads(answer: Answer) -> list[dict[str, str]]:
     if answer.status != "answered" or not answer.evidence_id:
         return []
     table = [{"label": "CSV", "href": f"/answers/{answer.evidence_id}.csv"}] if answer.table else []
-    return [*table, {"label": "JSON", "href": f"/answers/{answer.evidence_id}.json"}]
+    chart = [{"label": "PNG", "href": f"/evidence/{answer.evidence_id}.png"}] if answer.chart else []
+    return [
+        *table,
+        *chart,
+        {"label": "JSON", "href": f"/answers/{answer.evidence_id}.json"},
+        {"label": "Evidence", "href": f"/evidence/{answer.evidence_id}"},
+    ]
 
 
 def _plain_sentence(lead: Headline | None) -> str:

@@ -19,11 +19,12 @@ from copilot.errors import StateKeyError, StateStoreError
 from copilot.settings import Settings, masked_url
 from copilot.state.encryption import driver, open_file
 from copilot.state.model_usage import ModelUsageRepository
+from copilot.state.slack_questions import SlackQuestionRepository
 from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration this program knows."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,6 +47,7 @@ class StateStore:
         self.threads = ThreadRepository(engine, clock)
         self.turns = TurnRepository(engine, clock)
         self.model_usage = ModelUsageRepository(engine)
+        self.slack_questions = SlackQuestionRepository(engine, clock)
 
     @classmethod
     def open(

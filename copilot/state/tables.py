@@ -64,3 +64,14 @@ model_usage = Table(
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
 )
+
+slack_questions = Table(
+    "slack_questions",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("conversation", String(64), nullable=False),
+    Column("question", JSON, nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime, nullable=True),
+    Index("slack_questions_by_conversation", "conversation"),
+)

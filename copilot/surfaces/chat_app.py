@@ -23,6 +23,7 @@ from starlette.datastructures import Headers
 
 from copilot.answer import Answer
 from copilot.errors import CopilotError
+from copilot.evidence import EvidencePack
 from copilot.rendering.chat import HOW, ChatAnswer, ChatStep, chat_answer
 from copilot.rendering.markdown import to_chat_markdown
 from copilot.surfaces.chat_store import ChatStore, canonical_id, now
@@ -55,6 +56,9 @@ class Asker(Protocol):
 
     def cancel(self, thread: str) -> None:
         """Interrupts what runs for a thread; the interrupted `ask` raises."""
+
+    def evidence_of(self, evidence_id: str) -> EvidencePack:
+        """The pack behind an answer; raises EvidenceMissingError for none, or for somebody else's."""
 
 
 class ChatSurface:

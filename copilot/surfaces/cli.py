@@ -30,6 +30,7 @@ from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
 from copilot.surfaces.simulate_commands import simulate_app
+from copilot.surfaces.slack_command import slack
 from copilot.surfaces.verified_commands import verified_app
 from semantic_layer.errors import MirrorMissingError
 
@@ -169,6 +170,7 @@ app.add_typer(metrics_app, name="metrics")
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(verified_app, name="verified")
 app.command(name="rotate-key")(rotate_key)
+app.command()(slack)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@
     /answers/<id>.json    an answer given in one of the reader's threads, as its contract
     /answers/<id>.csv     its table
     /blobs/<id>           a chart of an earlier answer, shown again when its thread is opened
+    /evidence/<id>        an answer of any surface with everything behind it; .json, .csv and .png are its files
     /                     the chat
 
 At "/" the address of the page becomes /thread/<id>, so a reload keeps the conversation; at a sub-path it would not.
@@ -13,11 +14,8 @@ process, because Chainlit keeps its callbacks and settings in module state.
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,13 +24,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import SecretStr
 
 from copilot.answer import Answer
 from copilot.errors import PageError
+from copilot.rendering.table_file import table_csv
 from copilot.settings import Settings
+from copilot.surfaces.evidence_routes import add_evidence_routes, download
+from copilot.surfaces.listening import listen, run
 from copilot.surfaces.page_folder import prepare, session_secret
 from copilot.surfaces.web_security import PageGuard, is_loopback
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from copilot.surfaces.chat_store import ChatStore
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, viewer: str | None = None) -> FastAPI:
@@ -75,6 +74,7 @@ def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, 
 
     app = FastAPI(title="Tenor", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, store, Depends(get_current_user))
+    add_evidence_routes(app, engine, Depends(get_current_user))
     app.mount("/", chainlit_app)
     app.add_middleware(PageGuard)
     return app
@@ -102,14 +102,14 @@ def _add_routes(app: FastAPI, store: ChatStore, signed_in: Any) -> None:
     @app.get("/answers/{evidence_id}.json")
     async def answer_json(evidence_id: str, reader: Reader = signed_in) -> Response:
         answer = await answer_of(evidence_id, reader)
-        return _download(answer.to_json(indent=2), "application/json", f"{evidence_id}.json")
+        return download(answer.to_json(indent=2), "application/json", f"{evidence_id}.json")
 
     @app.get("/answers/{evidence_id}.csv")
     async def answer_csv(evidence_id: str, reader: Reader = signed_in) -> Response:
         answer = await answer_of(evidence_id, reader)
         if answer.table is None:
             raise HTTPException(404, "This answer has no table, so there is no such CSV file.")
-        return _download(table_csv(answer), "text/csv; charset=utf-8", f"{evidence_id}.csv")
+        return download(table_csv(answer), "text/csv; charset=utf-8", f"{evidence_id}.csv")
 
     @app.get("/blobs/{element_id}")
     async def blob(element_id: str, reader: Reader = signed_in) -> Response:
@@ -150,49 +150,10 @@ def serve(
             engine.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; a PageError if the port is taken. Port 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise PageError(
-            f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
-        ) from error
-
-
-def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serves until the process is told to stop; open pages get three seconds to finish."""
-    config = uvicorn.Config(app, log_level="warning", lifespan="on", server_header=False, timeout_graceful_shutdown=3)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 def state_folder_of(state_url: str) -> Path:
     """The folder of the SQLite state file, where the page keeps its own; `.tenor` when the state lives in a server."""
     prefix = "sqlite:///"
     return Path(state_url.removeprefix(prefix)).parent if state_url.startswith(prefix) else Path(".tenor")
-
-
-def table_csv(answer: Answer) -> str:
-    """The table as CSV with unit in the head; text that a spreadsheet would run as a formula is disarmed."""
-    if answer.table is None:
-        return ""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_text(f"{c.label} ({c.unit})" if c.unit != "text" else c.label) for c in answer.table.columns])
-    for row in answer.table.rows:
-        cells = zip(row, answer.table.columns, strict=True)
-        writer.writerow([_text(v) if isinstance(v, str) and c.role == "dimension" else v for v, c in cells])
-    return out.getvalue()
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-
-
-def _download(text: str, media_type: str, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="tenor-{name}"', "cache-control": "private, no-store"}
-    return Response(text, media_type=media_type, headers=headers)
 
 
 def _start_chainlit_from(page: Path, secret: str) -> None:

@@ -184,7 +184,7 @@ function Downloads({ downloads }) {
   return (
     <span className="tn-links">
       {downloads.map((file) => (
-        <a key={file.href} href={file.href} download>
+        <a key={file.href} href={file.href} {...(file.label === "Evidence" ? { target: "_blank", rel: "noopener" } : { download: true })}>
           {file.label}
         </a>
       ))}
@@ -227,7 +227,7 @@ function Lineage({ entries, freshness, downloads }) {
       ))}
       <div className="tn-foot">
         <span className="tn-soft">{freshness ? "Data to " + freshness.dataAsOf + " · mirror " + freshness.mirror : ""}</span>
-        <Downloads downloads={downloads.filter((file) => file.label === "JSON")} />
+        <Downloads downloads={downloads.filter((file) => file.label === "JSON" || file.label === "Evidence")} />
       </div>
     </div>
   );

@@ -18,7 +18,9 @@ from copilot.answer import (
     TableColumn,
 )
 from copilot.charts import chart_of, fan_chart
-from copilot.planning.plan import Choice
+from copilot.errors import EvidenceMissingError
+from copilot.evidence import EvidencePack, pack_of
+from copilot.planning.plan import Choice, Clock
 
 FRESHNESS = Freshness(data_as_of="2026-11-21T23:59:59-05:00", mirror_version="20261122T040512Z")
 SQL = (
@@ -59,6 +61,7 @@ class ScriptedEngine:
         self._stops: dict[str, threading.Event] = {}
         self._turns: dict[str, int] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.packs: dict[str, EvidencePack] = {}
 
     def ask(self, question: str, thread: str | None) -> Answer:
         """One scripted answer."""
@@ -74,8 +77,18 @@ class ScriptedEngine:
             raise self._known_error("The mirror is missing. Run tenor-sync once, then ask again.")
         for word, build in SCRIPT:
             if word in words:
-                return build(question, key, f"{len(self.asked):08x}")
-        return refused(question, key, f"{len(self.asked):08x}")
+                return self._kept(build(question, key, f"{len(self.asked):08x}"))
+        return self._kept(refused(question, key, f"{len(self.asked):08x}"))
+
+    def _kept(self, answer: Answer) -> Answer:
+        self.packs[answer.evidence_id] = pack_of(answer, Clock(today=date(2026, 11, 22), data_date=date(2026, 11, 21)))
+        return answer
+
+    def evidence_of(self, evidence_id: str) -> EvidencePack:
+        """The pack of an answer that was given."""
+        if evidence_id not in self.packs:
+            raise EvidenceMissingError("no such answer")
+        return self.packs[evidence_id]
 
     def cancel(self, thread: str) -> None:
         """Ends a slow question."""

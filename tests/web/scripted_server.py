@@ -8,7 +8,8 @@ from pathlib import Path
 from scripted_engine import ScriptedEngine
 
 from copilot.errors import CopilotError
-from copilot.surfaces.web import create_app, listen, run
+from copilot.surfaces.listening import listen, run
+from copilot.surfaces.web import create_app
 
 
 def main() -> None:

@@ -17,8 +17,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from copilot.errors import PageError
+from copilot.rendering.table_file import table_csv
+from copilot.surfaces.listening import listen
 from copilot.surfaces.page_folder import prepare, session_secret, source_folder, without_outside_links
-from copilot.surfaces.web import listen, serve, state_folder_of, table_csv
+from copilot.surfaces.web import serve, state_folder_of
 from copilot.surfaces.web_security import PageGuard, is_loopback
 
 

@@ -178,13 +178,29 @@ def test_session_key_is_private(served: Any) -> None:
 
 def test_nobody_reads_answers_without_a_session(served: Any) -> None:
     """Answers, charts and threads need the session cookie."""
-    for path in ("/answers/00000001.json", "/answers/00000001.csv", f"/blobs/{uuid.uuid4()}", "/project/settings"):
+    for path in (
+        "/answers/00000001.json",
+        "/answers/00000001.csv",
+        "/evidence/00000001",
+        "/evidence/00000001.json",
+        f"/blobs/{uuid.uuid4()}",
+        "/project/settings",
+    ):
         assert httpx.get(f"{served.url}{path}").status_code == 401
+
+
+def test_a_link_to_evidence_signs_a_browser_in_first(served: Any) -> None:
+    """A browser without a session gets a page that signs in and comes back; no part of the answer is in it."""
+    shown = httpx.get(f"{served.url}/evidence/00000001", headers={"accept": "text/html"})
+    assert shown.status_code == 200
+    assert "/auth/header" in shown.text
+    assert "DPO" not in shown.text
 
 
 def test_our_routes_answer_404_with_a_reason(served: Any) -> None:
     """Unknown ids get a plain 404, never the page's HTML."""
-    for path in ("/answers/ffffffff.json", "/answers/ffffffff.csv", f"/blobs/{uuid.uuid4()}", "/blobs/x'--"):
+    unknown = ("/answers/ffffffff.json", "/answers/ffffffff.csv", "/evidence/ffffffff", "/evidence/ffffffff.png")
+    for path in (*unknown, f"/blobs/{uuid.uuid4()}", "/blobs/x'--"):
         reply = get(served, path)
         assert reply.status_code == 404
         assert "no such" in reply.json()["detail"]
@@ -317,6 +333,21 @@ async def test_downloads_are_the_contract_and_a_plain_table(served: Any) -> None
         assert len(rows) == 11
 
 
+async def test_evidence_of_an_answer_opens_as_a_page_with_its_files(served: Any) -> None:
+    """The figure, the rows, the SQL, the checks and the seal; the pack, the rows and the chart as files."""
+    async with chat(served) as page:
+        await page.ask("Top 10 suppliers by missed discounts this year")
+        link = next(file["href"] for file in page.cards()[0]["downloads"] if file["label"] == "Evidence")
+        shown = get(served, link).text
+        for text in ("USD 184.2k", "Nordvik Logistics AS", "SELECT AVG(b.open_ap) * 90", "ties to total", "SHA-256"):
+            assert text in shown
+        pack = get(served, f"{link}.json").json()
+        assert pack["schema"] == "tenor.evidence/1"
+        assert get(served, f"{link}.csv").text.startswith("Supplier,Missed discounts (money:USD)")
+        assert get(served, f"{link}.png").content.startswith(b"\x89PNG")
+        assert get(served, f"{link}.pdf").status_code == 404
+
+
 # --- what survives ----------------------------------------------------------------------------------------------------------
 
 
@@ -341,7 +372,7 @@ async def test_thread_survives_reload_and_restart(own_page: Any) -> None:
         assert chart.headers["content-type"] == "application/json"
         assert chart.json()["data"][0]["type"] == "bar"
         await again.ask("and by region?")
-        answer = get(page, again.cards()[-1]["downloads"][-1]["href"]).json()
+        answer = get(page, again.cards()[-1]["downloads"][-2]["href"]).json()
         assert answer["thread"] == thread
     assert [entry["name"] for entry in threads(page)] == ["What's our DPO?"]
 
@@ -381,7 +412,7 @@ async def test_page_shows_what_the_engine_says(real_page: Any, engine_answers: A
         for question in (*questions, "Projected DPO next quarter"):
             await page.ask(question)
         thread = thread_of(page)
-        shown = [get(real_page, card["downloads"][-1]["href"]).json() for card in page.cards()]
+        shown = [get(real_page, card["downloads"][-2]["href"]).json() for card in page.cards()]
     direct = [engine_answers.ask(question, "direct") for question in (*questions, "Projected DPO next quarter")]
     assert [answer["headline"]["value"] for answer in shown] == [answer.headline.value for answer in direct]
     assert all(answer["status"] == "answered" for answer in shown)
@@ -392,7 +423,7 @@ async def test_page_shows_what_the_engine_says(real_page: Any, engine_answers: A
         await again.until(lambda: again.count("resume_thread") == 1)
         await again.ask("What's our DPO?")
         await again.ask(follow_up)
-        answer = get(real_page, again.cards()[-1]["downloads"][-1]["href"]).json()
+        answer = get(real_page, again.cards()[-1]["downloads"][-2]["href"]).json()
     engine_answers.ask("What's our DPO?", "direct")
     assert answer["table"] == engine_answers.ask(follow_up, "direct").model_dump(mode="json")["table"]
     assert answer["table"]["columns"][0]["name"] == "category"

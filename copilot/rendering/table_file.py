@@ -1,0 +1,27 @@
+"""The table of an answer as a CSV file: exact amounts, units in the head, nothing that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from copilot.answer import Answer
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table_csv(answer: Answer) -> str:
+    """The table as CSV with unit in the head; text that a spreadsheet would run as a formula is disarmed."""
+    if answer.table is None:
+        return ""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([_text(f"{c.label} ({c.unit})" if c.unit != "text" else c.label) for c in answer.table.columns])
+    for row in answer.table.rows:
+        cells = zip(row, answer.table.columns, strict=True)
+        writer.writerow([_text(v) if isinstance(v, str) and c.role == "dimension" else v for v, c in cells])
+    return out.getvalue()
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
