@@ -239,7 +239,7 @@ class Scenario:
     def compare(self) -> None:
         """The published mirror, now and as known then, against each truth."""
         pointer = json.loads((self.folder / "mirror" / "current.json").read_text(encoding="utf-8"))
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with duckdb.connect(config={"threads": 1, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{self.folder / 'mirror' / pointer['file']}' AS mirror (READ_ONLY)")
             drift = connection.execute("SELECT drift, drift_summary FROM mirror.mirror_manifest").fetchone()
             self._expect(drift == (0, None), f"the sync's own comparison with Coupa says {drift}")

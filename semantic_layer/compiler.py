@@ -28,6 +28,7 @@ from semantic_layer.model import Dimension, Metric, SemanticModel
 from semantic_layer.part_shapes import all_part_ctes, part_ctes
 from semantic_layer.parts import NOT_ADDITIVE, Cte, PartContext, Spine
 from semantic_layer.periods import Period
+from semantic_layer.pruning import pruned
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery, join_path
 
 WHOLE = "__whole"
@@ -283,5 +284,6 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
         for name in with_dependencies(model, bodies & set(model.entities))
     ]
     kept = [cte for cte in ctes if cte[0] != "spine" or "spine" in bodies]
+    entities = pruned(entities, model.primary_keys, [final, *(body for _, body in kept)])
     known = as_known(entities, query.history, query.query.known_at) if query.query.known_at else entities
     return Statement((*known, *kept), final)

@@ -264,6 +264,15 @@ class SemanticModel(_Frozen):
     ambiguous_terms: tuple[AmbiguousTerm, ...] = ()
     _paths: dict[tuple[str, str], tuple[Relationship, ...] | None] = PrivateAttr(default_factory=dict)
     _legal: dict[str, frozenset[str]] = PrivateAttr(default_factory=dict)
+    _keys: dict[str, frozenset[str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def primary_keys(self) -> Mapping[str, frozenset[str]]:
+        """Entity -> the columns that no two of its rows share."""
+        if not self._keys:
+            for name, entity in self.entities.items():
+                self._keys[name] = frozenset(column.strip() for column in entity.primary_key.split(","))
+        return self._keys
 
     def path(self, start: str, goal: str) -> tuple[Relationship, ...] | None:
         """The many-to-one joins that lead from one entity to another, the shortest way.

@@ -99,7 +99,9 @@ def _source(path: Path, old: SecretStr | None, *, read_only: bool) -> duckdb.Duc
     """The old file, opened so that another one can be attached for writing."""
     if is_encrypted(path) or not read_only:
         return open_database(path, old if is_encrypted(path) else None, read_only=read_only)
-    connection = duckdb.connect()  # a plain file that is opened read-only would make every other one read-only, too
+    # In memory, since a plain file that is opened read-only would make every other one read-only, too; what it spills
+    # lies beside the file, not in the working directory.
+    connection = duckdb.connect(config={"temp_directory": f"{path}.tmp"})
     connection.execute(f"ATTACH {quoted(path)} AS {ALIAS} (READ_ONLY)")
     connection.execute(f"USE {ALIAS}")
     return connection

@@ -47,7 +47,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "asked_period": 3, "loader": 3, "database": 3, "viewer": 3,
         "resolver": 4,
         "fragments": 5, "editor_schema": 5,
-        "feed_needs": 6, "guard": 6, "parts": 6, "records": 6, "validation": 6, "assembly": 6, "drilling": 6, "provenance": 6, "interchange": 6,
+        "feed_needs": 6, "guard": 6, "pruning": 6, "parts": 6, "records": 6, "validation": 6, "assembly": 6, "drilling": 6, "provenance": 6, "interchange": 6,
         "part_shapes": 7, "knowledge": 7, "exploration": 7, "proposal": 7, "permission": 7, "definitions": 7,
         "compiler": 8,
         "coverage": 9,

@@ -41,7 +41,8 @@ def write_company(path: Path, company: Company) -> None:
     """Writes the mirror of a company to a new file; raises SandboxError when the file exists."""
     if path.exists():
         raise SandboxError(f"{path} exists already; remove it or name another file.")
-    with duckdb.connect() as connection:
+    # without a place of its own, a database in memory spills into the working directory
+    with duckdb.connect(config={"temp_directory": f"{path}.tmp", "max_temp_directory_size": "20GB"}) as connection:
         target = str(path).replace("'", "''")
         connection.execute(f"ATTACH '{target}' AS mirror (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE mirror")
