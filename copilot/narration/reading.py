@@ -28,6 +28,7 @@ def reading_of(
         pieces[0] += " by " + " and ".join(_group_label(name, model) for name in query.group_by)
     pieces.append(_when(metrics[0], query.time_role, model, period, fiscal_year_start))
     pieces.extend(_other_days(metrics, query.time_role, period))
+    pieces.extend(_other_roles(metrics, query.time_role, model))
     pieces.extend(condition_words(condition, model, currency) for condition in query.filters)
     pieces.extend(having_words(condition, model, currency) for condition in query.having)
     if query.compare is not None:
@@ -48,6 +49,15 @@ def _other_days(metrics: Sequence[Metric], time_role: str | None, period: Period
     labels = [metric.label for metric in metrics[1:] if metric.time_role == "as_of"]
     if flow and labels:
         yield f"{' and '.join(labels)} as of {figures.day(period.end)}"
+
+
+def _other_roles(metrics: Sequence[Metric], time_role: str | None, model: SemanticModel) -> Iterable[str]:
+    """The dates by which figures fall into the period that stand beside one with another date."""
+    if time_role is not None:
+        return
+    for metric in metrics[1:]:
+        if metric.time_role not in {"as_of", metrics[0].time_role} and (label := _role_label(metric.time_role, model)):
+            yield f"{metric.label} by {label}"
 
 
 def _ranking_words(query: MetricQuery, model: SemanticModel) -> Iterable[str]:
@@ -103,8 +113,13 @@ def _when(metric: Metric, time_role: str | None, model: SemanticModel, period: P
     words = period_words(period, fiscal_year_start)
     if role == "as_of":
         return f"{words} (as of {figures.day(period.end)})"
-    label = next((r.label for e in model.entities.values() for r in e.time_roles if r.name == role), "")
-    return f"{words} by {label.lower()}" if label else words
+    label = _role_label(role, model)
+    return f"{words} by {label}" if label else words
+
+
+def _role_label(role: str, model: SemanticModel) -> str:
+    found = next((r.label for e in model.entities.values() for r in e.time_roles if r.name == role), "")
+    return found.lower()
 
 
 def _defaults(metrics: Iterable[Metric]) -> Iterable[str]:
