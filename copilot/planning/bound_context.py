@@ -68,7 +68,12 @@ def numeric_dimension(sheet: Sheet, at: int) -> str | None:
 
 def figure_left(sheet: Sheet, at: int) -> str | None:
     """The figure right before a bound ("spend over 2m", "dpo is above 60")."""
-    return sheet.meaning(sheet.left(at, STOP_WORDS | {"by", "balance"}), "metric")
+    place = sheet.left(at, STOP_WORDS | {"by", "balance"})
+    while (
+        (span := sheet.span(place)) is not None and sheet.is_free(place) and (span.one("value") or span.one("filter"))
+    ):
+        place = sheet.left(place, STOP_WORDS)  # "spend in Germany over 100k"
+    return sheet.meaning(place, "metric")
 
 
 def bounded_before(sheet: Sheet, start: int) -> str | None:
@@ -176,7 +181,7 @@ def group_left(sheet: Sheet, at: int) -> bool:
 
 def is_grouped(sheet: Sheet) -> bool:
     """Whether a dimension asks for a row each: "by supplier", "top 5 suppliers", "which suppliers"."""
-    leads = {"by", "per", "each", "which"}
+    leads = GROUPERS | {"which"}
     return any(
         span.one("dimension")
         and (sheet.word(i - 1) in leads or sheet.amount(i - 1) or sheet.word(i - 1) in RANKING | SORT_WORDS)

@@ -11,6 +11,7 @@ from copilot.planning.slots import Lexicon, Slots
 from semantic_layer.periods import GRAINS
 
 _CREDIT = "Credit Note"
+_DEAD = frozenset({"voided", "rejected", "abandoned", "invalid"})
 _ANY_STATUS = (
     "blocked_ap",
     "in_process_ap",
@@ -94,6 +95,12 @@ def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
 def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "open payables on hold": figures of approved documents hold none in another status."""
     asked = [f for f in slots.filters if f.field == "status" and f.op in {"=", "in"} and "approved" not in f.values]
+    dead = [f for f in asked if set(f.values) <= _DEAD]
+    if dead:
+        words = dead[0].words or dead[0].values[0]
+        return refuse(
+            "ILLEGAL_GROUPING", f'Documents that are "{words}" count in no amount and in no number.', slots, []
+        )
     settled = [name for name in slots.metrics if name not in _ANY_STATUS]
     if not asked or not settled:
         return None

@@ -10,6 +10,8 @@ from copilot.planning.slots import Lexicon, Slots
 from semantic_layer.periods import GRAINS
 
 _MONTH = 31
+OF_DOCUMENTS = ("spend", "open_ap", "past_due_ap", "payments_made")
+"""What is asked of invoices where no figure is named."""
 
 
 def no_figure(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
@@ -50,7 +52,7 @@ def _which_figure(question: str, slots: Slots, lexicon: Lexicon) -> Clarify:
     needed = {f.field for f in slots.filters} | (set(slots.group_by) - set(GRAINS))
     fit = [
         name
-        for name in (*DEFAULT_FIGURES, *layer.model.metrics)
+        for name in (*(OF_DOCUMENTS if slots.documents else DEFAULT_FIGURES), *layer.model.metrics)
         if name in layer.model.metrics and needed <= layer.legal_dimensions(name)
     ]
     names = list(dict.fromkeys(fit or DEFAULT_FIGURES))[:MOST_CHOICES]
@@ -67,7 +69,7 @@ def _which_figure(question: str, slots: Slots, lexicon: Lexicon) -> Clarify:
 
 def _with_figure(question: str, slots: Slots, label: str) -> str:
     """The question with the vague words replaced by the figure."""
-    words = next(c.words for c in slots.coverage if c.slot == "ambiguous")
+    words = slots.coverage_of("ambiguous")
     at = question.find(words)
     tail = " by supplier" if "supplier" in words.lower() or "vendor" in words.lower() else ""
     rest = question[at + len(words) :].lstrip("?!. ")

@@ -79,7 +79,7 @@ _RULES = (
     ),
     _rule(
         _POLITE
-        + r"(pay|release|approve|reject|cancel|void|delete|remove invoice|wire|transfer|execute|submit|do it|book)\b(?! (terms?|time|rate|cycle))"
+        + r"(pay|release|approve|reject|cancel|void|delete|remove invoice|wire|transfer|execute|submit|do it|book)\b(?! (terms?|time|rate|cycle|runs?)\b)"
         r"|\b(wire|transfer) (us |me )?[$€£]?\d",
         "NEEDS_APPROVAL",
         "I never move money or change documents: a person decides that in Coupa.",

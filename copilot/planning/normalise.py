@@ -49,6 +49,9 @@ _SPELT_OUT = {
     "ltm": "rolling twelve months", "ttm": "rolling twelve months", "eoy": "year end", "eoq": "quarter end",
     "py": "last year", "pls": "please", "plz": "please", "thx": "thanks", "pct": "percent", "avg": "average",
     "tbl": "table", "yr": "year", "yrs": "years", "mth": "month", "mths": "months", "mos": "months", "wks": "weeks", "qtrs": "quarters", "r": "are",
+    "inv": "invoice", "invs": "invoices", "dup": "duplicate", "dups": "duplicates", "dupe": "duplicate", "dupes": "duplicates", "pymt": "payment", "pymts": "payments",
+    "pmt": "payment", "pmts": "payments", "amt": "amount", "amts": "amounts", "mgmt": "management", "disc": "discount", "discs": "discounts", "wt": "weighted", "wgt": "weighted",
+    "ly": "last year", "lm": "last month", "lq": "last quarter", "ctry": "country", "bu": "business unit",
     "diff": "difference", "avg.": "average", "atm": "now", "amongst": "among", "w": "with", "u": "you", "cant": "can't", "dont": "don't", "isnt": "isn't", "whats": "what is", "what's": "what is",
     "how's": "how is", "where's": "where is", "who's": "who is", "that's": "that is", "it's": "it is", "there's": "there is",
     "let's": "let us", "&": "and", "vorquartal": "last quarter", "vormonat": "last month", "vorjahr": "last year", "vorwoche": "last week",
@@ -142,6 +145,8 @@ def _with_negations_joined(found: Sequence[Token]) -> Iterator[Token]:
 
 
 def _tokens_of(text: str, kind: str, start: int, end: int, *, shouted: bool) -> Iterator[Token]:
+    if kind == "number":
+        text = text.replace(" ", "")
     if kind != "word":
         yield Token(text, text, kind, start, end)  # type: ignore[arg-type]  # the pattern's group names are the kinds
         return

@@ -60,6 +60,9 @@ def _when(sheet: Sheet) -> None:
 def _who_or_where(sheet: Sheet) -> None:
     """As in "who do we owe": by supplier. Who pays, and where something is, is asked."""
     slots = sheet.slots
+    if not slots.group_by and _asks_approver(sheet):
+        slots.group("approver")
+        return
     at = _opening(sheet, {"who", "whom", "where"})
     if at is None or slots.group_by or slots.signals & {"define", "why"}:
         return
@@ -73,6 +76,12 @@ def _who_or_where(sheet: Sheet) -> None:
     ):
         slots.asker = "where" if sheet.word(at) == "where" else "who"
         sheet.take(at, "unclear", slots.asker)
+
+
+def _asks_approver(sheet: Sheet) -> bool:
+    """As in "who has the most pending approvals", "who is sitting on invoices": figures that are told by approver."""
+    opens = _opening(sheet, {"who"}) is not None or any(sheet.text(at).startswith("who ") for at in range(len(sheet)))
+    return opens and all("approver" in sheet.layer.legal_dimensions(name) for name in sheet.slots.metrics)
 
 
 def _listed(sheet: Sheet) -> None:

@@ -302,11 +302,13 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
 def _terms_bound(sheet: Sheet, at: int) -> bool:
     """As in "net 30 or less", "terms over 60 days": every payment term with that many net days."""
     span = sheet.spans[at]
+    if _names_terms(sheet, at + 2) and sheet.word(at + 1) == "day" and span.amount and span.amount.kind == "plain":
+        return _terms(sheet, at, at + 2, "=", span.amount.value)  # "30 day terms"
     exact = next((m for m in span.meanings if m.kind == "value" and m.name == "payment_term"), None)
     if exact and (match := _NET.search(exact.value)):
         operator = AFTERWARDS.get((sheet.word(at + 1), sheet.word(at + 2)))
         return operator is not None and _terms(sheet, at, at + 2, operator, Decimal(match[1]))
-    if not any(m.name == "payment_term" for m in span.meanings if m.kind == "dimension"):
+    if not _names_terms(sheet, at):
         return False
     found = operator_at(sheet, at + 1)
     number = sheet.span(at + 1 + found[1]) if found else None
@@ -316,10 +318,20 @@ def _terms_bound(sheet: Sheet, at: int) -> bool:
     return _terms(sheet, at, last + (sheet.word(last + 1) == "day"), found[0], number.amount.value)
 
 
+def _names_terms(sheet: Sheet, at: int) -> bool:
+    span = sheet.span(at)
+    names = {m.name for m in span.meanings if m.kind in {"dimension", "ambiguous"}} if span else set()
+    return bool(names & {"payment_term", "terms"})
+
+
 def _terms(sheet: Sheet, at: int, last: int, operator: Comparison, days: Decimal) -> bool:
-    fits = {">": lambda d: d > days, ">=": lambda d: d >= days, "<": lambda d: d < days, "<=": lambda d: d <= days}.get(
-        operator
-    )
+    fits = {
+        ">": lambda d: d > days,
+        ">=": lambda d: d >= days,
+        "<": lambda d: d < days,
+        "<=": lambda d: d <= days,
+        "=": lambda d: d == days,
+    }.get(operator)
     if fits is None:
         return False
     values = [value for value, _ in sheet.layer.values("payment_term")]
@@ -327,6 +339,8 @@ def _terms(sheet: Sheet, at: int, last: int, operator: Comparison, days: Decimal
     chosen = tuple(sorted(value for value, term in net if fits(term)))
     if not chosen:
         return False
+    if any(sheet.slot(place) == "ambiguous" for place in range(at, last + 1)):
+        sheet.slots.vague[:] = [name for name in sheet.slots.vague if name != "terms"]
     sheet.slots.notes.append(
         f"Terms with net days {operator} {days}: {', '.join(chosen)}; terms by calendar day are not among them."
     )

@@ -6,7 +6,7 @@ from copilot.planning.slots import Sheet
 
 _OPENERS = (
     ("what", "is", "behind"), ("what", "lie", "behind"), ("what", "drove"), ("what", "drive"), ("what", "caused"), ("what", "cause"),
-    ("what", "explain"), ("what", "moved"), ("what", "made"), ("how", "come"), ("root", "cause"), ("reason", "for"), ("driver", "of"),
+    ("what", "explain"), ("what", "moved"), ("what", "made"), ("what", "happened"), ("how", "come"), ("root", "cause"), ("reason", "for"), ("driver", "of"),
     ("explain", "why"), ("explain",), ("why",), ("warum",), ("weshalb",), ("wieso",), ("pourquoi",),
 )  # fmt: skip
 REASONS = {"discount_missed": "discount_miss_reason", "discount_missed_count": "discount_miss_reason"}

@@ -26,7 +26,7 @@ def read_comparisons(sheet: Sheet) -> None:
         _why_between(sheet)
     for at in sheet.free():
         if sheet.is_free(at):
-            any(read(sheet, at) for read in (_over_period, _same_period, _change, _comparer))
+            any(read(sheet, at) for read in (_over_period, _same_period, _change, _comparer, _goal))
 
 
 def _over_period(sheet: Sheet, at: int) -> bool:
@@ -160,7 +160,10 @@ def _two_periods(sheet: Sheet, at: int) -> bool:
 
 def _comparer(sheet: Sheet, at: int) -> bool:
     """As in "vs last quarter", "compared to Q2", "vs 60% target", "vs dpo paid"."""
-    than = sheet.word(at) in COMPARATIVE_UP | COMPARATIVE_DOWN | {"better", "worse"} and sheet.word(at + 1) == "than"
+    than = (
+        sheet.word(at) in COMPARATIVE_UP | COMPARATIVE_DOWN | {"better", "worse", "faster", "slower"}
+        and sheet.word(at + 1) == "than"
+    )
     if sheet.word(at) not in COMPARERS and not than:
         return False
     end = at + 1 + than
@@ -251,6 +254,21 @@ def _with_target(sheet: Sheet, at: int, end: int) -> bool:
     while sheet.word(last) in TARGET_NAMES | {"day"}:
         last += 1
     sheet.take(at, "target", format(span.amount.value, "f"), last - at)
+    return True
+
+
+def _goal(sheet: Sheet, at: int) -> bool:
+    """As in "DPO target 55", "DPO 55 days target - where are we"."""
+    if sheet.word(at) not in TARGET_NAMES or sheet.slots.target is not None or len(sheet.figures) != 1:
+        return False
+    first = at - 1 - (sheet.word(at - 1) == "day")
+    span = sheet.span(first)
+    if span is None or span.amount is None or not sheet.is_free(first):
+        return _with_target(sheet, at, at)
+    if (sheet.model.metrics[sheet.figures[0]].unit == "ratio") != (span.amount.kind == "percent"):
+        return False
+    sheet.slots.target = span.amount.value
+    sheet.take(first, "target", format(span.amount.value, "f"), at + 1 - first)
     return True
 
 

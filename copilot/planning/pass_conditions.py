@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from copilot.planning.pass_causes import REASONS
 from copilot.planning.pass_figures import LATENESS
 from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Sheet, Unclear
@@ -54,7 +55,9 @@ _BETWEEN = (
 )
 _EVERYTHING = frozenset({"all", "everything", "anything", "everyone"})
 _SUPPLIERS = frozenset({"supplier", "parent"})
+_ORIGINAL = frozenset({"original", "local", "native", "document", "invoice", "transaction", "invoiced"})
 _WITH_ORDER = "with_order"
+_BECAUSE = frozenset({"because", "cause", "of", "due", "to", "by", "from"})
 _OF_LINES = frozenset({"has_order", "has_contract"})
 
 
@@ -62,7 +65,7 @@ def read_conditions(sheet: Sheet) -> None:
     """Take every span that narrows the documents."""
     for at in sheet.free():
         if sheet.is_free(at):
-            any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _values, _orders))
+            any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _as_invoiced, _net_of, _values, _orders))
 
 
 def _negation_left(sheet: Sheet, at: int) -> int | None:
@@ -202,8 +205,6 @@ def _values(sheet: Sheet, at: int) -> bool:
     """Values of dimensions: names, countries, statuses, currencies."""
     span = sheet.spans[at]
     values = [m for m in span.meanings if m.kind == "value"]
-    if any(m.value == "Credit Note" for m in values) and _net_of(sheet, at):
-        return True
     if not values or _after_addition(sheet, at) or _is_dating(sheet, at):
         return False
     chosen, first, last = _choose(sheet, at, values)
@@ -226,11 +227,37 @@ def _values(sheet: Sheet, at: int) -> bool:
     op: FilterOperator = "!=" if negated else "="
     sheet.slots.add_filter(Filter(field=meaning.name, op=op, values=(meaning.value,), words=span.text))
     sheet.take(first, "filter", f"{meaning.name} {op} {meaning.value}", last + 1 - first)
+    _take_because(sheet, first, meaning.name)
+    return True
+
+
+def _take_because(sheet: Sheet, first: int, name: str) -> None:
+    """As in "missed because of late approval": the words that lead to a reason."""
+    for place in (first - 1, first - 2):
+        if name in REASONS.values() and sheet.word(place) in _BECAUSE and sheet.is_free(place):
+            sheet.take(place, "filter", "the reason")
+
+
+def _as_invoiced(sheet: Sheet, at: int) -> bool:
+    """As in "in original currency": amounts as invoiced, a row for each currency."""
+    named = sheet.span(at + 1)
+    kind = sheet.spans[at].one("dimension")
+    whole = kind is not None and kind.name == "currency" and sheet.text(at) != "currency"
+    split = sheet.word(at) in _ORIGINAL and named is not None and any(m.name == "currency" for m in named.meanings)
+    if sheet.word(at - 1) not in {"in", "at"} or not (whole or split) or not _is_money(sheet):
+        return False
+    sheet.slots.currency = "document"
+    if not any(f.field == "currency" for f in sheet.slots.filters):
+        sheet.slots.group("currency")
+    sheet.slots.notes.append("Amounts as invoiced, by currency.")
+    sheet.take(at - 1, "currency", "as invoiced", 3 if split else 2)
     return True
 
 
 def _net_of(sheet: Sheet, at: int) -> bool:
     """As in "spend minus credit notes", "net of credit notes": what most figures in money are already."""
+    if not any(m.value == "Credit Note" for m in sheet.spans[at].meanings):
+        return False
     first = at - 1 if sheet.word(at - 1) in {"minus", "less"} else at - 2
     if first == at - 2 and (sheet.word(first), sheet.word(at - 1)) != ("net", "of"):
         return False

@@ -60,13 +60,19 @@ def _suppliers_asked(sheet: Sheet) -> None:
         return
     for at in sheet.free():
         place = at + 2
-        while sheet.word(place) in {"of", "our", "the", "all", "active"}:
+        first = place
+        while sheet.word(place) in {"of", "our", "the", "all", "active"} or (
+            place < len(sheet) and sheet.spans[place].one("value")
+        ):
             place += 1
         span = sheet.span(place)
         named = span.one("dimension") if span and sheet.is_free(place) else None
         if (sheet.word(at), sheet.word(at + 1)) in _ASKS and named is not None and named.name == "supplier":
             sheet.slots.metrics.insert(0, _SUPPLIERS_COUNTED)
-            sheet.take(at, "metric", _SUPPLIERS_COUNTED, place + 1 - at)
+            between = any(sheet.spans[i].one("value") for i in range(first, place))
+            sheet.take(at, "metric", _SUPPLIERS_COUNTED, 2 if between else place + 1 - at)
+            if between:
+                sheet.take(place, "noun", "supplier")
             return
 
 

@@ -24,6 +24,7 @@ _STAGE_WORDS = frozenset({"stage", "step", "phase"})
 LATENESS = frozenset({"past_due_ap", "past_due_count"})
 _OVERDUE = "overdue"
 _PAST_FORMS = {"miss": "missed", "missing": "missed", "lose": "lost", "losing": "lost"}
+_DAYS_TO_PAY = "dpo_paid"
 _BLOCKED = "blocked_ap"
 _DISPUTE = ("disput", "litig", "stritt")
 PAID = "payments_made"
@@ -56,6 +57,51 @@ def read_figures(sheet: Sheet) -> None:
         _qualify(sheet)
     _paid_in_clause(sheet)
     _stages(sheet)
+    _pace(sheet)
+    _terms(sheet)
+
+
+def _pace(sheet: Sheet) -> None:
+    """As in "are we paying faster than last year": the days that payments take."""
+    if sheet.slots.metrics or sheet.slots.externals or _DAYS_TO_PAY not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        if (
+            sheet.word(at) in {"pay", "paying"}
+            and sheet.word(at - 1) == "we"
+            and sheet.word(at + 1) in {"faster", "slower"}
+        ):
+            sheet.slots.metrics.append(_DAYS_TO_PAY)
+            sheet.slots.vague.clear()
+            sheet.take(at, "metric", _DAYS_TO_PAY)
+            return
+
+
+def _terms(sheet: Sheet) -> None:
+    """As in "payment terms by category": which figure of the terms is not said."""
+    slots = sheet.slots
+    if (
+        sheet.figures
+        or slots.externals
+        or slots.vague
+        or not any(t.term == "terms" for t in sheet.model.ambiguous_terms)
+    ):
+        return
+    for at in sheet.free():
+        named = sheet.spans[at].one("dimension")
+        before = sheet.word(sheet.left(at, {"the", "our", "their", "other"}))
+        bounded = sheet.spans[at + 1].amount or sheet.word(at + 2) == "than" if at + 1 < len(sheet) else False
+        if (
+            named is not None
+            and named.name == "payment_term"
+            and not bounded
+            and before not in GROUPERS | {"on", "with", "day", "and"}
+        ):
+            if at + 1 < len(sheet) and sheet.spans[at + 1].one("value"):
+                return
+            slots.vague.append("terms")
+            sheet.take(at, "ambiguous", "terms")
+            return
 
 
 def _stages(sheet: Sheet) -> None:

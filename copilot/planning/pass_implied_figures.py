@@ -13,6 +13,8 @@ _SPEND = "spend"
 _OPEN = "open_ap"
 _WAITING = ("pending_approval_count", "pending_approval_value")
 _WAITING_STATUS = ("pending_approval",)
+_BLOCKED = "blocked_ap"
+_HELD = frozenset({"ap_hold", "on_hold", "booking_hold"})
 _BILLING = frozenset({"invoice", "bill", "charge", "invoiced", "billed", "charged"})
 _STATE_OPEN = frozenset({"open", "outstanding"})
 
@@ -21,11 +23,13 @@ def read_implied_figures(sheet: Sheet) -> None:
     """As in "late and over 1m", "invoices over 1m due next week": lateness and falling due name their balance."""
     slots = sheet.slots
     slots.documents = any({span.stem, span.text} & DOCUMENT_NOUNS or "invoice" in span.text for span in sheet.spans)
+    _due_balances(sheet)
     _falling_due(sheet)
     _paid_in(sheet)
     _billed(sheet)
     _waiting(sheet)
     _still_open(sheet)
+    _held(sheet)
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
@@ -116,10 +120,52 @@ def _waiting(sheet: Sheet) -> None:
 
 def _still_open(sheet: Sheet) -> None:
     """As in "invoices over 10k open in France", "which bills are outstanding": the balance of open documents."""
-    if _named(sheet) or not sheet.slots.documents or _OPEN not in sheet.model.metrics:
+    if _named(sheet) or _OPEN not in sheet.model.metrics:
+        return
+    balance = next((at for at in sheet.free() if sheet.word(at) == "balance"), None)
+    if balance is not None and sheet.slots.filters:
+        sheet.slots.metrics.append(_OPEN)
+        sheet.slots.notes.append("Read as open payables.")
+        sheet.take(balance, "metric", _OPEN)
         return
     for at in sheet.free():
-        if sheet.word(at) in _STATE_OPEN and sheet.word(sheet.left(at, {"still", "are"})) not in NEGATIONS:
+        if (
+            sheet.slots.documents
+            and sheet.word(at) in _STATE_OPEN
+            and sheet.word(sheet.left(at, {"still", "are"})) not in NEGATIONS
+        ):
             sheet.slots.metrics.append(_OPEN)
             sheet.take(at, "metric", _OPEN)
+            return
+
+
+def _held(sheet: Sheet) -> None:
+    """As in "what is on hold", "invoices in France on hold": what is blocked; suppliers on hold are another matter."""
+    if _named(sheet) or _BLOCKED not in sheet.model.metrics:
+        return
+    held = [f for f in sheet.slots.filters if f.field == "status" and f.op in {"=", "in"} and set(f.values) <= _HELD]
+    suppliers = any(
+        m.name in {"supplier", "parent"} for span in sheet.spans for m in span.meanings if m.kind == "dimension"
+    )
+    asked = sheet.slots.documents or any(
+        sheet.word(at) in {"what", "amount", "value", "much"} for at in range(len(sheet))
+    )
+    if held and asked and not suppliers:
+        sheet.slots.metrics.append(_BLOCKED)
+
+
+def _due_balances(sheet: Sheet) -> None:
+    """As in "EUR payables due this month", "open AP due next week": what is open and falls due in that time."""
+    slots = sheet.slots
+    if slots.metrics != [_OPEN] or "payments_due" not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        role, following = sheet.spans[at].one("role"), sheet.span(at + 1)
+        if sheet.word(at + 1) in {"in", "on", "by", "within", "during", "before", "until"}:
+            following = sheet.span(at + 2)
+        if role is None or role.name != "due_date" or following is None or following.time is None:
+            continue
+        if following.time.ahead is not None or following.time.period.end > sheet.clock.data_date:
+            slots.metrics[:] = ["payments_due"]
+            sheet.take(at, "metric", "payments_due")
             return

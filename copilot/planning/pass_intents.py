@@ -29,6 +29,7 @@ _UNITS_IN_WORDS = {
     "count": {"count"},
 }
 _AFTER_BY = frozenset({"metric", "group", "time", "order", "limit", "filter", "having"})
+_HOW = frozenset({"bad", "good", "big", "large", "high", "low", "healthy"})
 _SENDING = frozenset("send sent book post issue issued raise".split())
 """What makes a document, beside the number of documents by their own date."""
 _OR = frozenset({"or", "oder", "ou"})
@@ -196,12 +197,18 @@ def _is_idle(sheet: Sheet, at: int, word: str) -> bool:
         return any(sheet.slot(i) == "time" for i in (at + 1, at + 2))
     if word in {"unpaid", "outstanding", "open", "balance"}:
         return any(sheet.model.metrics[name].time_role == "as_of" for name in sheet.figures)
-    if word in {"make", "up"}:
-        return sheet.slots.share_asked  # "which make up what share"
+    if word in {"make", "up"} and sheet.slots.share_asked:
+        return True  # "which make up what share"
     if word == "average":
         return sheet.slots.rolling is not None or _is_an_average(sheet) or _is_a_median(sheet)
     if word in TARGET_NAMES:
         return sheet.slots.target is not None
+    if word in {"up", "down", "higher", "lower"}:
+        return sheet.slots.compare is not None or sheet.slots.compare_grain is not None
+    if sheet.word(at - 1) == "how" and word in _HOW:
+        return True
+    if word in {"take", "took", "taking"}:
+        return bool(sheet.figures) and all(sheet.model.metrics[name].unit == "days" for name in sheet.figures)
     if word in _SENDING:
         return sheet.figures == ("invoice_count",)
     return word in {"median", "typical"} and any(sheet.model.metrics[name].kind == "duration" for name in sheet.figures)

@@ -116,6 +116,11 @@ def _run(sheet: Sheet) -> OutflowView | None:
         if sheet.word(at) != "run" or at == 0:
             continue
         place = at - 2 if sheet.text(at - 1) in {"payment", "payments"} else at - 1
+        after = at + 1 + (sheet.word(at + 1) in {"on", "this"})
+        if sheet.word(at - 1) in {"pay", "payment"} and sheet.text(after) in _WEEKDAYS:  # "pay run thursday"
+            sheet.slots.run_day = _coming(sheet.clock.today, _WEEKDAYS.index(sheet.text(after)))
+            sheet.take(at - 1, "simulation", "payment run", after + 2 - at)
+            return "run"
         day = sheet.text(place).removesuffix("'s")
         if day in _WEEKDAYS:
             sheet.slots.run_day = _coming(sheet.clock.today, _WEEKDAYS.index(day))

@@ -43,6 +43,7 @@ _MORE_DAYS = frozenset("longer more extra additional later".split())
 _FASTER = frozenset("faster quicker sooner".split())
 _SLOWER = frozenset("slower later longer".split())
 _GROWS = frozenset("grow grew grown growing rise rose increase increased up higher more".split())
+_STOPPING = frozenset("stop stopped no nothing avoid never not".split())
 _SHRINKS = frozenset("fall fell shrink shrinks shrank decrease decreased drop dropped down lower less".split())
 
 
@@ -212,29 +213,9 @@ def _early(sheet: Sheet, at: int, selection: Selection) -> bool:
     if "early" not in sheet.text(at).split():
         return False
     start = at
-    while sheet.is_free(start - 1) and sheet.text(start - 1) in {
-        "paying",
-        "pay",
-        "stop",
-        "stopped",
-        "no",
-        "nothing",
-        "avoid",
-        "supplier",
-        "suppliers",
-        "never",
-        "not",
-    }:
+    while sheet.is_free(start - 1) and sheet.text(start - 1) in _STOPPING | {"paying", "pay", "supplier", "suppliers"}:
         start -= 1
-    if start == at or not {sheet.text(i) for i in range(start, at)} & {
-        "stop",
-        "stopped",
-        "no",
-        "nothing",
-        "avoid",
-        "never",
-        "not",
-    }:
+    if start == at or not {sheet.text(i) for i in range(start, at)} & _STOPPING:
         return False
     return _add(sheet, start, at + 1 - start, lambda: StopEarlyPayment(tolerance_days=0, selection=selection))
 

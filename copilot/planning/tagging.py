@@ -17,6 +17,10 @@ from copilot.planning.vocabulary import Kind, Meaning, Vocabulary
 from copilot.planning.word_classes import CONJUNCTIONS, NEGATIONS, STOP_WORDS
 
 _LONGEST_PART = 6
+_BEFORE_PRONOUNS = frozenset(
+    "is was are were does did do will would can could should has have had if make made and but that when as than".split()
+)
+"""Words after which "it" is a pronoun even before a noun."""
 _MEANT_BY_PLACE = frozenset({"value", "dimension", "role"})
 """Kinds that a stop word ("us", "it") takes on only where capitals or neighbours say so."""
 
@@ -139,15 +143,26 @@ def _stands_out(items: Sequence[Token], at: int, vocabulary: Vocabulary) -> bool
     """Whether a stop word is a name after all: "US", "the us", "us suppliers"."""
     if items[at].shouted:
         return True
+    if items[at].text == "it":
+        return _qualifies(items, at, vocabulary)
     if items[at].text != "us":
         return False
     before = items[at - 1].text if at else ""
     return before == "the" or any(m.kind == "dimension" for m in vocabulary.meanings(items, at + 1, 1))
 
 
+def _qualifies(items: Sequence[Token], at: int, vocabulary: Vocabulary) -> bool:
+    """As in "it spend q2", "our it suppliers": right before a figure or a noun, and no subject or object of anything."""
+    following = (m for length in range(1, _LONGEST_PART) for m in vocabulary.meanings(items, at + 1, length))
+    before = items[at - 1].text if at else ""
+    return before not in _BEFORE_PRONOUNS and any(m.kind in {"metric", "dimension"} for m in following)
+
+
 def _stands_for_a_name(items: Sequence[Token], at: int, vocabulary: Vocabulary) -> bool:
     """Whether a stop word is part of a name here: "IT", "excluding it", "marketing and it"."""
     if items[at].shouted:
+        return True
+    if items[at].text == "it" and _qualifies(items, at, vocabulary):
         return True
     before = items[at - 1].stem if at else ""
     listed = before in CONJUNCTIONS and at > 1 and any(m.kind == "value" for m in vocabulary.meanings(items, at - 2, 1))

@@ -55,6 +55,8 @@ def _relative_name(scene: Scene, at: int, word: str) -> TimeReading | None:
 def run_of_buckets(scene: Scene, at: int) -> TimeReading | None:
     """As in "last four quarters" (closed ones), "next 4 weeks", "last 90 days", "rolling 12 months"."""
     word = scene.text(at)
+    if count_at(scene, at) and scene.text(at - 1) in {"trend", "trended", "over", "history"}:
+        return _last_buckets(scene, at)
     if word not in LAST | NEXT | ROLLING:
         return None
     skip = 1 if scene.text(at + 1) in CLOSED | ROLLING else 0
@@ -76,6 +78,15 @@ def run_of_buckets(scene: Scene, at: int) -> TimeReading | None:
     first, last = scene.moved(grain, -count), scene.moved(grain, -1)
     label = f"last {count} {grain}s" if count > 1 else last.label
     return TimeReading(Period(first.start, last.end, label), length, grain if count > 1 else None)
+
+
+def _last_buckets(scene: Scene, at: int) -> TimeReading | None:
+    """As in "trend 6 months", "over 12 months": the last so many closed ones."""
+    count, grain = count_at(scene, at), scene.unit(at + 1)
+    if count is None or count < 2 or grain is None or grain == "day":
+        return None
+    first, last = scene.moved(grain, -count), scene.moved(grain, -1)
+    return TimeReading(Period(first.start, last.end, f"last {count} {grain}s"), 2, grain)
 
 
 def ended(scene: Scene, at: int) -> TimeReading | None:
@@ -103,8 +114,9 @@ def within(scene: Scene, at: int) -> TimeReading | None:
     place = at + 1
     while scene.text(place) in {"than", "under", "less"} and scene.text(at) == "in":
         place += 1
-    if scene.text(at) != "within" and place == at + 1:
+    if scene.text(at) != "within" and place == at + 1 and not (scene.text(at) == "in" and scene.text(at + 3) != "time"):
         return None
+    strictly = scene.text(at) == "in" and place > at + 1
     while scene.text(place) in {"the"} | NEXT:
         place += 1
     count = 1 if scene.text(place) == "a" else count_at(scene, place)
@@ -112,7 +124,7 @@ def within(scene: Scene, at: int) -> TimeReading | None:
     if count is None or days is None:
         return None
     today = scene.clock.today
-    last = today + timedelta(days=count * days - (scene.text(at) == "in"))
+    last = today + timedelta(days=count * days - strictly)
     return TimeReading(Period(today, last, f"until {last.isoformat()}"), place + 2 - at)
 
 

@@ -45,6 +45,9 @@ READ: dict[str, tuple[Any, ...]] = {
     "which suppliers have the highest open ap": ("open_ap", ("supplier",), (), None, {"limit": 10, "order": [("open_ap", True)]}),
     "suppliers we owe more than 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
     "suppliers open AP over 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
+    "eur payables due this month": (
+        "payments_due", (), (("currency", "=", ("EUR",)),), ("2026-11-22", "2026-11-30"),
+    ),
     "suppliers with spend over 2m": ("spend", ("supplier",), (), None, {"having": [("spend", ">", "2000000")]}),
     "spend in Q3 vs Q2": ("spend", (), (), Q3, {"compare": Q2}),
     "open ap in EUR": ("open_ap", (), (("currency", "=", ("EUR",)),), None, {"currency": "document"}),
