@@ -176,8 +176,9 @@ async def download(url: str, *, concurrent: bool) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "pages": len(counts)}
 
 
-def decode_and_load(records: Path, folder: Path) -> dict[str, float]:
-    """Pages that lie ready: split, typed, loaded into the work file; no network."""
+async def decode_and_load(records: Path, folder: Path) -> dict[str, float]:
+    """Pages that lie ready: split, typed, loaded into the work file as a sync does it; no network."""
+    from sync.merge_ahead import MergeAhead  # noqa: PLC0415
     from sync.mirror import Merging, Mirror  # noqa: PLC0415
     from sync.pages import split_records  # noqa: PLC0415
     from sync.resources import BY_NAME  # noqa: PLC0415
@@ -201,20 +202,22 @@ def decode_and_load(records: Path, folder: Path) -> dict[str, float]:
         started, cpu = time.perf_counter(), time.process_time()
         batch = Batch(BY_NAME["invoices"])
 
-        def merge() -> None:
-            nonlocal batch, read, loading
+        def merge(ready: Batch, reached: Bookmark) -> int:
+            nonlocal loading
             begun = time.perf_counter()
-            mirror.merge(batch, Bookmark("invoices"), "run", now, Merging(now))
+            changed = mirror.merge(ready, reached, "run", now, Merging(now))
             loading += time.perf_counter() - begun
-            read += batch.read
-            batch = Batch(BY_NAME["invoices"])
+            return changed
 
-        for page in pages():
-            found = split_records(page, "invoices")
-            batch.add_page(found, found[-1].id or 0)
-            if batch.read >= BATCH:
-                merge()
-        merge()
+        async with MergeAhead(merge) as merging:
+            for page in pages():
+                found = split_records(page, "invoices")
+                batch.add_page(found, found[-1].id or 0)
+                read += len(found)
+                if batch.read >= BATCH:
+                    await merging.put(batch, Bookmark("invoices"))
+                    batch = Batch(BY_NAME["invoices"])
+            await merging.put(batch, Bookmark("invoices"))
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     return {"seconds": seconds, "invoices": read, "cpu": cpu, "loading": loading}
 
@@ -232,7 +235,7 @@ def alone(kind: str, url: str, folder: str, records: str, rate: float) -> None:
         "client": lambda: asyncio.run(read_only(url, rate)),
         "bare": lambda: asyncio.run(download(url, concurrent=False)),
         "bare-10": lambda: asyncio.run(download(url, concurrent=True)),
-        "pages": lambda: decode_and_load(Path(records), Path(folder)),
+        "pages": lambda: asyncio.run(decode_and_load(Path(records), Path(folder))),
     }
     found = runs[kind]()
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -43,6 +43,11 @@ def put(connection: duckdb.DuckDBPyConnection, table: Table, stage: str, known: 
         rows = f'SELECT s.* FROM {stage} s ANTI JOIN "{table.name}" t ON t.id = s.id'  # noqa: S608
     else:
         rows = f"SELECT * FROM {stage}"  # noqa: S608
+    return add(connection, table, rows, known)
+
+
+def add(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, known: dt.datetime) -> int:
+    """Adds the rows of a query, which has `_seq` too, to a table that holds none of them; returns how many."""
     put_in = connection.execute(
         f'INSERT INTO "{table.name}" BY NAME SELECT * EXCLUDE (_seq), '  # noqa: S608
         f"CAST(? AS TIMESTAMPTZ) AS {KNOWN_FROM} FROM ({rows})",

@@ -8,25 +8,34 @@ either the batch and its bookmark are in the file, or neither.
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources as package_files
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import duckdb
 from pydantic import SecretStr
 
 from sync import history, schema, state
-from sync.encryption import attach_new, open_database, quoted, spool
+from sync.encryption import attach_new, open_database
 from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
 from sync.pages import decode_record
 from sync.resources import Child, Resource
 from sync.rows import Batch, Rejected
+from sync.staging import staged_rows
 from sync.state import Bookmark
 
-_LINE_BYTES: Final = 1024 * 1024  # DuckDB sets aside twice as much per thread
+_MEMORY: Final = "128MB"
+_SETTINGS: Final[Mapping[str, str]] = {
+    "TimeZone": "UTC",
+    "threads": "1",  # batches are read by one thread anyway, and typed by another
+    "checkpoint_threshold": "128MB",  # a backfill would else stop at every few batches
+    "allocator_flush_threshold": "4MB",  # what is freed goes back to the system, not only to DuckDB
+    "allocator_bulk_deallocation_flush_threshold": "4MB",
+}
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ class Mirror:
         self._spool = folder
         self._key = key
         self._busy = threading.RLock()
+        self._room = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
 
     @classmethod
     def open(cls, path: Path, source: str, key: SecretStr | None = None) -> Self:
@@ -88,6 +98,7 @@ class Mirror:
             mirror._migrate(path)
             mirror._claim(path, source)
             mirror._load_countries()
+            mirror._stay_small()
         except BaseException:
             mirror.close()
             raise
@@ -131,12 +142,16 @@ class Mirror:
 
         Without a bookmark, the one that is there stays: what was read lies beside the window in progress.
         """
-        with self._transaction():
-            changed = self._merge_rows(batch, how) if batch.read or how.whole or how.gone else 0
-            self._keep_rejected(batch, run_id, at)
-            if bookmark is not None:
-                state.save(self._connection, bookmark)
-        return changed
+
+        def merged() -> int:
+            with self._transaction():
+                changed = self._merge_rows(batch, how) if batch.read or how.whole or how.gone else 0
+                self._keep_rejected(batch, run_id, at)
+                if bookmark is not None:
+                    state.save(self._connection, bookmark)
+            return changed
+
+        return self._with_room(merged)
 
     def retry_rejected(self, resource: Resource, run_id: str, at: dt.datetime) -> int:
         """Types the records set aside again, as a newer program may know better; returns how many came good."""
@@ -210,24 +225,55 @@ class Mirror:
     @contextlib.contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction on the work file, for what is kept beside Coupa's records (the feeds)."""
-        with self._transaction():
-            yield self._connection
+        with self._busy:
+            self._take_room()
+            try:
+                with self._transaction():
+                    yield self._connection
+            finally:
+                self._stay_small()
 
     def query(self, sql: str, parameters: list[object] | dict[str, object] | None = None) -> list[tuple[object, ...]]:
         """Rows of a read-only question, for reconciliation and tests."""
         with self._busy:
-            return self._connection.execute(sql, parameters or []).fetchall()
+            return self._with_room(lambda: self._connection.execute(sql, parameters or []).fetchall())
 
     def copy_to(self, path: Path) -> None:
         """Writes all tables to a new file in the storage format that DuckDB 1.5 and 2 both read."""
         with self._busy:
             self._connection.execute("CHECKPOINT")
-            attach_new(self._connection, path, self._key, "copy")
+            self._with_room(lambda: self._copy_to(path))
+
+    def _copy_to(self, path: Path) -> None:
+        attach_new(self._connection, path, self._key, "copy")
+        try:
             try:
                 self._connection.execute(f'COPY FROM DATABASE "{self._name()}" TO copy')
                 self._connection.execute("CHECKPOINT copy")
             finally:
                 self._connection.execute("DETACH copy")
+        except duckdb.OutOfMemoryException:
+            path.unlink()  # a part of a copy, in the way of the whole one
+            raise
+
+    def _stay_small(self) -> None:
+        """What a sync needs does not grow with the tenant: DuckDB writes to disk what goes beyond this."""
+        self._connection.execute(f"SET memory_limit = '{_MEMORY}'")
+
+    def _take_room(self) -> None:
+        self._connection.execute(f"SET memory_limit = '{self._room}'")  # RESET does not reach what is in use
+
+    def _with_room(self, action: Callable[[], Found]) -> Found:
+        """What an action gives; one that needs more memory than usual (a record of many megabytes) is done again."""
+        with self._busy:
+            try:
+                return action()
+            except duckdb.OutOfMemoryException:
+                self._take_room()
+            try:
+                return action()
+            finally:
+                self._stay_small()
 
     def _name(self) -> str:
         found = self._connection.execute("SELECT current_database()").fetchone()
@@ -306,6 +352,8 @@ class Mirror:
     def _merge_rows(self, batch: Batch, how: Merging) -> int:
         """Stages and merges the batch's own rows, then its children's; returns how many records changed."""
         connection, resource, table = self._connection, batch.resource, batch.resource.table
+        if not how.whole and not how.gone and self._is_new(table, batch) and not self._was_rejected(batch):
+            return self._add(batch, how.known_at)
         self._stage(table, batch, newest=not how.latest)
         stage = _stage_name(table)
         if table.has("updated_at") and not how.latest:
@@ -327,14 +375,54 @@ class Mirror:
         connection.execute(f"DROP TABLE {stage}")
         return changed + removed
 
+    def _add(self, batch: Batch, at: dt.datetime) -> int:
+        """Adds records that the mirror does not hold: nothing has to be compared, but for children it holds already."""
+        for child in batch.resource.children:
+            if batch.lines.get(child.table.name) and child.attribute not in batch.hidden:
+                if self._is_new(child.table, batch):
+                    self._append(child.table, batch, at)
+                else:
+                    self._merge_children(child, batch, "", at, known=False)
+        return self._append(batch.resource.table, batch, at)
+
+    def _append(self, table: schema.Table, batch: Batch, at: dt.datetime) -> int:
+        """Adds the batch's rows of one table, none of which it holds."""
+        with staged_rows(table, batch, self._spool, self._key) as rows:
+            return history.add(self._connection, table, rows, at)
+
+    def _is_new(self, table: schema.Table, batch: Batch) -> bool:
+        """Whether the batch holds each id of a table once, and the table none of them."""
+        ids = batch.ids[table.name]
+        if not ids or table.name in batch.repeated:
+            return False
+        among, values = f'FROM "{table.name}" WHERE id BETWEEN ? AND ?', (min(ids), max(ids))
+        if not self._found(among, values):
+            return True
+        theirs = str(sorted(ids))  # a list would be bound number by number, which takes a hundred times as long
+        return not self._found(f"{among} AND id IN (SELECT unnest(CAST(? AS BIGINT[])))", (*values, theirs))
+
+    def _was_rejected(self, batch: Batch) -> bool:
+        """Whether records near those of the batch are set aside, which might be good now."""
+        ids = batch.ids[batch.resource.table.name]
+        among = "FROM rejected_records WHERE resource = ? AND record_id BETWEEN ? AND ?"
+        return self._found(among, (batch.resource.name, min(ids), max(ids)))
+
+    def _found(self, among: str, values: tuple[object, ...]) -> bool:
+        found = self._connection.execute(f"SELECT EXISTS ({among})", values).fetchone()
+        return bool(found and found[0])
+
     def _merge_children(self, child: Child, batch: Batch, parents: str, at: dt.datetime, *, known: bool) -> None:
-        """Replaces the children of the staged parents, some of which are `known` already, by those that came now."""
+        """Replaces the children of the staged parents, some of which are `known` already, by those that came now.
+
+        Without the name of the parents' stage they are all of the batch, and none is known.
+        """
         came = bool(batch.lines.get(child.table.name))
         if not came and not known:
             return  # parents that are new, and have none
         name, key, stage = child.table.name, child.table.parent_key, _stage_name(child.table) if came else ""
         if came:
-            self._stage(child.table, batch, only=f"_seq IN (SELECT p._seq FROM {parents} p)")  # noqa: S608
+            only = f"_seq IN (SELECT p._seq FROM {parents} p)" if parents else "true"  # noqa: S608
+            self._stage(child.table, batch, only=only)
         theirs = f"EXISTS (SELECT 1 FROM {parents} p WHERE p.id = t.{key})"  # noqa: S608
         if child.parent_type is not None:
             theirs = (
@@ -382,20 +470,13 @@ class Mirror:
 
         It is the newest by `updated_at`, or, unless `newest`, the one that was read last.
         """
-        stage = _stage_name(table)
-        types = {column.name: _read_as(column) for column in table.columns}
-        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in {**types, "_seq": "BIGINT"}.items())
-        order = "updated_at DESC NULLS LAST, _seq DESC" if newest and table.has("updated_at") else "_seq DESC"
-        with spool(self._spool, self._key) as rows:
-            lines = batch.lines.get(table.name, ())
-            rows.file.write(b"\n".join(lines))
-            rows.file.flush()
-            selected = ", ".join(f'{_typed(column)} AS "{column.name}"' for column in table.columns)
+        one = ""
+        if key != "id" or table.name in batch.repeated:
+            order = "updated_at DESC NULLS LAST, _seq DESC" if newest and table.has("updated_at") else "_seq DESC"
+            one = f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1 ORDER BY {key}"
+        with staged_rows(table, batch, self._spool, self._key) as rows:
             self._connection.execute(
-                f"CREATE TEMP TABLE {stage} AS SELECT {selected}, _seq FROM "  # noqa: S608
-                f"read_json({quoted(rows.path)}, columns = {{{columns}}}, format = 'newline_delimited', "
-                f"maximum_object_size = {max(_LINE_BYTES, 4 * max(map(len, lines), default=0))}) WHERE {only} "
-                f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1 ORDER BY {key}",
+                f"CREATE TEMP TABLE {_stage_name(table)} AS FROM ({rows}) WHERE {only} {one}",
             )
 
     def _keep_rejected(self, batch: Batch, run_id: str, at: dt.datetime) -> None:
@@ -412,21 +493,6 @@ class Mirror:
         )
         self._connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * EXCLUDE (_seq) FROM {stage}")  # noqa: S608
         self._connection.execute(f"DROP TABLE {stage}")
-
-
-def _read_as(column: schema.Column) -> str:
-    """The type in which a column is read from JSON lines: `raw` and decimals as text, which `_typed` then casts."""
-    return "VARCHAR" if column.type == "JSON" or column.type.startswith("DECIMAL") else column.type
-
-
-def _typed(column: schema.Column) -> str:
-    """A staged column in its own type. Text becomes a narrow decimal ten times faster than a wide one."""
-    name = f'"{column.name}"'
-    cast = f"CAST({name} AS {column.type})"
-    if not column.type.startswith("DECIMAL") or column.type in {schema.MONEY, schema.PERCENT}:
-        return cast
-    scale = column.type.removesuffix(")").rpartition(",")[2]
-    return f"coalesce(CAST(TRY_CAST({name} AS DECIMAL(18,{scale})) AS {column.type}), {cast})"
 
 
 def _numbers(ids: Collection[int]) -> str:
@@ -456,8 +522,8 @@ def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
         raise _unreadable(path) from error
     except duckdb.Error as error:
         raise _unreadable(path) from error
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET checkpoint_threshold = '256MB'")  # a backfill would else stop at every few batches
+    for name, value in _SETTINGS.items():
+        connection.execute(f"SET {name} = '{value}'")
     return connection
 
 

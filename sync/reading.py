@@ -6,6 +6,7 @@ from dataclasses import replace
 from sync.client import CoupaClient
 from sync.drift import Sampler, hidden_children
 from sync.errors import SettingsError
+from sync.merge_ahead import MergeAhead
 from sync.mirror import Merging, Mirror, RunRecord
 from sync.pagination import Window
 from sync.resources import Reading, Resource
@@ -63,27 +64,29 @@ async def _read_window(
     sampler: Sampler,
 ) -> tuple[Bookmark, ResourceOutcome]:
     """Reads one window batch by batch; returns the finished bookmark and the counts so far."""
-    started, changed, read, rejected, pages, repeated = run.clock(), 0, 0, 0, 0, 0
+    started, read, rejected, pages, repeated = run.clock(), 0, 0, 0, 0
     whole = resource.reading is Reading.FULL_RELOAD
     how = Merging(run.now, whole=whole)
     batch = Batch(resource)
 
-    async def merge() -> None:
-        nonlocal bookmark, changed, read, rejected, pages, batch
-        bookmark = bookmark.advanced(batch.last_id or bookmark.last_id or 0, run.clock())
-        changed += await asyncio.to_thread(mirror.merge, batch, bookmark, run.run_id, run.clock(), how)
-        read, rejected, pages = read + batch.read, rejected + len(batch.rejected), pages + batch.pages
-        batch = Batch(resource)
+    def merge(ready: Batch, reached: Bookmark) -> int:
+        return mirror.merge(ready, reached, run.run_id, run.clock(), how)
 
-    async for page in client.pages(resource, window(bookmark, resource), after=bookmark.last_id or 0):
-        sampler.look(page.records)
-        batch.hidden |= hidden_children(resource, page.records)
-        bad = batch.add_page(page.records, page.last_id)
-        repeated += page.repeated
-        run.progress.page(resource.name, len(page.records), bad)
-        if batch.read >= run.settings.batch_records and not whole:
-            await merge()
-    await merge()
+    async with MergeAhead(merge) as merging:
+        async for page in client.pages(resource, window(bookmark, resource), after=bookmark.last_id or 0):
+            sampler.look(page.records)
+            batch.hidden |= hidden_children(resource, page.records)
+            bad = batch.add_page(page.records, page.last_id)
+            pages, repeated = pages + 1, repeated + page.repeated
+            read, rejected = read + len(page.records), rejected + bad
+            run.progress.page(resource.name, len(page.records), bad)
+            if batch.read >= run.settings.batch_records and not whole:
+                bookmark = bookmark.advanced(batch.last_id, run.clock())
+                await merging.put(batch, bookmark)
+                batch = Batch(resource)
+        bookmark = bookmark.advanced(batch.last_id or bookmark.last_id or 0, run.clock())
+        await merging.put(batch, bookmark)
+    changed = merging.changed
     if bookmark.updated_through is not None and bookmark.window_from is not None:
         again = await read_changed_children(client, mirror, run, resource, bookmark.window_from)
         read, changed = read + again.read, changed + again.changed

@@ -46,7 +46,8 @@ class Batch:
 
     `lines` holds JSON lines by table name; a child's line carries `_seq`, the number of the record it came with, so
     that of two versions of a record in one batch only the winner's children count. `hidden` are lists of children
-    that Coupa does not send: those in the mirror stay.
+    that Coupa does not send: those in the mirror stay. `ids` are those of the rows by table name, and `repeated` the
+    tables of which an id came more than once.
     """
 
     resource: Resource
@@ -56,6 +57,8 @@ class Batch:
     pages: int = 0
     last_id: int = 0
     hidden: set[str] = field(default_factory=set)
+    ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    repeated: set[str] = field(default_factory=set)
 
     def add_page(self, records: Iterable[RawRecord], last_id: int) -> int:
         """Takes a page; returns how many of its records were set aside."""
@@ -78,6 +81,10 @@ class Batch:
         for name, row in rows:
             row._seq = self.read  # type: ignore[attr-defined] # noqa: SLF001 -- a column that every row has
             self.lines[name].append(_ENCODER.encode(row))
+            ids = self.ids[name]
+            if row.id in ids:  # type: ignore[attr-defined] # as above
+                self.repeated.add(name)
+            ids.add(row.id)  # type: ignore[attr-defined] # as above
 
 
 class Layout:

@@ -240,6 +240,28 @@ def test_a_failing_batch_leaves_rows_and_bookmark_as_they_were(mirror: Mirror, k
     assert merge(mirror, INVOICES, [kit.invoice(8)], kit.now) == 1
 
 
+def test_a_record_of_many_megabytes_gets_the_memory_it_needs(mirror: Mirror, kit: Any) -> None:
+    """A sync keeps to little memory, and asks for more when a record cannot do with it."""
+    limit = mirror.query("SELECT current_setting('memory_limit')")
+    huge = kit.invoice(7, surprise="x" * 20_000_000)
+
+    assert merge(mirror, INVOICES, [huge], kit.now) == 1
+
+    assert mirror.query("SELECT length(raw) > 20000000 FROM invoices") == [(True,)]
+    assert mirror.query("SELECT current_setting('memory_limit')") == limit
+
+
+def test_records_of_which_only_children_are_known_are_merged_whole(mirror: Mirror, kit: Any) -> None:
+    """An approval that came by itself before its invoice is not doubled, and the newer version of it stands."""
+    later = kit.invoice(7)["approvals"][0] | {"updated-at": "2026-11-20T00:00:00-05:00", "status": "rejected"}
+    merge(mirror, BY_NAME["approvals"], [later | {"approvable-type": "InvoiceHeader", "approvable-id": 7}], kit.now)
+
+    assert merge(mirror, INVOICES, [kit.invoice(7), kit.invoice(8)], kit.now) == 2
+
+    assert mirror.query("SELECT approvable_id, status FROM approvals WHERE id = ?", [later["id"]]) == [(7, "rejected")]
+    assert mirror.query("SELECT count(*), count(DISTINCT id) FROM approvals") == [(2, 2)]
+
+
 def test_countries_come_with_the_program(mirror: Mirror) -> None:
     """Every country has a name and one of the four regions."""
     rows = mirror.query("SELECT code, name, region FROM countries")
