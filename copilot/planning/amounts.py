@@ -30,6 +30,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {word: n for n, word in enumerate(_ONES.split())} | {
     word: 10 * n for n, word in enumerate(_TENS.split(), start=2)
 }
+_WHOLE_SCALES = frozenset({"hundred", "thousand", "million", "billion"})
 _PERCENT = frozenset({"%", "percent", "prozent"})
 _NUMBER = re.compile(r"(?P<sign>[$€£]?)\s?(?P<digits>\d[\d.,']*)\s?(?P<scale>k|mn|mio|m|bn|b)?\s?(?P<percent>%?)")
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
@@ -52,6 +53,8 @@ def read_amount(items: Sequence[Token], at: int) -> Amount | None:
     if at >= len(items):
         return None
     if items[at].text in WORDS:
+        return _in_words(items, at)
+    if items[at].text in {"a", "an"} and _text(items, at + 1) in _WHOLE_SCALES:
         return _in_words(items, at)
     match = _NUMBER.fullmatch(items[at].text)
     if match is None or items[at].kind != "number" or len(items[at].text) > _LONGEST:
@@ -104,7 +107,7 @@ def _plain(digits: str, *, scaled: bool) -> Decimal | None:
 
 def _in_words(items: Sequence[Token], at: int) -> Amount | None:
     """As in "fifty thousand", "two million", "twenty five"."""
-    total, length = Decimal(WORDS[items[at].text]), 1
+    total, length = Decimal(WORDS.get(items[at].text, 1)), 1  # "a hundred"
     if total >= 20 and WORDS.get(_text(items, at + 1), 10) < 10:
         total, length = total + WORDS[_text(items, at + 1)], 2
     scaled = False

@@ -94,6 +94,11 @@ _RULES = (
         "Invoices waiting for approval by approver",
     ),
     _rule(
+        r"^(help|help me|what can (i|you|we) (ask|do|tell)\b.*|how does this work|(give me |show me )?(some )?examples?|what do you know)\W*$",
+        "MISSING_INPUT",
+        "Ask for a figure of payables or working capital, with a time, a group or a condition if you like.",
+    ),
+    _rule(
         r"\b(translate|joke|poem|recipe|football|stock price|performance review|cover letter|horoscope)\b",
         "OUT_OF_SCOPE",
         "That is outside payables and working capital.",

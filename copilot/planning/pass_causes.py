@@ -23,7 +23,8 @@ _DOWN = frozenset(
     "plunge plunged lower less shorter".split()
 )
 _TURN = frozenset("change changed move moved movement swing worse better different".split())
-_LEVEL = frozenset("low high lower higher".split())
+_LEVEL = frozenset("low high lower higher slow fast bad poor weak".split())
+_PLAIN = frozenset("low high slow fast bad poor weak".split())
 _EXTREME = frozenset("lowest highest worst best smallest largest biggest".split())
 """As in "why is Japan lowest": a level against the others, whatever stands before it."""
 
@@ -39,7 +40,8 @@ def read_causes(sheet: Sheet) -> None:
     if extreme:
         sheet.slots.notes.append(f"Told against the company as a whole; which one is the {extreme}, a ranking shows.")
     level = extreme or any(
-        sheet.word(at) in _LEVEL and sheet.word(at - 1) in {"so", "is", "are", "too"} for at in sheet.free()
+        sheet.word(at) in _PLAIN or (sheet.word(at) in _LEVEL and sheet.word(at - 1) in {"so", "is", "are", "too"})
+        for at in sheet.free()
     )
     for at in sheet.free():
         word = sheet.word(at)

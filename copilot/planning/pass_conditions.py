@@ -5,14 +5,14 @@ Values ("for Germany", "excluding utilities"), named conditions ("not disputed")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from copilot.planning.pass_causes import REASONS
 from copilot.planning.pass_figures import LATENESS
 from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Sheet, Unclear
-from copilot.planning.vocabulary import COUNTRIES, Meaning
-from copilot.planning.word_classes import ADDITIONS, CONJUNCTIONS, DOCUMENT_NOUNS, GROUPERS, NEGATIONS
+from copilot.planning.tagging import Span
+from copilot.planning.value_choice import SUPPLIERS, chosen_values, comma_between
+from copilot.planning.vocabulary import Meaning
+from copilot.planning.word_classes import ADDITIONS, COMPARERS, CONJUNCTIONS, DOCUMENT_NOUNS, GROUPERS, NEGATIONS
 from semantic_layer.query import Filter, FilterOperator
 
 _PLACES = frozenset({"entity_country", "supplier_country", "region", "currency"})
@@ -54,7 +54,6 @@ _BETWEEN = (
     | DOCUMENT_NOUNS
 )
 _EVERYTHING = frozenset({"all", "everything", "anything", "everyone"})
-_SUPPLIERS = frozenset({"supplier", "parent"})
 _ORIGINAL = frozenset({"original", "local", "native", "document", "invoice", "transaction", "invoiced"})
 _WITH_ORDER = "with_order"
 _BECAUSE = frozenset({"because", "cause", "of", "due", "to", "by", "from"})
@@ -66,6 +65,20 @@ def read_conditions(sheet: Sheet) -> None:
     for at in sheet.free():
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _as_invoiced, _net_of, _values, _orders))
+    _both_sides(sheet)
+
+
+def _both_sides(sheet: Sheet) -> None:
+    """As in "with and without PO", "PO vs non-PO spend": a row for each, not both at once."""
+    slots = sheet.slots
+    for condition in tuple(slots.filters):
+        boolean = sheet.model.dimensions[condition.field].type == "boolean" and condition.field != "intercompany"
+        if boolean and condition.op == "in" and set(condition.values) == {"true", "false"}:
+            slots.filters.remove(condition)
+            slots.group(condition.field)
+            for at in sheet.free():
+                if sheet.word(at) in COMPARERS | CONJUNCTIONS and sheet.slot(at + 1) == "filter":
+                    sheet.take(at, "group", condition.field)
 
 
 def _negation_left(sheet: Sheet, at: int) -> int | None:
@@ -73,6 +86,8 @@ def _negation_left(sheet: Sheet, at: int) -> int | None:
     place = at - 1
     while place >= 0:
         word = sheet.word(place)
+        if word == "minus" and sheet.slot(at + 1) == "metric" and any(sheet.slot(i) == "metric" for i in range(place)):
+            return None  # "MRO spend minus packaging spend" is a sum, not a condition
         if word == "bar" and place == at - 1:
             return place
         if word in {"but", "bar", "save"} and _all_before(sheet, place):
@@ -98,11 +113,7 @@ def _reaches_on(sheet: Sheet, at: int) -> bool:
 
     Only across "and", "or" or a comma, not across a new thought.
     """
-    return sheet.word(at + 1) in CONJUNCTIONS - {"but"} or sheet.slot(at + 1) == "filter" or _comma_between(sheet, at)
-
-
-def _comma_between(sheet: Sheet, at: int) -> bool:
-    return "," in sheet.question[sheet.spans[at].end : sheet.spans[min(at + 1, len(sheet) - 1)].start]
+    return sheet.word(at + 1) in CONJUNCTIONS - {"but"} or sheet.slot(at + 1) == "filter" or comma_between(sheet, at)
 
 
 def _take_negation(sheet: Sheet, place: int | None) -> bool:
@@ -132,7 +143,7 @@ def _yes_or_no(sheet: Sheet, at: int) -> bool:
 def _of_supplier(sheet: Sheet, at: int) -> tuple[Meaning, ...]:
     """What words right after "suppliers" mean of suppliers: "suppliers on hold" are not invoices on hold."""
     owner = sheet.span(sheet.left(at, {"that", "who", "which", "are", "is", "be", "not"}))
-    if owner is None or (meaning := owner.one("dimension")) is None or meaning.name not in _SUPPLIERS:
+    if owner is None or (meaning := owner.one("dimension")) is None or meaning.name not in SUPPLIERS:
         return ()
     return sheet.vocabulary.phrases.get(("supplier", *(token.stem for token in sheet.spans[at].items)), ())
 
@@ -166,6 +177,8 @@ def _orders(sheet: Sheet, at: int) -> bool:
     if sheet.word(at) != "po" or _WITH_ORDER not in sheet.model.named_filters:
         return False
     about = sheet.slot(at + 1) == "metric" or sheet.word(at + 1) in DOCUMENT_NOUNS
+    other = sheet.span(at + 2)
+    about = about or (sheet.word(at + 1) in COMPARERS | CONJUNCTIONS and other is not None and _without_order(other))
     if not about and sheet.word(sheet.left(at, {"for", "the"})) not in NEGATIONS:
         return False
     if sheet.word(at - 1) in GROUPERS:
@@ -174,12 +187,17 @@ def _orders(sheet: Sheet, at: int) -> bool:
     return True
 
 
+def _without_order(span: Span) -> bool:
+    named = span.one("filter")
+    return named is not None and named.name == "without_order"
+
+
 def _of_a_supplier(sheet: Sheet, at: int, name: str) -> bool:
     """As in "suppliers with a contract": of suppliers nobody knows it, only of invoices and their lines."""
     owner = sheet.span(sheet.left(at, {"that", "who", "are", "we", "have"}))
     dimension = owner.one("dimension") if owner else None
     about_lines = {condition.field for condition in sheet.model.named_filters[name].filters} <= _OF_LINES
-    return about_lines and dimension is not None and dimension.name in _SUPPLIERS
+    return about_lines and dimension is not None and dimension.name in SUPPLIERS
 
 
 def _lateness(sheet: Sheet, at: int) -> bool:
@@ -192,11 +210,18 @@ def _lateness(sheet: Sheet, at: int) -> bool:
 
 
 def _named_filter(sheet: Sheet, at: int, name: str) -> None:
-    negated = _take_negation(sheet, _negation_left(sheet, at))
+    left = _negation_left(sheet, at)
+    first = at if left is None else left
+    negated = _take_negation(sheet, left)
+    joined = sheet.word(first - 1) in CONJUNCTIONS and sheet.word(first - 2) == "with" and sheet.is_free(first - 2)
     for condition in sheet.model.named_filters[name].filters:
         op, values = (_FLIPPED[condition.op] if negated else condition.op), condition.values
-        if negated and sheet.model.dimensions[condition.field].type == "boolean":
-            op, values = condition.op, tuple("false" if value == "true" else "true" for value in values)
+        if sheet.model.dimensions[condition.field].type == "boolean":
+            flipped = tuple("false" if value == "true" else "true" for value in values)
+            op, values = condition.op, flipped if negated else values
+            if joined and values == ("false",):  # "with and without a PO"
+                sheet.slots.add_filter(condition.model_copy(update={"values": ("true",), "words": "with"}))
+                sheet.take(first - 2, "filter", f"both sides of {name}", 2)
         sheet.slots.add_filter(condition.model_copy(update={"op": op, "values": values, "words": sheet.spans[at].text}))
     sheet.take(at, "filter", f"{'not ' if negated else ''}{name}")
 
@@ -207,7 +232,7 @@ def _values(sheet: Sheet, at: int) -> bool:
     values = [m for m in span.meanings if m.kind == "value"]
     if not values or _after_addition(sheet, at) or _is_dating(sheet, at):
         return False
-    chosen, first, last = _choose(sheet, at, values)
+    chosen, first, last = chosen_values(sheet, at, values)
     if _only_alike(sheet, at):
         return False
     if len(chosen) > 1:
@@ -222,6 +247,10 @@ def _values(sheet: Sheet, at: int) -> bool:
     negated = _take_negation(sheet, _negation_left(sheet, first))
     if meaning.name == "currency" and not negated and sheet.word(at - 1) in {"in", "en"} and _is_money(sheet):
         return _in_currency(sheet, at, meaning.value)
+    if not negated and meaning.value == sheet.reporting_currency and _is_unit(sheet, at):
+        sheet.slots.currency = meaning.value
+        sheet.take(at, "currency", meaning.value)
+        return True
     if meaning.name in _PLACES and not sheet.has_value(meaning.name, meaning.value) and not negated:
         sheet.slots.absent.append((meaning.name, meaning.value))
     op: FilterOperator = "!=" if negated else "="
@@ -294,6 +323,13 @@ def _is_money(sheet: Sheet) -> bool:
     return not sheet.figures or all(sheet.model.metrics[name].unit == "money" for name in sheet.figures)
 
 
+def _is_unit(sheet: Sheet, at: int) -> bool:
+    """As in "open AP (USD) by region", "spend USD": the reporting currency right after the figure, with no noun after it."""
+    following = sheet.span(at + 1)
+    noun = following is not None and (following.one("dimension") or sheet.word(at + 1) in DOCUMENT_NOUNS)
+    return sheet.slot(at - 1) == "metric" and not noun and _is_money(sheet)
+
+
 def _in_currency(sheet: Sheet, at: int, code: str) -> bool:
     """As in "in EUR": the reporting currency, or documents of a currency in that currency."""
     if code == sheet.reporting_currency:
@@ -307,90 +343,3 @@ def _in_currency(sheet: Sheet, at: int, code: str) -> bool:
     sheet.slots.notes.append(f"Only documents in {code}, in {code} as invoiced.")
     sheet.take(at - 1, "currency", f"documents in {code}, as invoiced", 2)
     return True
-
-
-def _beside(sheet: Sheet, at: int) -> tuple[Meaning | None, int]:
-    """The dimension named right beside a value ("German entity", "category marketing"), and its place."""
-    for place in (at + 1, sheet.left(at, {"is", "the", "of", "in", "from"} | NEGATIONS)):
-        span = sheet.span(place)
-        found = span.one("dimension") if span and sheet.is_free(place) else None
-        if found is not None and not (place < at and _is_grouping(sheet, place)):
-            return found, place
-    return None, at
-
-
-def _is_grouping(sheet: Sheet, at: int) -> bool:
-    return sheet.word(sheet.left(at, {"the", "each"})) in {"by", "per", "and", "each"}
-
-
-def _choose(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[list[Meaning], int, int]:
-    """The values meant, and the first and last place they take with the noun beside them."""
-    beside, place = _beside(sheet, at)
-    first, last = at, at
-    if beside is not None:
-        wanted = [
-            m for m in values if m.name == beside.name or (m.name in COUNTRIES and m.name == _country_of(beside.name))
-        ]
-        if wanted:
-            values = wanted
-            takes = place < at and beside.name == wanted[0].name and place == at - 1
-            takes = takes or (place == at + 1 and (beside.name == wanted[0].name or wanted[0].name == "entity_country"))
-            first, last = (min(at, place), max(at, place)) if takes else (at, at)
-    if any(m.name in COUNTRIES for m in values):
-        countries = [m for m in values if m.name in COUNTRIES]
-        grouped = any(
-            m.name == "supplier_country" for span in sheet.spans for m in span.meanings if m.kind == "dimension"
-        )
-        counted = "supplier_country" if sheet.slots.metrics == ["active_suppliers"] else None
-        meant = (
-            _listed_with(sheet, at)
-            or _of_ones(sheet, at)
-            or counted
-            or ("supplier_country" if grouped else "entity_country")
-        )
-        return [next((m for m in countries if m.name == meant), countries[0])], first, last
-    return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
-
-
-def _listed_with(sheet: Sheet, at: int) -> str | None:
-    """The kind of country that the one before it in a list was read as."""
-    if sheet.word(at - 1) in {"in", "from", "of"} and sheet.word(at - 2) in CONJUNCTIONS:
-        joined = at - 3  # "in Germany and in France"
-    else:
-        joined = (
-            at - 2 if sheet.word(at - 1) in CONJUNCTIONS else at - 1 if at and _comma_between(sheet, at - 1) else -1
-        )
-    before = (sheet.meaning(joined, "filter") or " ").split()
-    return before[0] if before and before[0] in COUNTRIES else None
-
-
-def _of_ones(sheet: Sheet, at: int) -> str | None:
-    """As in "suppliers excluding the German ones"."""
-    named = any(m.name in _SUPPLIERS for span in sheet.spans[:at] for m in span.meanings if m.kind == "dimension")
-    return "supplier_country" if named and sheet.word(at + 1) in {"one", "ones"} else None
-
-
-def _country_of(dimension: str) -> str:
-    return "supplier_country" if dimension in _SUPPLIERS | {"supplier_country"} else "entity_country"
-
-
-def _of_names(sheet: Sheet, values: Sequence[Meaning], *, partial: bool) -> list[Meaning]:
-    """A supplier before the group of the same name; everything else that differs is asked."""
-    others = [m for m in values if m.name not in _SUPPLIERS]
-    suppliers = [m for m in values if m.name == "supplier"] or [m for m in values if m.name == "parent"]
-    if partial:  # another group of that name is another reading
-        names = {m.value for m in suppliers}
-        others = [*others, *(m for m in values if m.name == "parent" and m.value not in names)]
-    found = [*suppliers, *others]
-    if not partial and len(found) == 1:
-        _note_on_group(sheet, found[0], values)
-    return found
-
-
-def _note_on_group(sheet: Sheet, chosen: Meaning, values: Sequence[Meaning]) -> None:
-    group = Meaning("value", "parent", chosen.value)
-    counts = sheet.vocabulary.frequency
-    if chosen.name == "supplier" and group in values and counts.get(group, 0) > counts.get(chosen, 0):
-        sheet.slots.notes.append(
-            f'Read as the supplier alone; say "supplier group {chosen.value}" for the whole group.'
-        )

@@ -31,6 +31,7 @@ def read_counts(sheet: Sheet) -> None:
         else:
             _count(sheet, asked)
     _count_beside_money(sheet)
+    _open_counted(sheet)
     _related(sheet)
     _suppliers_counted(sheet)
 
@@ -47,6 +48,18 @@ def _count_beside_money(sheet: Sheet) -> None:
     odd = [m for m in others if m.unit == "money" and m.time_role not in {"invoice_date", "as_of"}]
     if said and odd and "invoice_count" in slots.metrics:
         slots.uncounted = odd[0].name
+
+
+def _open_counted(sheet: Sheet) -> None:
+    """As in "how many invoices over 1m are open": those that are not paid."""
+    slots = sheet.slots
+    if slots.metrics != ["invoice_count"] or "open_invoice_count" not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        if sheet.word(at) in {"open", "outstanding"} and sheet.word(at - 1) not in {"not", "no"}:
+            slots.metrics[:] = ["open_invoice_count"]
+            sheet.take(at, "metric", "open_invoice_count")
+            return
 
 
 def _says_count(sheet: Sheet, at: int) -> bool:

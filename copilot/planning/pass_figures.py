@@ -196,6 +196,9 @@ def _is_listed(sheet: Sheet, at: int) -> bool:
         sheet.word(i) in SHARE_WORDS or sheet.text(i) == "%" for i in (at + 2, at + 3)
     ):
         return True
+    others = any(sheet.spans[i].one("metric") for i in range(at))
+    if not others and sheet.word(at + 1) in {"for", "by", "of", "in", "with", "at", "to", "per", "from"}:
+        return True  # "overdue for suppliers with more than 10 open invoices"
     following = sheet.span(at + 2)
     joined = sheet.word(at + 1) == "and" and following is not None and following.one("metric") is not None
     before = sheet.span(at - 1)

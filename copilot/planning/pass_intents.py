@@ -30,6 +30,9 @@ _UNITS_IN_WORDS = {
 }
 _AFTER_BY = frozenset({"metric", "group", "time", "order", "limit", "filter", "having"})
 _HOW = frozenset({"bad", "good", "big", "large", "high", "low", "healthy"})
+_PURPOSES = frozenset(
+    "board deck meeting call presentation pack committee boss auditor cfo ceo management steering review slide".split()
+)
 _SENDING = frozenset("send sent book post issue issued raise".split())
 """What makes a document, beside the number of documents by their own date."""
 _OR = frozenset({"or", "oder", "ou"})
@@ -46,7 +49,8 @@ def read_intents(sheet: Sheet) -> None:
             sheet.slots.signals.add("forecast")
             sheet.take(at, "intent", "forecast")
     willed = any(sheet.slot(at) == "metric" and _WILL & set(sheet.text(at).split()) for at in range(len(sheet)))
-    if willed and sheet.slots.period is not None:
+    ahead = all(sheet.model.metrics[name].looks_ahead for name in sheet.figures)
+    if willed and sheet.slots.period is not None and not ahead:
         sheet.slots.signals.add("forecast")  # "what will we owe at year end"
     if sheet.figures and not sheet.slots.signals & {"define", "forecast"} and _asks_what_it_is(sheet):
         sheet.slots.signals.add("define")
@@ -127,6 +131,8 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
     word = span.stem
     if not span.is_word:
         return span.text == "one"
+    if word == "with" and sheet.word(at + 1) in CONJUNCTIONS - {"but"} and sheet.is_free(at + 1):
+        return False  # "with and without": what should be with is not read
     if (
         word in STOP_WORDS
         or span.text in STOP_WORDS
@@ -140,11 +146,25 @@ def _is_glue(sheet: Sheet, at: int) -> bool:
     if word in GROUPERS:
         asks = (sheet.word(at + 1), sheet.word(at + 2)) == ("how", "much")  # "by how much"
         return asks or sheet.slot(at + 1) in _AFTER_BY or _leads_to_unknown(sheet, at)
-    if _is_family_name(sheet, word):
+    if _is_family_name(sheet, word) or _is_purpose(sheet, at):
         return True
     if word in LEGAL_FORMS and sheet.slot(at - 1) == "filter":
         return True
     return _is_unit(sheet, word) or _is_idle(sheet, at, word)
+
+
+def _is_purpose(sheet: Sheet, at: int) -> bool:
+    """As in "for the board", "for my deck tomorrow", "if possible": what the answer is for."""
+    if sheet.word(at) in {"possible", "poss"}:
+        return sheet.word(at - 1) in {"if", "where", "when"}
+    if sheet.word(at) == "if":
+        return sheet.word(at + 1) in {"possible", "poss"}
+    if sheet.word(at) not in _PURPOSES:
+        return False
+    place = at - 1
+    while sheet.word(place) in _PURPOSES | {"the", "my", "our", "a", "an", "next"}:
+        place -= 1
+    return sheet.word(place) == "for"
 
 
 def _is_family_name(sheet: Sheet, word: str) -> bool:

@@ -7,15 +7,23 @@ from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import DOCUMENT_NOUNS, NEGATIONS, SHARE_WORDS
 
 _LATE, _ON_TIME = "late_rate", "on_time_rate"
+_COUNT = "invoice_count"
 _LATE_WORDS = frozenset({"late", "too late"})
 
 
 def read_rates(sheet: Sheet) -> None:
     """Take a share of documents that were paid late or on time: the certified rate, by number of documents."""
     slots = sheet.slots
-    if set(slots.metrics) - {PAID, _ON_TIME} or slots.externals or not {_LATE, _ON_TIME} <= set(sheet.model.metrics):
+    if (
+        set(slots.metrics) - {PAID, _ON_TIME, _COUNT}
+        or slots.externals
+        or not {_LATE, _ON_TIME} <= set(sheet.model.metrics)
+    ):
         return
     share = next((at for at in sheet.free() if sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%"), None)
+    if share is None:
+        _by_number(sheet)
+        return
     documents = (
         next((at for at in range(share + 1, len(sheet)) if _documents(sheet, at)), None) if share is not None else None
     )
@@ -33,6 +41,30 @@ def read_rates(sheet: Sheet) -> None:
         role = sheet.spans[at].one("role")
         if documents < at and role is not None and role.name == "payment_date":
             sheet.take(at, "metric", rate)
+
+
+def _by_number(sheet: Sheet) -> None:
+    """As in "how many invoices did we pay on time": the rate, with the numbers that it is made of beside it."""
+    slots = sheet.slots
+    if _COUNT not in slots.metrics or slots.vague:
+        return
+    first = next(at for at in range(len(sheet)) if sheet.meaning(at, "metric") == _COUNT)
+    late = next((at for at in range(first, len(sheet)) if _late(sheet, at)), None)
+    paid = next((at for at in range(first, len(sheet)) if _says_paid(sheet, at)), None)
+    negated = any(sheet.word(at) in NEGATIONS | {"and"} for at in range(first, len(sheet)))
+    rate = _LATE if late is not None and paid is not None else _ON_TIME if _ON_TIME in slots.metrics else None
+    if rate is None or negated:
+        return
+    slots.metrics[:] = [rate]
+    slots.notes.append("The numbers behind the rate stand beside it in the table.")
+    for at in (late, paid):
+        if at is not None and sheet.is_free(at):
+            sheet.take(at, "metric", rate)
+
+
+def _says_paid(sheet: Sheet, at: int) -> bool:
+    role = sheet.spans[at].one("role")
+    return sheet.word(at) == "pay" or (role is not None and role.name == "payment_date")
 
 
 def _documents(sheet: Sheet, at: int) -> bool:

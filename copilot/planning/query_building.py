@@ -80,7 +80,9 @@ def _groups(
     if slots.share_asked and not names and len(metrics) == 1 and slots.filters:
         first = slots.filters[0]
         slots.filters = slots.filters[1:]
-        notes.append(f"{', '.join(first.values)} is one of the rows; the shares add up to the whole.")
+        label = lexicon.layer.model.dimensions[first.field].label
+        named = ", ".join(first.values) if first.values[0] not in {"true", "false"} else f'"{label}: {first.values[0]}"'
+        notes.append(f"{named} is one of the rows; the shares add up to the whole.")
         return [first.field]
     ranked = slots.limit is not None or "top" in slots.signals
     within = [name for name in names if name in slots.limit_per]

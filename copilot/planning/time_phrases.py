@@ -8,6 +8,7 @@ Sunday. A month or quarter without a year is the latest one that has begun; a pe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -38,7 +39,7 @@ from copilot.planning.time_relative import (
     window_after,
     within,
 )
-from semantic_layer.periods import Grain, Period, bucket
+from semantic_layer.periods import Grain, Period, bucket, month_end
 
 
 def read_period(items: Sequence[Token], at: int, clock: Clock, fiscal_year_start: int = 1) -> TimeReading | None:
@@ -140,11 +141,29 @@ def paired(
     if not all(r is not None and r.length == len(s.items) for r, s in zip(readings, scenes, strict=True)):
         return None
     names = [named(scene.items, 0, fiscal_year_start) for scene in scenes]
+    bare = re.fullmatch(r"20\d\d", scenes[1].text(0)) if len(scenes[1].items) == 1 else None
+    if bare is not None and readings[0] is not None and readings[0].period.days < 360:
+        moved = _in_year(
+            readings[0].ahead if readings[0].cut and readings[0].ahead else readings[0].period, int(bare[0])
+        )
+        return (readings[0], cut(scenes[1], moved, 1)) if moved is not None else None
     for mine, other in ((0, 1), (1, 0)):
         name, against = names[mine], readings[other]
-        if name is not None and name.year is None and against is not None and _names_a_year(names[other]):
+        whole = name is not None and name.length == len(scenes[mine].items)
+        if whole and name is not None and name.year is None and against is not None and _names_a_year(names[other]):
             readings[mine] = _nearest(scenes[mine], name, against.period)
     return (readings[0], readings[1]) if readings[0] and readings[1] else None
+
+
+def _in_year(period: Period, year: int) -> Period | None:
+    """The same days in another year ("Jan to Mar 2025 vs 2026"); None where one of them is the 29th of February."""
+    if (period.start.month, period.start.day) == (2, 29) or period.start.year == year:
+        return None
+    end = period.end.replace(day=28) if (period.end.month, period.end.day) == (2, 29) else period.end
+    step = year - period.start.year
+    last = end.replace(year=end.year + step)
+    last = month_end(last) if period.end == month_end(period.end) else last
+    return Period(period.start.replace(year=year), last, f"{period.start.replace(year=year)} to {last}")
 
 
 def _names_a_year(found: Named | None) -> bool:
