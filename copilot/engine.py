@@ -160,6 +160,10 @@ class Engine:
         changed = self._library.edited(last.query, question, clock) if isinstance(last, MetricPlan) else None
         return changed or question
 
+    def version(self) -> str:
+        """What answers depend on besides the question: the version of the mirror, and today."""
+        return f"{self.layer.mirror_version} {self._today().isoformat()}"
+
     def evidence_of(self, evidence_id: str) -> EvidencePack:
         """The pack behind an answer. Raises EvidenceMissingError for none, or for somebody else's."""
         pack = evidence.load(self._store, evidence_id)

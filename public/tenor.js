@@ -73,6 +73,31 @@
     if (event.key === "Enter" && event.target.closest?.("#chat-input")) asked = true;
   }, true);
 
+  // The box of the new conversation is filled from the address once more.
+  const emptied = (question) => {
+    const box = document.querySelector("#chat-input");
+    if (!box || box.textContent.trim() !== question.trim()) return;
+    box.focus();
+    document.execCommand("selectAll");
+    document.execCommand("delete");
+  };
+  const patience = Date.now() + 10000;
+
+  // A question asked on from the health board: Chainlit has put it into the box, the board has left its word to send it.
+  const sendAskedOn = () => {
+    const question = sessionStorage.getItem("tenor.ask");
+    if (!question || Date.now() > patience) return;
+    setTimeout(sendAskedOn, 150); // until the box is ready: a button that becomes usable is no change of the tree
+    const box = document.querySelector("#chat-input");
+    const submit = document.querySelector("#chat-submit");
+    if (!box || !submit || submit.disabled || box.textContent.trim() !== question.trim()) return;
+    sessionStorage.removeItem("tenor.ask");
+    asked = true;
+    window.history.replaceState(window.history.state, "", "/");
+    submit.click();
+    setTimeout(() => emptied(question), 600);
+  };
+
   let due = false;
   const look = () => {
     due = false;
@@ -88,6 +113,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     document.body.append(region);
+    sendAskedOn();
     new MutationObserver(later).observe(document.getElementById("root"), { childList: true, subtree: true });
     later();
   });

@@ -1,4 +1,4 @@
-"""A chart as a PNG file, for surfaces that show pictures only: Slack, e-mail, a document.
+"""A chart as a picture: a PNG file for Slack and documents, an SVG inside a page that needs no scripts.
 
 Draws the same Plotly figure that the page shows (`copilot/charts.py`), so the two cannot tell different stories. Only
 the kinds of trace that our charts hold are known: bars (upright, lying, floating, with error bars), lines and bands.
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import html
 import io
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -24,19 +26,51 @@ from matplotlib.ticker import FuncFormatter
 WIDTH, DOTS_PER_INCH = 9.0, 160
 """Inches across, and dots in each: 1,440 pixels, sharp on a phone."""
 
+TILE_WIDTH, TILE_HEIGHT = 6.4, 2.9
+"""Inches of a chart inside a page; it grows and shrinks with its place."""
+
 INK, GRID = "#54565b", "#d9dbdf"
 BAND = (47 / 255, 127 / 255, 209 / 255, 0.22)
+WIDEST_ROW = 64
+"""Characters of labels beside each other that still can be told apart."""
+
 EPOCH = date(1970, 1, 1)
 _SCALES = ((1e9, "bn"), (1e6, "m"), (1e3, "k"))
 
 rcParams["text.parse_math"] = False  # "$" is money
 rcParams["font.size"] = 11
+rcParams["svg.fonttype"] = "none"  # text stays text: it can be read out, searched and copied
+rcParams["svg.hashsalt"] = "tenor"  # the same chart, the same bytes
+_SIZE = re.compile(r' width="[\d.]+pt" height="[\d.]+pt"')
+_FONT = re.compile(r"(?<=; )font-family: [^;\"]+;?|(?<=px )'[^\"]+?(?=[\";])")
 
 
 def picture(chart: Mapping[str, Any]) -> bytes:
     """PNG bytes of a chart on a white ground."""
+    out = io.BytesIO()
+    with _no_warnings():
+        _drawn(chart, WIDTH, _height(chart.get("layout", {}))).savefig(out, format="png", facecolor="white")
+    return out.getvalue()
+
+
+def drawing(chart: Mapping[str, Any], label: str) -> str:
+    """SVG of a chart to stand inside a page, in the page's ink (`currentColor`), grid (`--line`) and fonts.
+
+    `label` is what a screen reader says of it.
+    """
+    out = io.StringIO()
+    with _no_warnings():
+        figure = _drawn(chart, TILE_WIDTH, TILE_HEIGHT)
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor").replace(GRID, "var(--line)")
+    text = _FONT.sub("", _SIZE.sub("", text, count=1))
+    return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
+
+
+def _drawn(chart: Mapping[str, Any], width: float, height: float) -> Figure:
     layout = chart.get("layout", {})
-    figure = Figure(figsize=(WIDTH, _height(layout)), dpi=DOTS_PER_INCH, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _frame(axes)
@@ -47,11 +81,14 @@ def picture(chart: Mapping[str, Any]) -> bytes:
     axes.set_title(_plain(layout.get("title", {}).get("text", "")), loc="left", fontsize=13, color=INK)
     if layout.get("showlegend"):
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, labelcolor=INK)
-    out = io.BytesIO()
+    return figure
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in a script that no font here has
-        figure.savefig(out, format="png")
-    return out.getvalue()
+        yield
 
 
 def _height(layout: Mapping[str, Any]) -> float:
@@ -126,10 +163,19 @@ def _axis(axes: Axes, name: str, axis: Mapping[str, Any]) -> None:
         locator = AutoDateLocator()  # type: ignore[no-untyped-call] # matplotlib types most of itself, not this
         side.set_major_locator(locator)
         side.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call] # as above
+    elif axis.get("type") == "category" and name == "x":
+        _thin_out(axes)
     elif shape := _WORDING.get(axis.get("tickformat", "")):
         side.set_major_formatter(FuncFormatter(shape))
     if title := _plain(axis.get("title", {}).get("text", "")):
         side.set_label_text(title, color=INK)
+
+
+def _thin_out(axes: Axes) -> None:
+    """Every second or third label of a long row of months, the last one always among them."""
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    step = 1 + len("".join(labels)) // WIDEST_ROW
+    axes.set_xticks([place for place in range(len(labels)) if (len(labels) - 1 - place) % step == 0])
 
 
 def _crowded(labels: Sequence[str]) -> bool:

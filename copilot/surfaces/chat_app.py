@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -27,6 +26,7 @@ from copilot.evidence import EvidencePack
 from copilot.rendering.chat import HOW, ChatAnswer, ChatStep, chat_answer
 from copilot.rendering.markdown import to_chat_markdown
 from copilot.surfaces.chat_store import ChatStore, canonical_id, now
+from copilot.surfaces.failures import log_failure
 from semantic_layer.errors import SemanticLayerError
 
 LOCAL_USER = "local"
@@ -56,6 +56,9 @@ class Asker(Protocol):
 
     def cancel(self, thread: str) -> None:
         """Interrupts what runs for a thread; the interrupted `ask` raises."""
+
+    def version(self) -> str:
+        """Changes when the mirror or the day does."""
 
     def evidence_of(self, evidence_id: str) -> EvidencePack:
         """The pack behind an answer; raises EvidenceMissingError for none, or for somebody else's."""
@@ -184,8 +187,7 @@ async def send_steps(steps: tuple[ChatStep, ...], *, is_open: bool) -> None:
 
 async def report_failure(what: str, thread: str) -> None:
     """Tells the person in one sentence that it failed, with the id under which the log has the details."""
-    reference = secrets.token_hex(4)
-    _log.exception("%s failed, reference %s, thread %s", what, reference, thread or "none")
+    reference = log_failure(f"{what} in thread {thread or 'none'}")
     text = (
         "Something went wrong on our side, so there is no figure to show. Please ask again; if it happens again, "
         f"give your administrator the reference **{reference}**."

@@ -19,6 +19,9 @@ from copilot.rendering.evidence_page import evidence_page
 from copilot.rendering.table_file import table_csv
 
 MISSING = "There is no such answer that you may see."
+PAGES = ("/evidence/", "/health-board")
+"""Pages of ours that a browser may open before the chat."""
+
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Tenor</title><p>Signing in…</p>
 <script>fetch("/auth/header", {method: "POST"}).then(function (r) { if (r.ok) location.reload(); });</script></html>"""
 
@@ -52,7 +55,7 @@ def add_evidence_routes(app: FastAPI, engine: Evidence, signed_in: Any) -> None:
 
     @app.exception_handler(401)
     async def without_a_session(request: Request, refusal: HTTPException) -> Response:
-        if request.url.path.startswith("/evidence/") and "text/html" in request.headers.get("accept", ""):
+        if request.url.path.startswith(PAGES) and "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(SIGN_IN, headers={"cache-control": "no-store"})
         return await http_exception_handler(request, refusal)
 

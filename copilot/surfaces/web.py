@@ -5,6 +5,7 @@
     /answers/<id>.csv     its table
     /blobs/<id>           a chart of an earlier answer, shown again when its thread is opened
     /evidence/<id>        an answer of any surface with everything behind it; .json, .csv and .png are its files
+    /health-board         working capital at a glance, every tile an answer
     /                     the chat
 
 At "/" the address of the page becomes /thread/<id>, so a reload keeps the conversation; at a sub-path it would not.
@@ -32,6 +33,8 @@ from copilot.errors import PageError
 from copilot.rendering.table_file import table_csv
 from copilot.settings import Settings
 from copilot.surfaces.evidence_routes import add_evidence_routes, download
+from copilot.surfaces.failures import failure_sentence
+from copilot.surfaces.health_board import add_health_board
 from copilot.surfaces.listening import listen, run
 from copilot.surfaces.page_folder import prepare, session_secret
 from copilot.surfaces.web_security import PageGuard, is_loopback
@@ -75,6 +78,7 @@ def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, 
     app = FastAPI(title="Tenor", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, store, Depends(get_current_user))
     add_evidence_routes(app, engine, Depends(get_current_user))
+    add_health_board(app, engine, Depends(get_current_user), failure_sentence)
     app.mount("/", chainlit_app)
     app.add_middleware(PageGuard)
     return app

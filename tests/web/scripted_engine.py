@@ -84,6 +84,10 @@ class ScriptedEngine:
         self.packs[answer.evidence_id] = pack_of(answer, Clock(today=date(2026, 11, 22), data_date=date(2026, 11, 21)))
         return answer
 
+    def version(self) -> str:
+        """Always the same data."""
+        return "one"
+
     def evidence_of(self, evidence_id: str) -> EvidencePack:
         """The pack of an answer that was given."""
         if evidence_id not in self.packs:

@@ -310,6 +310,33 @@ def test_download_link_gives_the_table(visit: Visit) -> None:
     assert httpx.get(f"{visit.url}/healthz").status_code == 200
 
 
+def test_a_tile_of_the_health_board_is_asked_on(phone: Visit) -> None:
+    """From a link to the board, through its sign-in, into a conversation with that question sent and answered."""
+    phone.page.goto(f"{phone.url}/health-board")
+    phone.page.wait_for_selector("article", timeout=WAIT)
+    phone.page.wait_for_load_state("networkidle")
+    assert phone.overflow() <= 0
+    phone.page.get_by_label("Ask on: DPO so far").click()
+    phone.wait_for("DPO trend last 12 months")
+    assert phone.figures() == ["47.3"]
+    phone.page.wait_for_function("() => !document.querySelector('#chat-input').textContent.trim()", timeout=WAIT)
+    assert phone.overflow() <= 0
+    assert phone.outside == []
+    assert phone.errors == []
+
+
+def test_evidence_opens_beside_the_conversation(visit: Visit) -> None:
+    """The link leads to the answer with everything behind it, chart and rows included."""
+    visit.open().ask("Top 10 suppliers by missed discounts this year").tab("Lineage")
+    with visit.page.expect_popup(timeout=WAIT) as opened:
+        visit.page.locator(".tn-links a", has_text="Evidence").last.click()
+    page = opened.value
+    page.wait_for_load_state("networkidle")
+    assert "Nordvik Logistics AS" in page.locator("table").inner_text()
+    assert page.evaluate("document.querySelector('img').naturalWidth") > 500
+    page.close()
+
+
 def test_real_page_in_one_conversation(chromium: Any, real_page: Any, tmp_path: Path) -> None:
     """The page as a user starts it: three questions in one thread, the SQL opened, pictures kept, no outside request."""
     context = chromium.new_context(viewport=DESKTOP)

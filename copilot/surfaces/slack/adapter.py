@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from copilot.rendering.slack import (
 )
 from copilot.rendering.table_file import table_csv
 from copilot.state.slack_questions import SlackQuestionRepository
+from copilot.surfaces.failures import failure_sentence
 from copilot.surfaces.slack.audience import (
     MOST_READERS,
     Alone,
@@ -323,12 +323,7 @@ def _sentence(error: Exception, question: Question) -> str:
     """What the person is told: our own errors as they are, anything else with a reference to the log."""
     if isinstance(error, CopilotError | SemanticLayerError):
         return str(error)
-    reference = secrets.token_hex(4)
-    _log.error("question %s failed, reference %s", question.key, reference, exc_info=error)
-    return (
-        "Something went wrong on our side, so there is no figure to show. Please ask again; if it happens again, "
-        f"give your administrator the reference {reference}."
-    )
+    return failure_sentence(f"question {question.key}", error)
 
 
 async def _tell(client: AsyncWebClient, question: Question, text: str) -> None:
