@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from copilot.planning.asking_back import MOST_CHOICES, label_of, refuse
+from copilot.planning.pass_causes import REASONS
 from copilot.planning.plan import Choice, Clarify, Plan
 from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Lexicon, Slots
@@ -144,6 +145,21 @@ def no_credit_notes(question: str, slots: Slots, lexicon: Lexicon) -> Plan | Non
         slots,
         [Choice(label=labels[0], question=f"What's our {labels[0]}?")]
         + [Choice(label=f"{text} of credit notes", question=f"{text} for credit notes") for text in labels[1:]],
+    )
+
+
+def no_reasons(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
+    """As in "discounts captured, only approved too late": only of missed discounts the reason is known."""
+    asked = [f.words or f.values[0] for f in slots.filters if f.field in REASONS.values()]
+    others = [name for name in slots.metrics if name not in REASONS]
+    if not asked or not others:
+        return None
+    label = lexicon.layer.model.metrics[others[0]].label
+    return refuse(
+        "ILLEGAL_GROUPING",
+        f'Reasons are known of missed discounts only, so {label} has none that are "{asked[0]}".',
+        slots,
+        [Choice(label=label, question=f"What's our {label}?")],
     )
 
 

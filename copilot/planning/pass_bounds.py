@@ -133,6 +133,8 @@ def _between(sheet: Sheet, at: int) -> bool:
 
 def _scaled_alike(low: Amount, high: Amount, words: str) -> Amount:
     """The lower bound of "10 to 20k", "1 and 2 million": the scale stands once, for both."""
+    if low.kind == "plain" and high.kind == "percent" and low.value >= 1:
+        return replace(low, value=low.value / _WHOLE, kind="percent")  # "between 20 and 40 %"
     scale = next((SCALES[unit] for unit in re.findall(r"[a-z]+", words) if unit in SCALES), 0)
     if low.kind != "plain" or high.kind != "money" or not scale or low.value >= CLEARLY_MONEY:
         return low

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from copilot.planning.description import PHRASES
 from copilot.planning.gate import refusal
 from copilot.planning.plan import Clock, MetricPlan, Refuse
 from copilot.planning.planner import Planner
@@ -47,6 +48,7 @@ _SHIFTED = re.compile(
     + r"(?:same )?(?:for |in |from )?(?:the )?(day|week|month|quarter|qtr|year) (before|after|earlier|later|prior|following)"
     r"(?: (?:that|it|this|then))?$"
 )
+_IN_PERCENT = re.compile(LEAD + r"in (?:%|percent|percentages?)$")
 _NEXT_ONE = re.compile(LEAD + r"(?:the )?next (week|month|quarter)$")
 _SEPARATE = re.compile(
     LEAD + r"(?:show |split |break |separate |tell )?(?:(?:me )?(?:them|those|these|it|both) )?"
@@ -56,6 +58,7 @@ _SEPARATE = re.compile(
 _LIST = re.compile(
     LEAD
     + r"(?:please )?(?:list|show|give|see)(?: me)?(?: all)?(?: of)?(?: them| those| these| the invoices| invoices| the list| the details)(?: all)?$"
+    r"|^(?:and |show(?: it)? )*as a list(?: of (?:the )?(?:invoices|bills|documents))?$|^invoice by invoice$"
     r"|^(?:and )?which (?:invoices|ones)(?: are (?:they|those|these|that))?$|^(?:the )?(?:list|details)$"
 )
 _DIFFERENCE = re.compile(
@@ -109,6 +112,7 @@ def fixed_edit(state: ThreadState, text: str, planner: Planner, clock: Clock) ->
         or _difference(state, text)
         or rate_of(state, old, text, model)
         or _by_change(text)
+        or _in_percent(old, text, model)
     )
 
 
@@ -182,6 +186,11 @@ def _unbound(old: Slots, text: str) -> Slots | None:
 
 def _rows(old: Slots, text: str) -> Slots | None:
     rows = _ROWS.fullmatch(text)
+    bounds = [f for f in old.filters if f.field in PHRASES and f.op[:1] in {"<", ">"}]
+    if rows and old.limit is None and len(bounds) == 1 and not old.having:  # "make it 60" after "over 30 days"
+        again = bounds[0].model_copy(update={"values": (rows[1],), "words": rows[1]})
+        old.filters = [again if f is bounds[0] else f for f in old.filters]
+        return old
     grouped = [name for name in old.group_by if name not in GRAINS]
     if rows and (old.limit or (grouped and not old.levers)) and int(rows[1]) > 0:
         old.limit = int(rows[1])
@@ -310,3 +319,16 @@ def _by_change(text: str) -> Refuse | None:
     return refusal(
         "OUT_OF_SCOPE", "Rows can be sorted by the figure, not by its change; the change is a column of its own.", ()
     )
+
+
+def _in_percent(old: Slots, text: str, model: SemanticModel) -> Slots | None:
+    """As in "and in %": the change of a comparison has that column already; of groups it is their share."""
+    if not _IN_PERCENT.match(text):
+        return None
+    if old.compare is not None:
+        old.notes.append("The change in percent is a column of the table.")
+        return old
+    if old.group_by and len(old.metrics) == 1 and model.metrics[old.metrics[0]].additive:
+        old.signals.add("share")
+        return old
+    return None

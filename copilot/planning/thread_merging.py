@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from copilot.planning.plan import Clock
@@ -12,7 +12,7 @@ from copilot.planning.ratios import ratio_of
 from copilot.planning.slots import Slots
 from copilot.planning.time_reading import TimeReading
 from semantic_layer.model import SemanticModel
-from semantic_layer.periods import GRAINS, Period
+from semantic_layer.periods import GRAINS, Period, month_end
 from semantic_layer.query import Filter, Having
 
 _SIDES = frozenset({"=", "!=", "in", "not in"})
@@ -163,9 +163,30 @@ def _lay_time(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> None:
         if "forecast" in old.signals and "forecast" not in new.signals and _is_past(new.period, clock):
             old.signals.discard("forecast")  # a day that has passed is measured, not projected
         old.compare = None
-        old.period = _a_year_back(old, new.period, clock) or new.period
+        old.period = _a_year_back(old, new.period, clock) or _within_year(old, new.period) or new.period
     if compares:
         old.compare, old.compare_grain = new.compare, new.compare_grain
+
+
+def _within_year(old: Slots, reading: TimeReading) -> TimeReading | None:
+    """As in "only Q2" after a whole year was shown: the one of that year, where no year is said."""
+    shown = old.period.period if old.period is not None else None
+    if shown is None or shown.days < 360 or reading.ahead is None or reading.cut or reading.end_only:
+        return None
+    start, step = reading.period.start, shown.end.year - reading.period.start.year
+    if (
+        not step
+        or shown.start.year != shown.end.year
+        or (start.month, start.day) == (2, 29)
+        or reading.period.days > 184
+    ):
+        return None
+    end = reading.period.end
+    last = (
+        month_end(date(end.year + step, end.month, 1)) if end == month_end(end) else end.replace(year=end.year + step)
+    )
+    first = start.replace(year=start.year + step)
+    return TimeReading(Period(first, last, f"{first.isoformat()} to {last.isoformat()}"), 0)
 
 
 def _is_past(reading: TimeReading, clock: Clock) -> bool:

@@ -40,7 +40,9 @@ def read_follow_up(text: str, old: Slots, planner: Planner, clock: Clock) -> tup
 
 def _of_suppliers(text: str, new: Slots, old: Slots, planner: Planner, clock: Clock) -> Slots:
     """Countries are those of suppliers where the answer on screen is about those."""
-    theirs = {"supplier_country"} & {*old.group_by, *(f.field for f in old.filters)}
+    theirs: set[str] = {"supplier_country"} & {*old.group_by, *(f.field for f in old.filters)}
+    if set(old.group_by) & {"supplier", "parent"} and re.search(r"\bones?\b", fold(text)):
+        theirs.add("supplier_country")  # "only the German ones" of suppliers
     own = [f for f in new.filters if f.field == "entity_country"]
     if not theirs or not own or re.search(r"\b(entit|buy|our)", fold(text)):
         return new
