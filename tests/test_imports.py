@@ -58,7 +58,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "__init__": 0, "errors": 0, "settings": 0, "wording": 0,
         "forecasting": 1, "language_model": 1, "state": 1, "viewers": 1,
         "chat_completions": 2, "layer_opening": 2, "scripted_endpoint": 2, "simulations": 2,
-        "planning": 3,
+        "opportunities": 3, "planning": 3,
         "answer": 4, "conversation": 4, "drivers": 4, "previews": 4,
         "evaluation": 5, "evidence": 5, "narration": 5, "tabulation": 5, "verified": 5,
         "charts": 6, "headlines": 6, "rendering": 6, "suggestions": 6,
