@@ -87,7 +87,8 @@ class CoupaClient:
                 return None
             return found[0].id if found else None
 
-        async with aclosing(ReadAhead(resource.name, fetch, newest, self._concurrency).pages(after)) as pages:
+        ahead = ReadAhead(resource.name, fetch, newest, self._concurrency, full=self._page_size)
+        async with aclosing(ahead.pages(after)) as pages:
             async for page in pages:
                 yield page
 

@@ -27,7 +27,7 @@ from sync.rows import Batch, Rejected
 from sync.staging import staged_rows
 from sync.state import Bookmark
 
-_MEMORY: Final = "128MB"
+_MEMORY: Final = "96MB"
 _SETTINGS: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "threads": "1",  # batches are read by one thread anyway, and typed by another

@@ -8,21 +8,20 @@ touch: wrong guesses cost requests, never records.
 """
 
 import asyncio
-import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sync.pages import Page
 
-Fetch = Callable[[int], Awaitable[Page | None]]
-Newest = Callable[[int], Awaitable[int | None]]
+Fetch = Callable[[int], Coroutine[Any, Any, Page | None]]
+Newest = Callable[[int], Coroutine[Any, Any, int | None]]
 
-_MOST_PAGES: Final = 12  # of a stretch: half a page of each is read twice, and all of it may wait in memory
+_MOST_PAGES: Final = 16  # of a stretch: half a page of each is read twice, and all of it may wait in memory
 _LEAST_PAGES: Final = 3
-_IN_ORDER: Final = 2  # pages read one by one before it pays to look ahead
+_SPARE: Final = 4  # long stretches beyond the seats, so that none is empty while the first is awaited
 
 
 @dataclass(eq=False)
@@ -31,7 +30,8 @@ class _Stretch:
 
     after: int
     end: int | None
-    pages: "asyncio.Queue[Page | None]" = field(default_factory=lambda: asyncio.Queue(2 * _MOST_PAGES))
+    planned: float  # pages that it will have by the gaps between ids
+    pages: "asyncio.Queue[Page | None]" = field(default_factory=lambda: asyncio.Queue(_MOST_PAGES + 4))
     records: int = 0
     error: Exception | None = None
 
@@ -46,28 +46,42 @@ class _Stretch:
 class ReadAhead:
     """One list: `fetch` gives the page after an id, if any; `newest` the greatest id after one, if the server tells.
 
-    `width` is how many stretches may be read at a time; 1 reads page after page, each when it is taken.
+    `width` is how many stretches may be read at a time; 1 reads page after page, each when it is taken. A first page
+    of less than `full` records is likely all there is, so the newest id is not asked for yet.
     """
 
-    def __init__(self, name: str, fetch: Fetch, newest: Newest, width: int) -> None:
+    def __init__(self, name: str, fetch: Fetch, newest: Newest, width: int, full: int = 1) -> None:
         self._name = name
         self._fetch = fetch
         self._newest = newest
         self._width = width
+        self._full = full
 
     async def pages(self, after: int) -> AsyncGenerator[Page, None]:
         """The pages after an id, to the end of the list. Raises what `fetch` raises."""
-        start, read = after, 0
-        for _ in range(_IN_ORDER) if self._width > 1 else itertools.count():
-            page = await self._fetch(after)
-            if page is None:
+        if self._width == 1:
+            while (page := await self._fetch(after)) is not None:
+                yield page
+                after = page.last_id
+            return
+        first = await self._fetch(after)
+        if first is None:
+            return
+        newest = asyncio.create_task(self._newest(first.last_id)) if len(first.records) >= self._full else None
+        following = asyncio.create_task(self._fetch(first.last_id))
+        try:
+            yield first
+            second = await following
+            if second is None:
                 return
-            yield page
-            if not read:
-                start = next(record.id for record in page.records if record.id is not None)
-            after, read = page.last_id, read + len(page.records)
-        newest = await self._newest(after) or after
-        plan = _Plan(after, newest, (after - start + 1) / read, read / _IN_ORDER, self._width)
+            yield second
+            end = second.last_id
+            last = await newest if newest is not None else await self._newest(end)
+        finally:
+            await _end(following, newest)
+        start = next(record.id for record in first.records if record.id is not None)
+        read = len(first.records) + len(second.records)
+        plan = _Plan(end, max(end, last or end), (end - start + 1) / read, read / 2, self._width)
         async with aclosing(self._stretches(plan)) as pages:
             async for page in pages:
                 yield page
@@ -76,7 +90,7 @@ class ReadAhead:
         under_way: deque[tuple[_Stretch, asyncio.Task[None]]] = deque()
         try:
             while True:
-                while len(under_way) < 2 * self._width and (stretch := plan.next()) is not None:
+                while self._has_room(under_way) and (stretch := plan.next()) is not None:
                     task = asyncio.create_task(self._read(stretch), name=f"{self._name} after {stretch.after}")
                     under_way.append((stretch, task))
                 if not under_way:
@@ -87,9 +101,11 @@ class ReadAhead:
                 under_way.popleft()
                 plan.learn(head)
         finally:
-            for _, task in under_way:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+            await _end(*(task for _, task in under_way))
+
+    def _has_room(self, under_way: Iterable[tuple[_Stretch, object]]) -> bool:
+        """Whether another stretch may begin: by the pages that may wait, so that many short ones may."""
+        return sum(stretch.planned for stretch, _ in under_way) < (self._width + _SPARE) * _MOST_PAGES
 
     async def _read(self, stretch: _Stretch) -> None:
         """Reads a stretch to its end, or to its first error, which waits for its turn."""
@@ -106,6 +122,14 @@ class ReadAhead:
         except Exception as error:  # noqa: BLE001 -- raised again by `taken`
             stretch.error = error
         await stretch.pages.put(None)
+
+
+async def _end(*tasks: "asyncio.Task[Any] | None") -> None:
+    """Ends the tasks that are still under way; what the others raised has been told, or comes too late."""
+    known = [task for task in tasks if task is not None]
+    for task in known:
+        task.cancel()
+    await asyncio.gather(*known, return_exceptions=True)
 
 
 class _Plan:
@@ -125,7 +149,7 @@ class _Plan:
         ids = self._gap * self._page
         pages = min(_MOST_PAGES, max(_LEAST_PAGES, (self._newest - self._start) / ids / self._width))
         end = self._start + max(1, int(ids * pages))
-        stretch = _Stretch(self._start, end if end < self._newest else None)
+        stretch = _Stretch(self._start, end if end < self._newest else None, pages)
         self._start = stretch.end
         return stretch
 

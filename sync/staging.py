@@ -23,7 +23,9 @@ def staged_rows(table: Table, batch: Batch, folder: Path, key: SecretStr | None)
     selected = ", ".join(f'{_typed(column)} AS "{column.name}"' for column in table.columns)
     longest = max(_LINE_BYTES, 4 * max(map(len, lines), default=0))
     with spool(folder, key) as rows:
-        rows.file.write(b"\n".join(lines))
+        for line in lines:
+            rows.file.write(line)
+            rows.file.write(b"\n")
         rows.file.flush()
         yield (
             f"SELECT {selected}, _seq FROM read_json({quoted(rows.path)}, columns = {{{columns}}}, "  # noqa: S608
