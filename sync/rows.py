@@ -110,13 +110,13 @@ class Layout:
         try:
             rows = [(self.resource.table.name, self._own(typed, None, record.text))]
             for child, make in self._children:
+                kept = plain.kept.get(child.attribute)
                 for owner in _owners(typed, child):
-                    items: Iterable[tuple[Any, str | None]] | None = plain.kept.get(child.attribute)
-                    if items is None:
-                        items = ((item, None) for item in getattr(owner, child.attribute) or ())
-                    rows += [
-                        (child.table.name, _of_parent(make(item, owner, raw), child, typed)) for item, raw in items
-                    ]
+                    if kept is None:
+                        made = [make(item, owner, None) for item in getattr(owner, child.attribute) or ()]
+                    else:
+                        made = [make(item, owner, raw) for item, raw in kept]
+                    rows += [(child.table.name, _of_parent(row, child, typed)) for row in made]
         except ValueError:  # a date of no day there is
             return None
         return rows
