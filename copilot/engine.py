@@ -11,14 +11,18 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Self
+from importlib.metadata import version
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from copilot import evidence
 from copilot.answer import Answer, Freshness
+from copilot.audit.account import account
+from copilot.audit.anchoring import DailyAnchor
+from copilot.audit.chain import Action, Event
 from copilot.cash_answers import compose_outflow
 from copilot.composition import (
     Turn,
@@ -96,6 +100,9 @@ class Engine:
         examples = [question.words({}) for question in self._library.questions]
         beneath = planner or planner_for(layer, settings, examples, store.model_usage)
         self._planner: Planner = VerifiedPlanner(self._library, beneath)
+        self._account = account()
+        anchors = settings.audit_anchors
+        self._anchor = DailyAnchor(anchors, settings.state_folder(), store.audit.head) if anchors else None
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._workers: dict[str, int] = {}
 
@@ -120,18 +127,21 @@ class Engine:
         if worker is not None:
             self.layer.interrupt(worker)
 
-    def ask(self, question: str, thread: str | None = None) -> Answer:
-        """Answer one question in a thread (a new one without a name). Never raises for what a person may type."""
+    def ask(self, question: str, thread: str | None = None, actor: str | None = None) -> Answer:
+        """Answer one question in a thread (a new one without a name). Never raises for what a person may type.
+
+        `actor` is who asks, for the audit trail; without one it is the account of this process.
+        """
         started = time.perf_counter()
         name = thread or uuid.uuid4().hex
         with self._locks[name]:
             self._workers[name] = threading.get_ident()
             try:
-                return self._turn_of(name, question, started)
+                return self._turn_of(name, question, started, actor or self._account)
             finally:
                 self._workers.pop(name, None)
 
-    def _turn_of(self, name: str, question: str, started: float) -> Answer:
+    def _turn_of(self, name: str, question: str, started: float, actor: str) -> Answer:
         clock = self._clock()
         before = self._state(name)
         pasted = pasted_select(question, self.layer.model) if self._settings.exploration else None
@@ -141,7 +151,10 @@ class Engine:
         took = round((time.perf_counter() - started) * 1000)
         answer = answer.model_copy(update={"evidence_id": uuid.uuid4().hex, "took_ms": took})
         pack = self._pack(answer, clock)
-        evidence.save(self._store, pack.model_copy(update={"thread": self._kept_as(name)}))
+        if self._anchor is not None:
+            self._anchor.mark(datetime.now(UTC))
+        kept = pack.model_copy(update={"thread": self._kept_as(name)})
+        evidence.save(self._store, kept, self._event("answered", pack.id, actor))
         if isinstance(plan, FIGURES) and answer.status != "answered":
             state = before  # what could not be carried out is nothing to follow up on
         elif isinstance(plan, MetricPlan) and answer.table is not None:
@@ -163,6 +176,23 @@ class Engine:
     def version(self) -> str:
         """What answers depend on besides the question: the version of the mirror, and today."""
         return f"{self.layer.mirror_version} {self._today().isoformat()}"
+
+    def told(self, action: Action, of: str, what: Mapping[str, Any], actor: str | None = None) -> None:
+        """Tells the audit trail of something that was done with an answer, such as handing out its rows."""
+        event = self._event(action, of, actor or self._account)
+        self._store.audit.append(event.model_copy(update={"told": dict(what)}))
+
+    def _event(self, action: Action, of: str, actor: str) -> Event:
+        viewer = self.layer.viewer
+        return Event(
+            actor=actor,
+            role=viewer.name,
+            action=action,
+            object=of,
+            policy=viewer.identity(),
+            model=self._settings.model_name or "rules",
+            code=version("tenor"),
+        )
 
     def evidence_of(self, evidence_id: str) -> EvidencePack:
         """The pack behind an answer. Raises EvidenceMissingError for none, or for somebody else's."""

@@ -10,7 +10,9 @@
     ├── VerifiedQuestionError          who looks after them: a verified question does not fit its form, or a slot
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
     ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
+    ├── TreasuryPolicyError            treasury: the file of hurdles, floors and caps cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
+    ├── AuditError                     the auditor: the trail or an anchor cannot be read or written
     ├── SlackError                     the operator: Slack cannot be reached, or a token or a file is missing
     └── PageError                      the operator: the chat page cannot start
 """
@@ -38,6 +40,10 @@ class PageError(CopilotError):
     """The chat page cannot start."""
 
 
+class AuditError(CopilotError):
+    """The audit trail, an export of it or an anchor cannot be read or written."""
+
+
 class SlackError(CopilotError):
     """The Slack surface cannot start: something that it needs is missing, or Slack refuses it."""
 
@@ -52,6 +58,10 @@ class VerifiedQuestionError(CopilotError):
 
 class PolicyError(CopilotError):
     """It is not said who asks, or the policies file cannot be read: nothing is shown until it is."""
+
+
+class TreasuryPolicyError(CopilotError):
+    """The treasury's policy file does not fit its form: the message names the entry and the rule."""
 
 
 class HistoryFileError(CopilotError):

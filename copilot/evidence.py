@@ -6,7 +6,6 @@ plan again and compares: on the same mirror every figure must be the same, on a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from copilot.answer import Answer
+from copilot.audit.chain import Event
+from copilot.canonical_json import canonical, sealed
 from copilot.errors import EvidenceMissingError
 from copilot.planning.plan import Clock
 from copilot.state.store import StateStore
@@ -88,16 +89,6 @@ class Comparison:
         return not self.differences
 
 
-def canonical(value: Any) -> str:
-    """JSON text that is the same bytes for equal values: sorted keys, no blanks, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def sealed(text: str) -> str:
-    """SHA-256 of a text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def pack_of(
     answer: Answer, clock: Clock, *, reporting_currency: str = "USD", fiscal_year_start: int = 1
 ) -> EvidencePack:
@@ -123,10 +114,14 @@ def pack_of(
     )
 
 
-def save(store: StateStore, pack: EvidencePack) -> None:
-    """Seal the pack and append it to the store as a turn of its thread."""
+def save(store: StateStore, pack: EvidencePack, event: Event | None = None) -> None:
+    """Seal the pack and append it to the store as a turn of its thread; the audit trail tells of it with the event."""
     text = pack.canonical()
-    store.turns.record(pack.id, pack.thread, pack.question, pack.answer, text, sealed(text))
+    seal = sealed(text)
+    told = {"question": pack.question, "status": pack.answer["status"], "mirror": pack.mirror_version}
+    sealing = {"input": pack.identity, "output": seal, "told": told}
+    known = event.model_copy(update=sealing) if event else None
+    store.turns.record(pack.id, pack.thread, pack.question, pack.answer, text, seal, known)
 
 
 def load(store: StateStore, evidence_id: str) -> EvidencePack:

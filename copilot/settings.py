@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         default="https://slack.com/api/",
         description="Address of Slack's methods; change it for a test workspace only.",
     )
+    audit_anchors: Path | None = Field(
+        default=None,
+        description="A folder that others keep: a signed mark of the audit trail's end is left there once a day.",
+    )
     public_url: str | None = Field(
         default=None, description="Address under which people reach the chat page, for links from Slack."
     )
@@ -163,6 +167,11 @@ class Settings(BaseSettings):
         """Name and value of each setting, the password of the state URL masked."""
         for name, value in super().__repr_args__():
             yield name, masked_url(value) if name == "state_url" else value
+
+    def state_folder(self) -> Path:
+        """The folder of the SQLite state file, where its neighbours lie; `.tenor` when the state lives in a server."""
+        prefix = "sqlite:///"
+        return Path(self.state_url.removeprefix(prefix)).parent if self.state_url.startswith(prefix) else Path(".tenor")
 
     def time_zone(self) -> ZoneInfo:
         """The company's time zone."""

@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from copilot.errors import StateKeyError, StateStoreError
 from copilot.settings import Settings, masked_url
+from copilot.state.audit_events import AuditRepository
 from copilot.state.encryption import driver, open_file
 from copilot.state.model_usage import ModelUsageRepository
 from copilot.state.slack_questions import SlackQuestionRepository
@@ -24,7 +25,7 @@ from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration this program knows."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +48,7 @@ class StateStore:
         self.threads = ThreadRepository(engine, clock)
         self.turns = TurnRepository(engine, clock)
         self.model_usage = ModelUsageRepository(engine)
+        self.audit = AuditRepository(engine, clock)
         self.slack_questions = SlackQuestionRepository(engine, clock)
 
     @classmethod

@@ -75,3 +75,22 @@ slack_questions = Table(
     Column("answered_at", UtcDateTime, nullable=True),
     Index("slack_questions_by_conversation", "conversation"),
 )
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", String(40), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("input", String(64), nullable=False),
+    Column("output", String(64), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("told", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+)

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Engine, desc, insert, select
 from sqlalchemy.engine import Row
 
+from copilot.audit.chain import Event
+from copilot.state.audit_events import append
 from copilot.state.tables import WRITING, turns
 from copilot.state.threads import ensure_thread
 
@@ -36,14 +38,26 @@ class TurnRepository:
         self._clock = clock
 
     def record(
-        self, turn_id: str, thread_id: str, question: str, answer: Mapping[str, Any], pack: str, seal: str
+        self,
+        turn_id: str,
+        thread_id: str,
+        question: str,
+        answer: Mapping[str, Any],
+        pack: str,
+        seal: str,
+        event: Event | None = None,
     ) -> None:
-        """Append one turn; a thread that does not exist yet is started with the question as its title."""
+        """Append one turn; a thread that does not exist yet is started with the question as its title.
+
+        With an event, the audit trail tells of the turn from the same transaction on.
+        """
         now = self._clock()
         row = {"id": turn_id, "thread_id": thread_id, "question": question, "answer": dict(answer), "pack": pack}
         with self._writer.begin() as connection:
             ensure_thread(connection, thread_id, question, now)
             connection.execute(insert(turns).values({**row, "sha256": seal, "created_at": now}))
+            if event is not None:
+                append(connection, event, now)
 
     def get(self, turn_id: str) -> StoredTurn | None:
         """The turn with this id, or None."""

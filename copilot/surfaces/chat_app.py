@@ -21,6 +21,7 @@ from chainlit.types import ThreadDict
 from starlette.datastructures import Headers
 
 from copilot.answer import Answer
+from copilot.audit.chain import Action
 from copilot.errors import CopilotError
 from copilot.evidence import EvidencePack
 from copilot.rendering.chat import HOW, ChatAnswer, ChatStep, chat_answer
@@ -56,6 +57,9 @@ class Asker(Protocol):
 
     def cancel(self, thread: str) -> None:
         """Interrupts what runs for a thread; the interrupted `ask` raises."""
+
+    def told(self, action: Action, of: str, what: Mapping[str, Any]) -> None:
+        """Tells the audit trail."""
 
     def version(self) -> str:
         """Changes when the mirror or the day does."""
@@ -95,6 +99,9 @@ class ChatSurface:
 
     async def sign_in(self, _headers: Headers) -> cl.User:
         """The one local user: the page listens on this machine only and its guard refuses other origins."""
+        await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._engine.told, "signed in", "chat page", {}
+        )
         return cl.User(identifier=self._user, display_name="You")
 
     async def on_message(self, message: cl.Message) -> None:

@@ -23,6 +23,7 @@ from copilot.evidence import compare, load
 from copilot.rendering.terminal import render
 from copilot.settings import Settings
 from copilot.state.store import open_store
+from copilot.surfaces.audit_commands import audit_app
 from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
 from copilot.surfaces.eval_command import evaluate_bank
@@ -146,6 +147,7 @@ def replay(
         engine = Engine.open(settings, today=pack.today)
         try:
             found = compare(pack, engine.replay(pack))
+            engine.told("replayed", pack.id, {"identical": found.identical})
         finally:
             engine.close()
     if as_json:
@@ -163,6 +165,7 @@ def replay(
     raise typer.Exit(0 if found.identical else ERROR)
 
 
+app.add_typer(audit_app, name="audit")
 app.command()(backtest)
 app.command(name="eval")(evaluate_bank)
 app.command()(explore)

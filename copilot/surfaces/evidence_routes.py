@@ -13,6 +13,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse
 
+from copilot.audit.chain import Action
 from copilot.errors import EvidenceMissingError
 from copilot.evidence import EvidencePack
 from copilot.rendering.evidence_page import evidence_page
@@ -28,6 +29,9 @@ SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Tenor</
 
 class Evidence(Protocol):
     """What these routes need of the engine."""
+
+    def told(self, action: Action, of: str, what: Mapping[str, Any]) -> None:
+        """Tells the audit trail."""
 
     def evidence_of(self, evidence_id: str) -> EvidencePack:
         """The pack behind an answer; raises EvidenceMissingError for none, or for somebody else's."""
@@ -47,11 +51,15 @@ def add_evidence_routes(app: FastAPI, engine: Evidence, signed_in: Any) -> None:
     def file(evidence_id: str, kind: str) -> Response:
         if kind not in files:
             raise HTTPException(404, f"There is no {kind} of an answer, only {', '.join(files)}.")
-        return files[kind](pack_of(evidence_id))
+        made = files[kind](pack_of(evidence_id))
+        engine.told("exported", evidence_id, {"file": kind})
+        return made
 
     @app.get("/evidence/{evidence_id}", dependencies=[signed_in])
     def page(evidence_id: str) -> Response:
-        return HTMLResponse(evidence_page(pack_of(evidence_id)), headers={"cache-control": "private, no-store"})
+        shown = evidence_page(pack_of(evidence_id))
+        engine.told("opened", evidence_id, {})
+        return HTMLResponse(shown, headers={"cache-control": "private, no-store"})
 
     @app.exception_handler(401)
     async def without_a_session(request: Request, refusal: HTTPException) -> Response:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import Depends, FastAPI, HTTPException, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import SecretStr
 
 from copilot.answer import Answer
@@ -76,7 +77,7 @@ def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, 
             await store.close()
 
     app = FastAPI(title="Tenor", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(app, store, Depends(get_current_user))
+    _add_routes(app, engine, store, Depends(get_current_user))
     add_evidence_routes(app, engine, Depends(get_current_user))
     add_health_board(app, engine, Depends(get_current_user), failure_sentence)
     app.mount("/", chainlit_app)
@@ -90,7 +91,7 @@ class Reader(Protocol):
     identifier: str
 
 
-def _add_routes(app: FastAPI, store: ChatStore, signed_in: Any) -> None:
+def _add_routes(app: FastAPI, engine: Asker, store: ChatStore, signed_in: Any) -> None:
     """Our own routes; `signed_in` is the dependency that yields the reader or refuses with 401."""
 
     async def answer_of(evidence_id: str, reader: Reader) -> Answer:
@@ -106,6 +107,7 @@ def _add_routes(app: FastAPI, store: ChatStore, signed_in: Any) -> None:
     @app.get("/answers/{evidence_id}.json")
     async def answer_json(evidence_id: str, reader: Reader = signed_in) -> Response:
         answer = await answer_of(evidence_id, reader)
+        await run_in_threadpool(engine.told, "exported", evidence_id, {"file": "json"})
         return download(answer.to_json(indent=2), "application/json", f"{evidence_id}.json")
 
     @app.get("/answers/{evidence_id}.csv")
@@ -113,6 +115,7 @@ def _add_routes(app: FastAPI, store: ChatStore, signed_in: Any) -> None:
         answer = await answer_of(evidence_id, reader)
         if answer.table is None:
             raise HTTPException(404, "This answer has no table, so there is no such CSV file.")
+        await run_in_threadpool(engine.told, "exported", evidence_id, {"file": "csv"})
         return download(table_csv(answer), "text/csv; charset=utf-8", f"{evidence_id}.csv")
 
     @app.get("/blobs/{element_id}")
@@ -145,19 +148,13 @@ def serve(
     with listen(host, port) as listener:
         engine = Engine.open(settings, today=today)
         try:
-            app = create_app(engine, state_folder_of(settings.state_url), settings.encryption_key, settings.viewer)
+            app = create_app(engine, settings.state_folder(), settings.encryption_key, settings.viewer)
             if announce is not None:
                 shown = f"[{host}]" if ":" in host else host
                 announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")
             run(app, listener)
         finally:
             engine.close()
-
-
-def state_folder_of(state_url: str) -> Path:
-    """The folder of the SQLite state file, where the page keeps its own; `.tenor` when the state lives in a server."""
-    prefix = "sqlite:///"
-    return Path(state_url.removeprefix(prefix)).parent if state_url.startswith(prefix) else Path(".tenor")
 
 
 def _start_chainlit_from(page: Path, secret: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,12 +76,18 @@ class Remembering:
     def __init__(self) -> None:
         self.scripted: Any = scripted.ScriptedEngine(CopilotError)
         self.given: dict[str, Answer] = {}
+        self.trail: list[tuple[str, str]] = []
 
-    def ask(self, question: str, thread: str) -> Answer:
+    def ask(self, question: str, thread: str, actor: str) -> Answer:
         """The scripted answer, remembered."""
+        self.trail.append(("answered", actor))
         answer: Answer = self.scripted.ask(question, thread)
         self.given[answer.evidence_id] = answer
         return answer
+
+    def told(self, action: str, of: str, what: Mapping[str, Any], actor: str) -> None:
+        """The audit trail."""
+        self.trail.append((f"{action} {what['part']} of {of}", actor))
 
     def shown(self, evidence_id: str) -> Answer:
         """The answer that was given."""

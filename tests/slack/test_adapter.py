@@ -162,7 +162,7 @@ def test_another_viewers_answer_cannot_be_opened_by_its_button(space: Any, engin
     space.wait(lambda: "is not one that you may see here" in space.messages[-1].shown())
 
 
-def test_how_it_was_computed_and_all_rows_are_a_button_away(space: Any) -> None:
+def test_how_it_was_computed_and_all_rows_are_a_button_away(space: Any, engines: Any) -> None:
     """The SQL exactly as it ran, checks, assumptions and fields; the rows as a file with exact amounts."""
     space.say("U0CFO", "top suppliers by missed discounts", "D0CFO")
     answer = space.settled("D0CFO")
@@ -175,6 +175,9 @@ def test_how_it_was_computed_and_all_rows_are_a_button_away(space: Any) -> None:
     space.press("U0CFO", answer, "rows")
     rows = space.wait(lambda: next((u for u in space.uploads if u.name.endswith(".csv")), None))
     assert b"Nordvik Logistics AS,184220.15" in rows.content
+    person = "slack:T0TENOR:U0CFO"
+    told = ["answered", "opened details of 00000001", "opened rows of 00000001"]
+    assert engines.by_viewer["group treasury"].trail == [(what, person) for what in told]
     assert not space.refused
 
 

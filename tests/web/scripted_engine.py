@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -61,6 +62,7 @@ class ScriptedEngine:
         self._stops: dict[str, threading.Event] = {}
         self._turns: dict[str, int] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.trail: list[tuple[str, str, dict[str, Any]]] = []
         self.packs: dict[str, EvidencePack] = {}
 
     def ask(self, question: str, thread: str | None) -> Answer:
@@ -83,6 +85,10 @@ class ScriptedEngine:
     def _kept(self, answer: Answer) -> Answer:
         self.packs[answer.evidence_id] = pack_of(answer, Clock(today=date(2026, 11, 22), data_date=date(2026, 11, 21)))
         return answer
+
+    def told(self, action: str, of: str, what: Mapping[str, Any]) -> None:
+        """The audit trail."""
+        self.trail.append((action, of, dict(what)))
 
     def version(self) -> str:
         """Always the same data."""

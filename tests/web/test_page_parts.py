@@ -18,9 +18,10 @@ from starlette.routing import Route
 
 from copilot.errors import PageError
 from copilot.rendering.table_file import table_csv
+from copilot.settings import Settings
 from copilot.surfaces.listening import listen
 from copilot.surfaces.page_folder import prepare, session_secret, source_folder, without_outside_links
-from copilot.surfaces.web import serve, state_folder_of
+from copilot.surfaces.web import serve
 from copilot.surfaces.web_security import PageGuard, is_loopback
 
 
@@ -137,7 +138,7 @@ def test_taken_port_is_one_plain_sentence() -> None:
 )
 def test_page_keeps_its_files_beside_the_state(url: str, folder: str) -> None:
     """The folder of an SQLite state, the default folder when the state lives in a server."""
-    assert state_folder_of(url) == Path(folder)
+    assert Settings(state_url=url).state_folder() == Path(folder)
 
 
 def test_csv_disarms_formulas_and_keeps_amounts(scripted: Any) -> None:

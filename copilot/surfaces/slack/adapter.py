@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -22,6 +22,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from copilot.answer import Answer
+from copilot.audit.chain import Action
 from copilot.errors import CopilotError, EvidenceMissingError
 from copilot.rendering.picture import picture
 from copilot.rendering.slack import (
@@ -84,8 +85,11 @@ class Place:
 class Asker(Protocol):
     """What Slack needs of an engine; both calls block and may come from any thread."""
 
-    def ask(self, question: str, thread: str) -> Answer:
+    def ask(self, question: str, thread: str, actor: str) -> Answer:
         """The answer to one question in a conversation."""
+
+    def told(self, action: Action, of: str, what: Mapping[str, Any], actor: str) -> None:
+        """Tells the audit trail."""
 
     def shown(self, evidence_id: str) -> Answer:
         """An answer that was given before; raises EvidenceMissingError for none, or for somebody else's."""
@@ -260,7 +264,7 @@ class SlackSurface:
             await _upload(client, channel, thread, drawn, f"tenor-{answer.evidence_id}.png", title)
 
     async def _ask(self, viewer: Viewer, question: Question, name: str) -> Answer:
-        return await self._in_thread(lambda: self._engines.of(viewer).ask(question.text, name))
+        return await self._in_thread(lambda: self._engines.of(viewer).ask(question.text, name, question.actor))
 
     async def _stored(self, client: AsyncWebClient, question: Question) -> Answer | None:
         """The answer whose button was pressed, if whoever pressed it may see it here; else they are told why not."""
@@ -269,11 +273,17 @@ class SlackSurface:
             if isinstance(audience, Refused):
                 await _tell(client, question, _stranger(question))
                 return None
-            return await self._in_thread(lambda: self._engines.of(audience.viewer).shown(question.stored_answer))
+            engine = await self._in_thread(self._engines.of, audience.viewer)
+            answer = await self._in_thread(engine.shown, question.stored_answer)
+            if question.text:
+                what = {"part": question.text}
+                await self._in_thread(engine.told, "opened", answer.evidence_id, what, question.actor)
         except EvidenceMissingError:
             await _tell(client, question, "That answer is not one that you may see here. Ask the question yourself.")
         except Exception as error:  # noqa: BLE001 (the edge, as above)
             await _tell(client, question, _sentence(error, question))
+        else:
+            return answer
         return None
 
     async def _audience(self, client: AsyncWebClient, question: Question) -> Audience:

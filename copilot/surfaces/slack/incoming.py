@@ -41,6 +41,11 @@ class Question:
     """The evidence id of the answer whose button was pressed; its conversation goes on."""
 
     @property
+    def actor(self) -> str:
+        """The person, as the audit trail names them."""
+        return f"slack:{self.workspace}:{self.user}"
+
+    @property
     def conversation(self) -> str:
         """The name of the engine's thread: one for each Slack thread, one for each direct conversation."""
         return conversation(self.workspace, self.channel, self.thread)
