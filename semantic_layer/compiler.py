@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 
+from semantic_layer.derived_columns import with_derived_columns
 from semantic_layer.fragments import (
     Bindings,
     Statement,
@@ -26,7 +27,8 @@ from semantic_layer.fragments import (
 from semantic_layer.knowledge import as_known
 from semantic_layer.model import Dimension, Metric, SemanticModel
 from semantic_layer.part_shapes import all_part_ctes, part_ctes
-from semantic_layer.parts import NOT_ADDITIVE, Cte, PartContext, Spine
+from semantic_layer.parts import NOT_ADDITIVE
+from semantic_layer.parts_context import Cte, PartContext, Spine
 from semantic_layer.periods import Period
 from semantic_layer.pruning import pruned
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery, join_path
@@ -283,7 +285,9 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
         (name, entity_body(model.entities[name].sql, bindings))
         for name in with_dependencies(model, bodies & set(model.entities))
     ]
-    kept = [cte for cte in ctes if cte[0] != "spine" or "spine" in bodies]
+    known = tuple((name, model.entities[name].primary_key, body) for name, body in entities)
+    kept = [(name, with_derived_columns(body, known)) for name, body in ctes if name != "spine" or "spine" in bodies]
     entities = pruned(entities, model.primary_keys, [final, *(body for _, body in kept)])
-    known = as_known(entities, query.history, query.query.known_at) if query.query.known_at else entities
-    return Statement((*known, *kept), final)
+    if query.query.known_at:
+        entities = as_known(entities, query.history, query.query.known_at)
+    return Statement((*entities, *kept), final)

@@ -157,6 +157,13 @@ def _qualifiers(expression: str) -> frozenset[str]:
     return frozenset(column.table for column in parse(expression).find_all(exp.Column) if column.table)
 
 
+@lru_cache(maxsize=4096)
+def outer_entities_of(condition_: str) -> frozenset[str]:
+    """The entities that a condition refers to outside of its own subqueries."""
+    tree = parse(condition_)
+    return frozenset(c.table for c in tree.find_all(exp.Column) if c.table and c.find_ancestor(exp.Select) is None)
+
+
 @lru_cache(maxsize=512)
 def tables_of(body: str) -> frozenset[str]:
     """The names of the tables that a query reads."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from semantic_layer.fragments import comma, parse, render
-from semantic_layer.parts import Cte
+from semantic_layer.parts_context import Cte
 
 PAST = "_past"
 KNOWN = "_as_known"

@@ -97,6 +97,13 @@ class Measure(_Frozen):
     """Where the row's currency is read, for amounts in document currency."""
 
 
+class Rating(_Frozen):
+    """What decides the exchange rate of a row: rows of one currency and day have the same one."""
+
+    currency: str
+    day: str
+
+
 class Entity(_Frozen):
     """One grain. `sql` selects from the mirror's tables; it may use :reporting_currency and :data_date."""
 
@@ -107,6 +114,10 @@ class Entity(_Frozen):
     relationships: tuple[Relationship, ...] = ()
     time_roles: tuple[TimeRole, ...] = ()
     depends_on: tuple[str, ...] = ()
+    rated_by: Rating | None = None
+    """Promises that each measure with a `document_expr` is that times the rate of these (tested for what we ship)."""
+    small: bool = False
+    """It has few rows, so those of other entities are grouped by its key before they are joined to it."""
 
 
 class Members(_Frozen):

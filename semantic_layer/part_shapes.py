@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from semantic_layer.fragments import comma, literal
-from semantic_layer.parts import AGGREGATES, MEMBER, Cte, PartContext, flow_of_rows, flows_ctes, plain_ctes
+from semantic_layer.parts import AGGREGATES, flow_of_rows, flows_ctes, plain_ctes
+from semantic_layer.parts_context import MEMBER, Cte, PartContext
 
 
 def all_part_ctes(contexts: Iterable[PartContext]) -> list[Cte]:

@@ -7,19 +7,12 @@ daily sums. Every part ends in a query of the part's own name with the columns: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
 
-from semantic_layer.fragments import Bindings, comma, condition, entities_of, group_value, literal, on_entity, source
-from semantic_layer.model import Dimension, SemanticModel
+from semantic_layer.fragments import comma, literal
+from semantic_layer.parts_context import Cte, PartContext
 from semantic_layer.periods import FiscalCalendar
-from semantic_layer.resolver import ResolvedPart, ResolvedQuery
-
-Cte = tuple[str, str]
-"""Name and body of a WITH query."""
-
-MEMBER = "__member"
-"""Column of the members that a concentration looks at."""
+from semantic_layer.resolver import ResolvedQuery
+from semantic_layer.staged_sums import Stages, can_be_staged
 
 AGGREGATES = {
     "sum": "SUM({})",
@@ -32,131 +25,6 @@ AGGREGATES = {
 MAX_RATE_AGE_DAYS = 7
 NOT_ADDITIVE = frozenset({"count_distinct", "mean", "median", "p90"})
 """Aggregates that cannot be built from daily sums."""
-
-
-@dataclass(frozen=True)
-class Spine:
-    """One row per time bucket.
-
-    Its label, the as-of date that ends it and its first day. One unnamed row without a grain.
-    """
-
-    rows: tuple[tuple[str, date, date], ...]
-
-    @classmethod
-    def of(cls, query: ResolvedQuery) -> Spine:
-        """The spine of a query."""
-        if query.grain is None:
-            return cls((("", query.period.end, query.period.start),))
-        return cls(tuple((b.label, b.end, b.start) for b in query.buckets))
-
-    @property
-    def last(self) -> date:
-        """The latest as-of date."""
-        return self.rows[-1][1]
-
-    def sql(self) -> str:
-        """The spine as a CTE body."""
-        values = ", ".join(f"({literal(label)}, {literal(end)}, {literal(start)})" for label, end, start in self.rows)
-        return f"SELECT * FROM (VALUES {values}) AS t(bucket, as_of, starts_on)"
-
-
-@dataclass(frozen=True)
-class PartContext:
-    """All that the WITH queries of one part share."""
-
-    query: ResolvedQuery
-    model: SemanticModel
-    part: ResolvedPart
-    spine: Spine
-    dimensional_time: bool
-    """Grouped by a time grain."""
-
-    @property
-    def bindings(self) -> Bindings:
-        """Values of the placeholders; the as-of date is a column of the spine under a time grain."""
-        q = self.query
-        as_of = "spine.as_of" if self.dimensional_time else literal(q.as_of)
-        return Bindings(q.reporting_currency, q.calendar.data_date, as_of)
-
-    @property
-    def needs_closing_rate(self) -> bool:
-        """Whether the balance is still in document currency and must be converted at its as-of date."""
-        return self.part.measure.money == "document" and self.query.currency != "document"
-
-    @property
-    def uses_as_of(self) -> bool:
-        """Whether a dimension or filter depends on the as-of date."""
-        return any(d.as_of for d in self.query.dimensions) or any(f.dimension.as_of for f in self.query.filters)
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The dimensions as the part's own rows know them, and the members that it looks at, last."""
-        root, wanted = self.part.measure.entity, self.query.dimensions
-        if self.part.part.members:
-            members = self.model.dimensions[self.part.part.members.of]
-            wanted = (*wanted, members.model_copy(update={"name": MEMBER}))
-        return tuple(self.model.at_home(d, root) or d for d in wanted)
-
-    @property
-    def currency(self) -> str:
-        """The expression of a row's currency."""
-        return on_entity(self.part.measure.currency, self.part.measure.entity, self.bindings)
-
-    @property
-    def groups(self) -> list[str]:
-        """`value AS name` for each dimension, and the currency while a closing rate is still to come."""
-        groups = [f"{group_value(d, self.bindings)} AS {d.name}" for d in self.dimensions]
-        return groups + ([f"{self.currency} AS __currency"] if self.needs_closing_rate else [])
-
-    @property
-    def keys(self) -> list[str]:
-        """Names of the columns by which the part is grouped."""
-        return [d.name for d in self.dimensions] + (["__currency"] if self.needs_closing_rate else [])
-
-    @property
-    def clock(self) -> str:
-        """The expression that dates a row."""
-        return on_entity(self.part.clock, self.part.clock_entity, self.bindings)
-
-    @property
-    def value(self) -> str:
-        """The row-level amount."""
-        measure = self.part.measure
-        text = measure.document_expr if self.query.currency == "document" and measure.document_expr else measure.expr
-        return on_entity(text, measure.entity, self.bindings)
-
-    @property
-    def conditions(self) -> list[str]:
-        """What rows must meet: the measure's own condition and the filters."""
-        measure = self.part.measure
-        found = [on_entity(measure.where, measure.entity, self.bindings)] if measure.where else []
-        at_home = ((f, self.model.at_home(f.dimension, measure.entity) or f.dimension) for f in self.query.filters)
-        return found + [condition(replace(f, dimension=d), self.bindings) for f, d in at_home]
-
-    def from_where(self, *extra: str, spine_join: str = "") -> str:
-        """FROM, the joins that any expression needs, the spine if asked for, WHERE. `extra` adds no entity."""
-        conditions = [*self.conditions, *extra]
-        needed = self.entities_of_groups | self.entities_of_rows
-        text = source(self.model, self.part.measure.entity, needed)
-        if spine_join:
-            text += f" JOIN spine ON {spine_join}"
-        return text + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-
-    @property
-    def entities_of_groups(self) -> frozenset[str]:
-        """The entities that the groups are read from."""
-        return entities_of(*self.groups_only()) - {"spine"}
-
-    @property
-    def entities_of_rows(self) -> frozenset[str]:
-        """The entities that say whether a row counts, when and how much."""
-        return entities_of(*self.conditions, self.value, self.clock) - {"spine"}
-
-    def groups_only(self) -> list[str]:
-        """Group expressions without their aliases."""
-        found = [group_value(d, self.bindings) for d in self.dimensions]
-        return found + ([self.currency] if self.needs_closing_rate else [])
 
 
 def plain_ctes(context: PartContext) -> list[Cte]:
@@ -181,6 +49,8 @@ def _from_rows(context: PartContext) -> list[Cte]:
         join = f"{context.clock} BETWEEN spine.starts_on AND spine.as_of"
         columns = comma([*context.groups, "spine.bucket", value, unconverted])
         return [(context.part.name, f"SELECT {columns} {context.from_where(spine_join=join)} GROUP BY ALL")]
+    if can_be_staged(context):
+        return flows_ctes([context])
     between, bucket = _in_period(context)
     columns = comma([*context.groups, bucket, value, unconverted])
     return [(context.part.name, f"SELECT {columns} {context.from_where(between)} {_group_all(context)}")]
@@ -201,15 +71,18 @@ def flows_ctes(contexts: Sequence[PartContext]) -> list[Cte]:
     first = contexts[0]
     between, bucket = _in_period(first)
     rows = f"{first.part.name}__rows"
+    keys = [*first.keys, *(["bucket"] if first.dimensional_time else [])]
+    names = [context.part.name for context in contexts]
+    picked = [(n, f"SELECT {comma([*keys, n, f'{n}__unconverted AS unconverted'])} FROM {rows}") for n in names]
+    if all(can_be_staged(context) for context in contexts):
+        stages = Stages(tuple(contexts), between, lambda day: _bucket_of(day, first.query), by_day=False)
+        return [*stages.ctes(rows), *picked]
     values = []
     for context in contexts:
         name, money = context.part.name, context.part.measure.money != "none"
         unconverted = f"COUNT(*) FILTER(WHERE {context.value} IS NULL)" if money else "0"
         values += [f"{_aggregate(context)} AS {name}", f"{unconverted} AS {name}__unconverted"]
     body = f"SELECT {comma([*first.groups, bucket, *values])} {first.from_where(between)} {_group_all(first)}"
-    keys = [*first.keys, *(["bucket"] if first.dimensional_time else [])]
-    names = [context.part.name for context in contexts]
-    picked = [(n, f"SELECT {comma([*keys, n, f'{n}__unconverted AS unconverted'])} FROM {rows}") for n in names]
     return [(rows, body), *picked]
 
 
@@ -246,21 +119,42 @@ def _window(context: PartContext) -> list[Cte]:
         start = f"as_of - {part.part.days}"
         join = f"{context.clock} > spine.{start} AND {context.clock} <= spine.as_of"
         if not context.dimensional_time:
+            window = join.replace("spine.as_of", literal(context.query.as_of))
+            if can_be_staged(context):
+                return _staged_window(context, window)
             columns = comma([*context.groups, f"{_aggregate(context)} AS {part.name}", unconverted])
-            text = context.from_where(join.replace("spine.as_of", literal(context.query.as_of)))
+            text = context.from_where(window)
             return [(part.name, f"SELECT {columns} {text} {_group_all(context)}")]
         daily = f"{part.name}__daily"
         columns = comma([*context.groups, f"{context.clock} AS day", f"{_aggregate(context)} AS amount", unconverted])
-        rolled = (
-            f"SELECT {columns} {context.from_where(f'{context.clock} <= {literal(context.spine.last)}')} GROUP BY ALL"
-        )
+        until = f"{context.clock} <= {literal(context.spine.last)}"
+        until += f" AND {context.clock} > {literal(context.spine.rows[0][1])} - {part.part.days}"
+        days = [(daily, f"SELECT {columns} {context.from_where(until)} GROUP BY ALL")]
+        if can_be_staged(context):
+            days = _staged_days(context, until, daily)
         keys = comma(["spine.bucket", *(f"{daily}.{k}" for k in context.keys)])
         picked = (
             f"SELECT {keys}, SUM({daily}.amount) AS {part.name}, SUM({daily}.unconverted) AS unconverted FROM spine"
             f" JOIN {daily} ON {daily}.day > spine.{start} AND {daily}.day <= spine.as_of GROUP BY ALL"
         )
-        return [(daily, rolled), (part.name, picked)]
+        return [*days, (part.name, picked)]
     return _from_rows(context)
+
+
+def _staged_window(context: PartContext, window: str) -> list[Cte]:
+    """A trailing window before one date, in two stages."""
+    name = context.part.name
+    columns = comma([*context.keys, name, f"{name}__unconverted AS unconverted"])
+    stages = Stages((context,), window, lambda day: _bucket_of(day, context.query), by_day=False)
+    return [*stages.ctes(f"{name}__window"), (name, f"SELECT {columns} FROM {name}__window")]
+
+
+def _staged_days(context: PartContext, until: str, daily: str) -> list[Cte]:
+    """The daily sums of a part, in two stages."""
+    name = context.part.name
+    columns = comma([*context.keys, "day", f"{name} AS amount", f"{name}__unconverted AS unconverted"])
+    stages = Stages((context,), until, lambda day: _bucket_of(day, context.query), by_day=True)
+    return [*stages.ctes(f"{name}__days"), (daily, f"SELECT {columns} FROM {name}__days")]
 
 
 def _balance_by_scan(context: PartContext) -> list[Cte]:

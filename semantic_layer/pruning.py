@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 
+from semantic_layer.derived_columns import derived
 from semantic_layer.fragments import parse, render
 
 Cte = tuple[str, str]
@@ -193,17 +194,20 @@ def _drop_columns(select: exp.Select, columns: frozenset[str]) -> None:
     """Leave out the columns that nobody wants, in the SELECT itself neither."""
     if any(e.is_star for e in select.expressions):
         return
-    listed = list(select.expressions)
+    names = {e.alias_or_name for e in select.expressions}
+    more = [derived(name, select) for name in sorted(columns - names)]
+    listed = [*select.expressions, *(found for found in more if found is not None)]
+    select.set("expressions", listed)
     kept = {e.alias_or_name for e in listed if e.alias_or_name in columns}
     while True:
         left_out = [e for e in listed if e.alias_or_name not in kept]
         for expression in left_out:
             expression.pop()
         bare = _columns_read(select).get("", NOTHING) or NOTHING
-        more = {e.alias_or_name for e in left_out if e.alias_or_name in bare}
-        kept |= more
+        read = {e.alias_or_name for e in left_out if e.alias_or_name in bare}
+        kept |= read
         select.set("expressions", [e for e in listed if e.alias_or_name in kept])
-        if not more:
+        if not read:
             break
     if not select.expressions:
         select.set("expressions", listed[:1])
