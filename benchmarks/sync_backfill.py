@@ -1,6 +1,6 @@
 """How fast invoices arrive in the mirror: ours, dlt, and a loop that only downloads; side by side in one run.
 
-    python benchmarks/sync_backfill.py [--invoices 100000] [--without-dlt] [--dlt-invoices 20000]
+    python benchmarks/sync_backfill.py [--invoices 100000] [--dlt-invoices 20000] [--parts load full dlt latency limit]
 
 Records are rendered once by the sandbox and served by a process of its own (benchmarks/page_server.py), so that nobody
 waits for the server. Each contender is a fresh process; processor time and peak memory are its own. dlt gets an
@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 TODAY = dt.date(2026, 11, 22)
 DLT = ["dlt[duckdb]==1.31.0", "duckdb==1.5.5", "pyarrow"]
 BATCH = 2_000
+PARTS = ["load", "full", "dlt", "latency", "limit"]
 
 
 class Watcher:
@@ -282,7 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--invoices", type=int, default=100_000)
     parser.add_argument("--dlt-invoices", type=int, default=20_000)
-    parser.add_argument("--without-dlt", action="store_true")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--environment", type=Path, default=Path(".tenor/dlt-environment"))
     parser.add_argument("--alone", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -295,51 +296,62 @@ def main() -> None:
 
 
 def compare(given: argparse.Namespace, folder: Path) -> None:
-    """Runs everybody, one after the other, and prints the table."""
+    """Runs the parts that were asked for, one after the other, and prints the table."""
     print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{'':<44}{'invoices':>9}{'wall':>10}{'rate':>11}{'cpu each':>11}{'peak':>10}")
-    sizes = sorted({given.invoices // 4, given.invoices, given.dlt_invoices})
+    quarter = given.invoices // 4
+    sizes = sorted({quarter, given.invoices, given.dlt_invoices})
     files = {size: folder / f"{size}.ndjson" for size in sizes}
     render(max(sizes), files[max(sizes)])
-    lines = files[max(sizes)].read_bytes().split(b"\n")
     for size in sizes[:-1]:
-        files[size].write_bytes(b"\n".join(lines[:size]))
-    count = float(len(lines))
-    del lines
-    ready = contender("pages", records=files[max(sizes)])
-    line(
-        "decode, type and load, pages at hand",
-        ready["invoices"],
-        ready,
-        f"{ready['loading'] / ready['seconds']:.0%} in DuckDB",
-    )
-    with serving(files[given.invoices]) as url:
-        bare, bare10 = contender("bare", url), contender("bare-10", url)
-        line("httpx, download only, one by one", count, bare)
-        line("httpx, download only, ten at a time", count, bare10)
+        with files[max(sizes)].open("rb") as lines:
+            files[size].write_bytes(b"".join(itertools.islice(lines, size)).removesuffix(b"\n"))
+    parts: dict[str, Callable[[], None]] = {
+        "load": lambda: at_hand(files[given.invoices]),
+        "full": lambda: full(files[given.invoices], files[quarter]),
+        "dlt": lambda: against_dlt(files[given.dlt_invoices], given.environment.absolute()),
+        "latency": lambda: latency(files[given.invoices]),
+        "limit": lambda: rate_limit(files[quarter]),
+    }
+    for part in given.parts:
+        parts[part]()
+
+
+def at_hand(records: Path) -> None:
+    """No network at all: pages that lie ready."""
+    ready = contender("pages", records=records)
+    note = f"DuckDB at work for {ready['loading'] / ready['seconds']:.0%} of it"
+    line("decode, type and load, pages at hand", ready["invoices"], ready, note)
+
+
+def full(records: Path, quarter: Path) -> None:
+    """Whole backfills, beside a loop that only downloads."""
+    with serving(records) as url:
         whole = contender("ours", url)
-        line(
-            "full backfill, with publishing",
-            whole["invoices"],
-            whole,
-            f"{whole['seconds'] - whole['read']:.1f} s of it publishing",
-        )
-    with serving(files[given.invoices // 4]) as url:
-        quarter = contender("ours", url)
-        line("full backfill of a quarter", quarter["invoices"], quarter)
-    print(f"memory: {whole['peak_mb'] / quarter['peak_mb']:.2f} times that of a quarter of the invoices")
-    if not given.without_dlt:
-        with serving(files[given.dlt_invoices]) as url:
-            ours = contender("ours", url)
-            line("full backfill, with publishing", ours["invoices"], ours)
-            for name, options in (("dlt, parquet loader (its fastest)", ["--parquet"]), ("dlt, as it comes", [])):
-                theirs = dlt(url, given.environment.absolute(), *options)
-                line(name, theirs["invoices"], theirs)
-                print(
-                    f"  ours is {theirs['seconds'] / ours['seconds'] * ours['invoices'] / theirs['invoices']:.1f} times as fast"
-                )
-    latency(files[given.invoices // 4])
-    rate_limit(files[given.invoices // 4])
+        for name, kind in (("one by one", "bare"), ("ten at a time", "bare-10")):
+            bare = contender(kind, url)
+            line(f"httpx, download only, {name}", whole["invoices"], bare)
+        publishing = whole["seconds"] - whole["read"]
+        line("full backfill, with publishing", whole["invoices"], whole, f"{publishing:.1f} s of it publishing")
+    with serving(quarter) as url:
+        part = contender("ours", url)
+        line("full backfill of a quarter", part["invoices"], part)
+    print(f"memory: {whole['peak_mb'] / part['peak_mb']:.2f} times that of a quarter of the invoices")
+
+
+def against_dlt(records: Path, environment: Path) -> None:
+    """Ours and dlt over the same invoices."""
+    with serving(records) as url:
+        ours = contender("ours", url)
+        line("full backfill, with publishing", ours["invoices"], ours)
+        for name, options in (("dlt, parquet loader (its fastest)", ["--parquet"]), ("dlt, as it comes", [])):
+            theirs = dlt(url, environment, *options)
+            wall, cpu = (
+                theirs[what] / theirs["invoices"] / (ours[what] / ours["invoices"]) for what in ("seconds", "cpu")
+            )
+            line(
+                name, theirs["invoices"], theirs, f"ours: {wall:.1f} times as fast, {cpu:.1f} times less processor time"
+            )
 
 
 def latency(records: Path) -> None:
