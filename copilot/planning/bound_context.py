@@ -85,8 +85,8 @@ def bounded_before(sheet: Sheet, start: int) -> str | None:
 
 def groups(sheet: Sheet, span: Span) -> bool:
     """Whether a span names a dimension that can be grouped by."""
-    found = span.one("dimension")
-    return found is not None and sheet.model.dimensions[found.name].groupable
+    found = [sheet.model.dimensions[m.name] for m in span.meanings if m.kind == "dimension"]
+    return bool(found) and found[0].groupable and not any(dimension.type in {"number", "money"} for dimension in found)
 
 
 def can_count(amount: Amount, currency: str | None) -> bool:

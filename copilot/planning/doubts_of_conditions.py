@@ -96,6 +96,14 @@ def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
 def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "open payables on hold": figures of approved documents hold none in another status."""
     asked = [f for f in slots.filters if f.field == "status" and f.op in {"=", "in"} and "approved" not in f.values]
+    if "status" in slots.group_by and slots.metrics and all(name not in _ANY_STATUS for name in slots.metrics):
+        label = lexicon.layer.model.metrics[slots.metrics[0]].label
+        return refuse(
+            "ILLEGAL_GROUPING",
+            f"{label} counts approved documents only, so there is nothing to tell apart by status.",
+            slots,
+            [Choice(label="Blocked payables by status", question="Blocked payables by status")],
+        )
     dead = [f for f in asked if set(f.values) <= _DEAD]
     if dead:
         words = dead[0].words or dead[0].values[0]

@@ -62,7 +62,9 @@ def several_periods(question: str, slots: Slots, lexicon: Lexicon) -> Plan | Non
     if not slots.extra_periods or slots.period is None:
         return None
     figure = label_of(slots, lexicon)
-    first = next((c.words for c in slots.coverage if c.slot == "time"), str(slots.period.period))
+    first = next(
+        (c.words for c in slots.coverage if c.slot == "time" and c.meaning != "preposition"), str(slots.period.period)
+    )
     periods = list(dict.fromkeys([first, *slots.extra_periods]))[: MOST_CHOICES - 1]
     choices = [Choice(label=words, question=f"{figure} {words}") for words in periods]
     if len(periods) == 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Literal
@@ -27,6 +27,7 @@ _PATTERN = r"""
     """
 _TOKEN = re.compile(_PATTERN.replace("MONTHS", "|".join(MONTHS)), re.VERBOSE)
 
+_APART = re.compile(r"[,;:.!?()]")
 _EXCEPTIONS = frozenset({("with", "the", "exception", "of"), ("with", "exception", "of"), ("the", "exception", "of")})
 _LEAVING_OUT = frozenset(
     {
@@ -70,6 +71,8 @@ class Token:
     end: int
     shouted: bool = False
     """Typed in capitals inside a question that is not all capitals ("US" and not "us")."""
+    apart: bool = False
+    """A comma or the end of a sentence stands before it."""
 
 
 def _folded(text: str) -> Iterator[tuple[str, int]]:
@@ -115,7 +118,11 @@ def tokens(text: str) -> tuple[Token, ...]:
         start, end = pairs[match.start()][1], pairs[match.end() - 1][1] + 1
         shouted = calm and end - start > 1 and text[start:end].isupper()
         found += _tokens_of(match.group().strip(), match.lastgroup or "word", start, end, shouted=shouted)
-    return tuple(_with_negations_joined(tuple(_with_exceptions_joined(found))))
+    joined_up = tuple(_with_negations_joined(tuple(_with_exceptions_joined(found))))
+    return tuple(
+        replace(token, apart=True) if at and _APART.search(text[joined_up[at - 1].end : token.start]) else token
+        for at, token in enumerate(joined_up)
+    )
 
 
 def _with_exceptions_joined(found: Sequence[Token]) -> Iterator[Token]:

@@ -50,6 +50,7 @@ _LEAST_BARE = 100
 _WHOLE = 100
 """Percent."""
 _LEFT_OUT = DOCUMENT_NOUNS | frozenset("those these any all the ones one with amount that are is for".split())
+_LATE_WORDS = frozenset({"old", "late", "overdue", "past due"})
 _PER_INVOICE = frozenset({"each", "apiece"})
 
 
@@ -276,7 +277,6 @@ def _having_right(
 
 def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amount) -> bool:
     """As in "more than 30 days overdue", "over 90 days old", "above 60 days"."""
-    following = sheet.span(at + 1)
     after = sheet.word(at + 2)
     numeric = numeric_dimension(sheet, at + 1)
     if numeric is None and any("waiting_bucket" in sheet.layer.legal_dimensions(name) for name in sheet.figures):
@@ -287,9 +287,8 @@ def _days(sheet: Sheet, start: int, at: int, operator: Comparison, amount: Amoun
         sheet.slot(at + 2) == "metric" or after in {"late", "overdue"} or names_overdue(sheet, at + 2)
     ):
         numeric = "days_past_due"
-    last = at + 1 if following is None or not following.is_word or numeric is None else at + 2
-    if sheet.slot(at + 2) == "metric":
-        last = at + 1
+    said = sheet.text(at + 2) in _LATE_WORDS or names_overdue(sheet, at + 2)
+    last = at + 2 if numeric is not None and said and sheet.is_free(at + 2) else at + 1
     metric = figure_left(sheet, start) or (sheet.figures[0] if sheet.figures else None)
     if numeric is None and metric and sheet.model.metrics[metric].unit == "days":
         return _having(sheet, start, at + 1, metric, operator, amount)
@@ -310,14 +309,21 @@ def _terms_bound(sheet: Sheet, at: int) -> bool:
     if exact and (match := _NET.search(exact.value)):
         operator = AFTERWARDS.get((sheet.word(at + 1), sheet.word(at + 2)))
         return operator is not None and _terms(sheet, at, at + 2, operator, Decimal(match[1]))
-    if not _names_terms(sheet, at):
-        return False
+    if not _names_terms(sheet, at) or _is_term(sheet, at - 1):
+        return False  # "on net 30 terms over 60 days past due"
     found = operator_at(sheet, at + 1)
     number = sheet.span(at + 1 + found[1]) if found else None
     if found is None or number is None or number.amount is None or number.amount.kind != "plain":
         return False
     last = at + 1 + found[1]
     return _terms(sheet, at, last + (sheet.word(last + 1) == "day"), found[0], number.amount.value)
+
+
+def _is_term(sheet: Sheet, at: int) -> bool:
+    """Whether a payment term stands at a place by name or as a number of days."""
+    span = sheet.span(at)
+    named = any(m.kind == "value" and m.name == "payment_term" for m in span.meanings) if span else False
+    return named or (sheet.word(at) == "day" and sheet.amount(at - 1))
 
 
 def _names_terms(sheet: Sheet, at: int) -> bool:

@@ -44,7 +44,7 @@ def _same_period(sheet: Sheet, at: int) -> bool:
     """As in "(vs) same period last year", "a year earlier"."""
     found = _a_year_earlier(sheet, at)
     if found is None:
-        return False
+        return _bucket_back(sheet, at)
     start, end, unit = found
     others = [span.time for i, span in enumerate(sheet.spans) if span.time and not start <= i < end]
     grain = UNITS.get(unit)
@@ -65,6 +65,20 @@ def _same_period(sheet: Sheet, at: int) -> bool:
     first = before if sheet.word(before) in COMPARERS else start
     sheet.slots.compare_grain = "year"
     sheet.take(first, "compare", "a year earlier", end - first)
+    return True
+
+
+def _bucket_back(sheet: Sheet, at: int) -> bool:
+    """As in "vs same days last month", "compared to the same period last quarter": the bucket before, as many days of it."""
+    span, before = sheet.span(at + 2), sheet.left(at, _ARTICLES | {"to", "with"})
+    words = span.text.split() if span is not None and span.time is not None else []
+    grain = UNITS.get(words[1]) if len(words) == 2 and words[0] in LAST else None
+    if sheet.word(at) != "same" or sheet.word(at + 1) not in _SAME or sheet.word(before) not in COMPARERS:
+        return False
+    if grain not in {"week", "month", "quarter"}:
+        return False
+    sheet.slots.compare_grain = grain
+    sheet.take(before, "compare", f"the {grain} before", at + 3 - before)
     return True
 
 

@@ -66,6 +66,14 @@ def read_conditions(sheet: Sheet) -> None:
         if sheet.is_free(at):
             any(read(sheet, at) for read in (_yes_or_no, _named, _lateness, _as_invoiced, _net_of, _values, _orders))
     _both_sides(sheet)
+    _weaker(sheet)
+
+
+def _weaker(sheet: Sheet) -> None:
+    """As in "overdue by more than 60 days": overdue says nothing beside the longer time."""
+    bounds = [f for f in sheet.slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
+    if len(bounds) > 1:
+        sheet.slots.filters[:] = [f for f in sheet.slots.filters if f not in bounds or f.values != ("0",)]
 
 
 def _both_sides(sheet: Sheet) -> None:

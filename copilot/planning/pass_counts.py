@@ -9,6 +9,7 @@ from copilot.planning.pass_figures import COUNT_OF
 from copilot.planning.slots import Sheet
 from copilot.planning.word_classes import CONJUNCTIONS, DOCUMENT_NOUNS
 
+_TWINS = COUNT_OF | {"spend": "invoice_count"}
 _MONEY_WORDS = frozenset({"amount", "value", "worth", "sum", "betrag", "montant"})
 _SUPPLIERS_COUNTED = "active_suppliers"
 _HAVING = frozenset({"have", "has", "had", "having"})
@@ -30,6 +31,7 @@ def read_counts(sheet: Sheet) -> None:
             _worth(sheet)
         else:
             _count(sheet, asked)
+        _number_and_amount(sheet)
     _count_beside_money(sheet)
     _open_counted(sheet)
     _related(sheet)
@@ -155,6 +157,28 @@ def _worth(sheet: Sheet) -> None:
     if money is not None and money in sheet.model.metrics:
         said = any(sheet.slot(at) == "metric" and sheet.text(at).startswith(_COUNTING) for at in range(len(sheet)))
         slots.metrics[:] = [*slots.metrics, money] if said else [money]  # "number of ... and their value"
+
+
+def _number_and_amount(sheet: Sheet) -> None:
+    """As in "overdue invoices, number and amount", "invoice count and value": both of what can be counted."""
+    slots = sheet.slots
+    if len(slots.metrics) != 1:
+        return
+    money = next((m for m, count in _TWINS.items() if slots.metrics[0] in {m, count}), None)
+    if money is None or not {money, _TWINS[money]} <= set(sheet.model.metrics):
+        return
+    counted = slots.metrics[0] == _TWINS[money]
+    for at in range(1, len(sheet) - 1):
+        before, after = sheet.text(at - 1).split()[-1:], sheet.text(at + 1).split()[:1]
+        kinds = [_kind(words[0]) if words else "" for words in (before, after)]
+        if sheet.word(at) == "and" and set(kinds) == {"number", "money"}:
+            first, second = (_TWINS[money], money) if counted or kinds[0] == "number" else (money, _TWINS[money])
+            slots.metrics[:] = [first, second]
+            return
+
+
+def _kind(word: str) -> str:
+    return "number" if word in {"number", "count", "numbers"} else "money" if word in _MONEY_WORDS else ""
 
 
 def _related(sheet: Sheet) -> None:

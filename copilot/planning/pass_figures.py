@@ -197,7 +197,8 @@ def _is_listed(sheet: Sheet, at: int) -> bool:
     ):
         return True
     others = any(sheet.spans[i].one("metric") for i in range(at))
-    if not others and sheet.word(at + 1) in {"for", "by", "of", "in", "with", "at", "to", "per", "from"}:
+    by_group = sheet.word(at + 1) in GROUPERS and (group := sheet.span(at + 2)) is not None and group.one("dimension")
+    if not others and (by_group or sheet.word(at + 1) in {"for", "of", "in", "with", "at", "to", "from"}):
         return True  # "overdue for suppliers with more than 10 open invoices"
     following = sheet.span(at + 2)
     joined = sheet.word(at + 1) == "and" and following is not None and following.one("metric") is not None

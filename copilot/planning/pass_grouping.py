@@ -9,6 +9,7 @@ from copilot.planning.calendar_words import GRAIN_ADVERBS, UNITS
 from copilot.planning.pass_askers import read_askers
 from copilot.planning.pass_causes import REASONS
 from copilot.planning.slots import Sheet
+from copilot.planning.value_choice import ranks
 from copilot.planning.word_classes import COMPARERS, CONJUNCTIONS, FORECAST_WORDS, GROUPERS
 from semantic_layer.periods import Grain
 
@@ -122,6 +123,8 @@ def _bucket_end(sheet: Sheet, at: int) -> bool:
     span = sheet.spans[at]
     if span.time is None or not span.time.end_only or sheet.word(at - 1) not in _EACH or len(span.items) != 2:
         return False
+    if sheet.figures and all(_looks_ahead(sheet, name) for name in sheet.figures):
+        return False  # "due by year end" is a day, not a grouping
     grain = UNITS.get(span.items[0].stem)
     return _take_grain(sheet, at, grain) if grain and span.items[1].text == "end" else False
 
@@ -199,7 +202,7 @@ def _is_noun(sheet: Sheet, at: int) -> bool:
     """Whether the name says only whom we pay or who pays."""
     if sheet.slots.having and not sheet.slots.group_by:
         return False
-    if any(sheet.word(i) in GROUPERS and sheet.slot(i + 1) == "metric" for i in range(len(sheet))):
+    if ranks(sheet, at):
         return False  # "suppliers in Brazil by overdue": a list of them
     last_word = sheet.text(at - 1).rsplit(" ", 1)[-1]
     if sheet.slot(at - 1) == "filter" or last_word in _OWNERS:

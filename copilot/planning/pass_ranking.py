@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copilot.planning.calendar_words import UNITS
 from copilot.planning.slots import Sheet
+from copilot.planning.tagging import Span
 from copilot.planning.word_classes import (
     BEST_WORDS,
     CHANGE_WORDS,
@@ -73,9 +74,7 @@ def _limit(sheet: Sheet, at: int) -> bool:
     number = int(span.amount.value)
     following = sheet.span(at + 1)
     beside = sheet.word(at - 1) in RANKING or sheet.word(at + 1) in RANKING
-    counted = (
-        following is not None and following.one("dimension") is not None and sheet.word(at - 1) not in {"by", "per"}
-    )
+    counted = following is not None and _has_rows(sheet, following) and sheet.word(at - 1) not in {"by", "per"}
     if not (beside or counted) or not 0 < number <= _MOST_ROWS:
         return False
     if sheet.slots.limit is not None:
@@ -83,6 +82,12 @@ def _limit(sheet: Sheet, at: int) -> bool:
     sheet.slots.limit = number
     sheet.take(at, "limit", str(number))
     return True
+
+
+def _has_rows(sheet: Sheet, span: Span) -> bool:
+    """Whether there can be a row for each: of suppliers, not of "days past due"."""
+    found = [sheet.model.dimensions[m.name] for m in span.meanings if m.kind == "dimension"]
+    return bool(found) and not any(dimension.type in {"number", "money"} for dimension in found)
 
 
 def _ranked(sheet: Sheet, at: int) -> bool:

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from copilot.planning.pass_figures import PAID
 from copilot.planning.slots import Sheet
-from copilot.planning.word_classes import DOCUMENT_NOUNS, NEGATIONS, SHARE_WORDS
+from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS
 
 _LATE, _ON_TIME = "late_rate", "on_time_rate"
 _COUNT = "invoice_count"
+_CAPTURED, _CAPTURE_RATE = "discount_captured", "discount_capture_rate"
 _LATE_WORDS = frozenset({"late", "too late"})
 
 
 def read_rates(sheet: Sheet) -> None:
     """Take a share of documents that were paid late or on time: the certified rate, by number of documents."""
     slots = sheet.slots
-    if (
-        set(slots.metrics) - {PAID, _ON_TIME, _COUNT}
-        or slots.externals
-        or not {_LATE, _ON_TIME} <= set(sheet.model.metrics)
-    ):
+    known = sheet.model.metrics
+    if slots.metrics == [_CAPTURED] and _CAPTURE_RATE in known:
+        _captured(sheet)
+        return
+    if set(slots.metrics) - {PAID, _ON_TIME, _COUNT} or slots.externals or not {_LATE, _ON_TIME} <= set(known):
         return
     share = next((at for at in sheet.free() if sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%"), None)
     if share is None:
         _by_number(sheet)
-        return
-    documents = (
-        next((at for at in range(share + 1, len(sheet)) if _documents(sheet, at)), None) if share is not None else None
-    )
-    if share is None or documents is None or sheet.word(sheet.left(documents, {"our", "the", "all"})) != "of":
+    else:
+        _by_share(sheet, share)
+
+
+def _by_share(sheet: Sheet, share: int) -> None:
+    """As in "what share of payments were late"."""
+    slots = sheet.slots
+    documents = next((at for at in range(share + 1, len(sheet)) if _documents(sheet, at)), None)
+    if documents is None or sheet.word(sheet.left(documents, {"our", "the", "all"})) != "of":
         return
     late = next((at for at in range(documents + 1, len(sheet)) if _late(sheet, at)), None)
     rate = _LATE if late is not None else _ON_TIME if _ON_TIME in slots.metrics else None
@@ -41,6 +46,18 @@ def read_rates(sheet: Sheet) -> None:
         role = sheet.spans[at].one("role")
         if documents < at and role is not None and role.name == "payment_date":
             sheet.take(at, "metric", rate)
+
+
+def _captured(sheet: Sheet) -> None:
+    """As in "what % of discounts did we capture": of all that were offered. By groups it may be their shares."""
+    ours = any(sheet.meaning(at, "metric") and "we" in sheet.text(at).split() for at in range(len(sheet)))
+    if not ours and any(sheet.word(at) in GROUPERS for at in range(len(sheet))):
+        return
+    for at in sheet.free():
+        if (sheet.word(at) in SHARE_WORDS or sheet.text(at) == "%") and sheet.word(at + 1) == "of":
+            sheet.slots.metrics[:] = [_CAPTURE_RATE]
+            sheet.take(at, "metric", _CAPTURE_RATE)
+            return
 
 
 def _by_number(sheet: Sheet) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from copilot.planning.slots import Sheet
 from copilot.planning.vocabulary import COUNTRIES, Meaning
-from copilot.planning.word_classes import CONJUNCTIONS, GROUPERS, NEGATIONS
+from copilot.planning.word_classes import CONJUNCTIONS, GROUPERS, NEGATIONS, STOP_WORDS
 
 SUPPLIERS = frozenset({"supplier", "parent"})
 """Dimensions of whom we buy from."""
@@ -22,6 +22,8 @@ def _beside(sheet: Sheet, at: int) -> tuple[Meaning | None, int]:
     for place in (at + 1, sheet.left(at, {"is", "the", "of", "in", "from"} | NEGATIONS)):
         span = sheet.span(place)
         found = span.one("dimension") if span and sheet.is_free(place) else None
+        if place < at and (sheet.meaning(place - 1, "filter") or "").startswith("supplier_country"):
+            continue  # "French suppliers in Germany": they have their country
         if found is not None and not (place < at and _is_grouping(sheet, place)):
             return found, place
     return None, at
@@ -44,7 +46,7 @@ def chosen_values(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[lis
             takes = place < at and beside.name == wanted[0].name and place == at - 1
             takes = takes or (
                 place == at + 1
-                and not _ranked(sheet)
+                and not ranks(sheet, place)
                 and (beside.name == wanted[0].name or wanted[0].name == "entity_country")
             )
             first, last = (min(at, place), max(at, place)) if takes else (at, at)
@@ -65,9 +67,10 @@ def chosen_values(sheet: Sheet, at: int, values: Sequence[Meaning]) -> tuple[lis
     return _of_names(sheet, values, partial=sheet.spans[at].partial), first, last
 
 
-def _ranked(sheet: Sheet) -> bool:
-    """As in "German entities by overdue": the noun beside the value is what there is a row of."""
-    return any(sheet.word(i) in GROUPERS and sheet.slot(i + 1) == "metric" for i in range(len(sheet)))
+def ranks(sheet: Sheet, noun: int) -> bool:
+    """Whether "by" a figure stands after a noun, or opens the question ("by overdue, suppliers in Brazil")."""
+    places = [i for i in range(len(sheet)) if sheet.word(i) in GROUPERS and sheet.slot(i + 1) == "metric"]
+    return any(i > noun or all(sheet.word(k) in STOP_WORDS for k in range(i)) for i in places)
 
 
 def _listed_with(sheet: Sheet, at: int) -> str | None:
@@ -100,7 +103,9 @@ def _listed_before(sheet: Sheet, at: int) -> str | None:
 
 
 def _of_ones(sheet: Sheet, at: int) -> str | None:
-    """As in "suppliers excluding the German ones"."""
+    """As in "suppliers excluding the German ones", "French supplier spend"."""
+    if sheet.text(at + 1).split(" ")[0] in {"supplier", "suppliers", "vendor", "vendors"}:
+        return "supplier_country"
     named = any(m.name in SUPPLIERS for span in sheet.spans[:at] for m in span.meanings if m.kind == "dimension")
     return "supplier_country" if named and sheet.word(at + 1) in {"one", "ones"} else None
 

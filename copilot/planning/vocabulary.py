@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 
 from copilot.planning.amounts import SCALES, WORDS
 from copilot.planning.calendar_words import WORDS_OF_TIME
-from copilot.planning.normalise import Token, phrase, stem
+from copilot.planning.normalise import Token, phrase, stem, tokens
 from copilot.planning.word_classes import CLOSED_CLASSES, DOCUMENT_NOUNS, STOP_WORDS
 from semantic_layer.errors import MissingFeedError
 from semantic_layer.model import Dimension, SemanticModel
@@ -78,13 +78,17 @@ class Vocabulary:
     frequency: Mapping[Meaning, int]
     known: frozenset[str]
     spellable: tuple[str, ...] = field(repr=False)
+    punctuated: frozenset[tuple[str, ...]] = frozenset()
+    """Phrases that are written with a comma or brackets in them; no other phrase reaches over one."""
 
     @classmethod
     def build(cls, layer: Layer, simulations: Iterable[tuple[str, str]] = ()) -> Vocabulary:
         """The vocabulary of a layer's model, of the values in its mirror, and of (phrase, simulation) pairs."""
         found: dict[tuple[str, ...], list[Meaning]] = defaultdict(list)
+        punctuated: set[tuple[str, ...]] = set()
         for text, meaning in _of_model(layer.model):
             for key in _spellings(phrase(text)):
+                punctuated |= {key} if any(token.apart for token in tokens(text)) else set()
                 if key and meaning not in found[key]:
                     found[key].append(meaning)
         for text, name in simulations:
@@ -99,6 +103,7 @@ class Vocabulary:
                     frequency[meaning] = count
                     if stem(value.lower()) not in _CODES_LIKE_WORDS:
                         _add_value(found, by_word, meaning)
+                        punctuated.add(phrase(value)[:_LONGEST_NAME])
         steering = CLOSED_CLASSES | WORDS_OF_TIME | frozenset(WORDS) | frozenset(SCALES)
         return cls(
             phrases={key: tuple(meanings) for key, meanings in found.items()},
@@ -107,11 +112,15 @@ class Vocabulary:
             frequency=frequency,
             known=frozenset(word for key in found for word in key) | steering,
             spellable=tuple(sorted(w for w in technical | steering if len(w) >= 5 and w.isalpha())),
+            punctuated=frozenset(punctuated),
         )
 
     def meanings(self, items: Sequence[Token], start: int, length: int) -> tuple[Meaning, ...]:
         """What the `length` tokens from `start` mean together."""
-        return self.phrases.get(tuple(token.stem for token in items[start : start + length]), ())
+        key = tuple(token.stem for token in items[start : start + length])
+        found = self.phrases.get(key, ())
+        apart = bool(found) and any(token.apart for token in items[start + 1 : start + length])
+        return () if apart and key not in self.punctuated else found
 
     def corrected(self, word: str) -> str | None:
         """The known word that a misspelt one stands for, or None.

@@ -20,7 +20,7 @@ STOP_WORDS = _stems(
     "that this these those there here "
     # question words and politeness
     "what which who whose how much many show give tell list get see want need know let please thanks "
-    "thank kindly hey hi hello dear morning afternoon evening folks team guys asap btw fyi cheers sorry "
+    "thank kindly hey hi hello dear morning afternoon evening already via folks team guys asap btw fyi cheers sorry "
     "look looking like also too just still really actually exactly quick quickly maybe roughly "
     "approximately currently now right presently "
     "moment sofar data report view analysis figure figures number numbers value values amount amounts "

@@ -1,0 +1,109 @@
+"""Questions put together from parts whose meaning is known, in any order: no part may be lost, turned round or moved elsewhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from copilot.planning.plan import Clock, MetricPlan
+from copilot.planning.rule_planner import RulePlanner
+from semantic_layer.query import MetricQuery
+
+FLOWS = {
+    "spend": ("spend", "total spend"), "discount_missed": ("missed discounts", "discounts missed"),
+    "payments_made": ("payments made", "payments"), "late_rate": ("late rate", "late payment rate"), "dpo_paid": ("days to pay",),
+    "invoice_count": ("number of invoices",), "cycle_time_approval": ("approval time",),
+}  # fmt: skip
+BALANCES = {
+    "open_ap": ("open AP", "unpaid invoices", "accounts payable"), "past_due_ap": ("overdue", "past due AP", "overdue balance"),
+    "dpo_purchases": ("DPO",), "past_due_count": ("number of overdue invoices",),
+}  # fmt: skip
+CONDITIONS = (
+    (("in Germany", "for the German entity"), "entity_country = Germany"),
+    (("excluding marketing", "without marketing", "ex marketing"), "category != Marketing"),
+    (("in EMEA", "for EMEA"), "region = EMEA"),
+    (("for Kelxovia", "with Kelxovia"), "supplier = Kelxovia Tooling SA"),
+    (("for invoices over 50k", "on invoices above 50,000"), "invoice_amount > 50000"),
+    (("for suppliers in France", "with french suppliers"), "supplier_country = FR"),
+    (("on net 30 terms", "with terms net 30"), "payment_term = Net 30"),
+    (("for marketing and logistics",), "category in Logistics, Marketing"),
+    (("outside APAC", "except APAC"), "region != APAC"),
+    (("for german and french suppliers",), "supplier_country in DE, FR"),
+)
+AGES = (
+    (("over 60 days past due", "overdue by more than 60 days"), "days_past_due > 60"),
+    (("over 90 days old",), "days_since_invoice > 90"),
+)
+GROUPS = (
+    (("by supplier", "per vendor"), "supplier", "suppliers"), (("by entity",), "buying_entity", "entities"),
+    (("by region",), "region", "regions"), (("by category", "per category"), "category", "categories"),
+)  # fmt: skip
+PERIODS = (
+    (("in Q3", "q3"), "2026-07-01..2026-09-30"), (("last month", "in October"), "2026-10-01..2026-10-31"),
+    (("in 2025",), "2025-01-01..2025-12-31"), (("ytd", "this year"), "2026-01-01..2026-11-21"),
+)  # fmt: skip
+POLITE = ("", "", "", "pls show ", "what is our ", "tell me the ")
+PARTS_OF_ONE_QUESTION = 2
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A question and what it says, slot by slot."""
+
+    text: str
+    slots: tuple[object, ...]
+
+
+def compose(chance: random.Random) -> Composed:
+    """A question of a figure, up to three conditions, a grouping or ranking, and a period, in any order."""
+    balance = chance.random() < 0.4
+    figure, words = chance.choice(sorted((BALANCES if balance else FLOWS).items()))
+    chosen = {
+        said.split()[0]: (text, said)
+        for text, said in chance.sample(CONDITIONS, chance.randint(0, PARTS_OF_ONE_QUESTION))
+    }
+    conditions = [(chance.choice(texts), said) for texts, said in chosen.values()]
+    if figure in {"open_ap", "past_due_ap"} and chance.random() < 0.3:
+        texts, said = chance.choice(AGES)
+        conditions.append((chance.choice(texts), said))
+    group = chance.choice(GROUPS) if chance.random() < 0.6 else None
+    period = chance.choice(PERIODS) if chance.random() < 0.6 else None
+    top = chance.choice((None, 3)) if group else None
+    lead = f"top {top} {group[2]} by {chance.choice(words)}" if group and top else chance.choice(words)
+    rest = [text for text, _said in conditions] + ([chance.choice(period[0])] if period else [])
+    rest += [chance.choice(group[0])] if group and not top else []
+    chance.shuffle(rest)
+    first = [f"{rest.pop()},"] if rest and not top and chance.random() < 0.2 else []
+    text = f"{chance.choice(POLITE)}{' '.join([*first, lead, *rest])}"
+    all_said = tuple(sorted(said for _text, said in conditions))
+    return Composed(text, (figure, all_said, group[1] if group else None, period[1] if period else None, top))
+
+
+def slots_of(query: MetricQuery, asked: Composed) -> tuple[object, ...]:
+    """The slots of a query in the words of the composition; a period that was not asked for is none."""
+    conditions = sorted(f"{f.field} {f.op} {', '.join(sorted(f.values))}" for f in query.filters)
+    period = f"{query.period.start}..{query.period.end}" if query.period and asked.slots[3] else None
+    groups = ", ".join(query.group_by) or None
+    return (", ".join(query.metrics), tuple(conditions), groups, period, query.limit)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_part_of_a_composed_question_is_lost(planner: RulePlanner, clock: Clock, seed: int) -> None:
+    """Whatever the order and the words, an answer has just the parts of its question, and nearly all are answered."""
+    chance = random.Random(seed)  # noqa: S311 (examples)
+    asked = [compose(chance) for _ in range(250)]
+    plans = [planner.plan(question.text, clock) for question in asked]
+    answered = [(q, p) for q, p in zip(asked, plans, strict=True) if isinstance(p, MetricPlan)]
+    wrong = [
+        f"{q.text}: {q.slots} became {slots_of(p.query, q)}" for q, p in answered if slots_of(p.query, q) != q.slots
+    ]
+    assert not wrong, shown(wrong)
+    assert len(answered) >= 0.98 * len(asked)
+
+
+def shown(wrong: Sequence[str]) -> str:
+    """A few of the failures, a line each."""
+    return "\n".join(wrong[:10])
