@@ -21,6 +21,8 @@ EXACT_OPTIONS = 120
 """Books of so many options are searched to the end."""
 SOLVER_OPTIONS = 60_000
 """Larger books are priced without the solver."""
+POLISHED_OPTIONS = 10_000
+"""Larger books gain next to nothing from exact search of a part: their lumps are small beside the cash there is."""
 CLOSE_CALLS = 30
 """Offers of a large book that exact search decides again."""
 NODES = 60
@@ -223,7 +225,7 @@ def _searched(problem: Problem, prices: Prices, taken: Ints) -> Ints | None:
     if len(problem) <= EXACT_OPTIONS:
         chosen = best_choice(problem)
         return chosen if chosen is not None and problem.fits(chosen) else None
-    if len(problem) > SOLVER_OPTIONS:
+    if len(problem) > POLISHED_OPTIONS:
         return None
     free = _undecided(problem, prices, taken)
     fixed = taken[~free[problem.offer[taken]]]
