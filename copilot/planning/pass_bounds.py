@@ -198,7 +198,10 @@ def _money_or_figure(
     metric = figure_left(sheet, start)
     figure = metric or (sheet.figures[0] if len(sheet.figures) == 1 else None)
     unit = sheet.model.metrics[figure].unit if figure else ""
-    of_documents = follows_documents(sheet, start) or (metric is None and "invoice" in words_left(sheet, start))
+    counts = unit == "count" and amount.kind == "plain" and amount.value < CLEARLY_MONEY
+    of_documents = (follows_documents(sheet, start) and not counts) or (
+        metric is None and "invoice" in words_left(sheet, start)
+    )
     of_documents = of_documents or (figure is None and (amount.kind == "money" or amount.value >= CLEARLY_MONEY))
     if amount.kind == "money" and metric and of_documents and is_terse(sheet, start):
         return _for_invoice_or_group(sheet, start, last, operator, amount)

@@ -44,6 +44,9 @@ def _count_beside_money(sheet: Sheet) -> None:
     counted = [COUNT_OF[m] for m in slots.metrics if COUNT_OF.get(m) in sheet.model.metrics]
     if len(counted) == 1 and "invoice_count" in slots.metrics:
         slots.metrics[:] = dict.fromkeys(counted[0] if m == "invoice_count" else m for m in slots.metrics)
+        for at in range(len(sheet)):
+            if sheet.meaning(at, "metric") == "invoice_count":
+                sheet.take(at, "metric", counted[0])  # what a bound on it is about
         return
     said = any(sheet.meaning(at, "metric") == "invoice_count" and _says_count(sheet, at) for at in range(len(sheet)))
     others = [sheet.model.metrics[m] for m in slots.metrics if m != "invoice_count"]

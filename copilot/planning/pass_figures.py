@@ -5,7 +5,17 @@ from __future__ import annotations
 from copilot.planning.normalise import phrase
 from copilot.planning.slots import Sheet
 from copilot.planning.tagging import Span
-from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, SHARE_WORDS, STOP_WORDS
+from copilot.planning.word_classes import (
+    COMPARATIVE_DOWN,
+    COMPARATIVE_UP,
+    DOCUMENT_NOUNS,
+    GROUPERS,
+    NEGATIONS,
+    OVER,
+    SHARE_WORDS,
+    STOP_WORDS,
+    UNDER,
+)
 from semantic_layer.model import SemanticModel
 from semantic_layer.query import Filter
 
@@ -190,6 +200,19 @@ def _is_a_name(sheet: Sheet, at: int, span: Span) -> bool:
     return capital or sheet.word(at - 1) in {"supplier", "vendor"}
 
 
+def _is_bounded(sheet: Sheet, at: int) -> bool:
+    """As in "entities with overdue over 100k and open AP under 1m": a bound in money or percent starts at a place."""
+    if sheet.word(at) not in OVER | UNDER | COMPARATIVE_UP | COMPARATIVE_DOWN | {"at", "up"} and sheet.text(at) not in {
+        ">",
+        "<",
+        ">=",
+        "<=",
+    }:
+        return False
+    number = next((i for i in range(at + 1, at + 4) if sheet.amount(i)), None)
+    return number is not None and sheet.word(number + 1) != "day"
+
+
 def _is_listed(sheet: Sheet, at: int) -> bool:
     """As in "open AP, overdue and DPO", "overdue as a share of open AP": a figure of its own beside the others."""
     if sheet.word(at + 1) == "as" and any(
@@ -200,6 +223,8 @@ def _is_listed(sheet: Sheet, at: int) -> bool:
     by_group = sheet.word(at + 1) in GROUPERS and (group := sheet.span(at + 2)) is not None and group.one("dimension")
     if not others and (by_group or sheet.word(at + 1) in {"for", "of", "in", "with", "at", "to", "from"}):
         return True  # "overdue for suppliers with more than 10 open invoices"
+    if not others and _is_bounded(sheet, at + 1):
+        return True
     following = sheet.span(at + 2)
     joined = sheet.word(at + 1) == "and" and following is not None and following.one("metric") is not None
     before = sheet.span(at - 1)

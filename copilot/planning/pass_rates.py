@@ -68,7 +68,7 @@ def _by_number(sheet: Sheet) -> None:
     first = next(at for at in range(len(sheet)) if sheet.meaning(at, "metric") == _COUNT)
     late = next((at for at in range(first, len(sheet)) if _late(sheet, at)), None)
     paid = next((at for at in range(first, len(sheet)) if _says_paid(sheet, at)), None)
-    negated = any(sheet.word(at) in NEGATIONS | {"and"} for at in range(first, len(sheet)))
+    negated = any(sheet.word(at) in NEGATIONS | {"and"} for at in range(len(sheet)))
     rate = _LATE if late is not None and paid is not None else _ON_TIME if _ON_TIME in slots.metrics else None
     if rate is None or negated:
         return

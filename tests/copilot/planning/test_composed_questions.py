@@ -107,3 +107,30 @@ def test_no_part_of_a_composed_question_is_lost(planner: RulePlanner, clock: Clo
 def shown(wrong: Sequence[str]) -> str:
     """A few of the failures, a line each."""
     return "\n".join(wrong[:10])
+
+
+BOUNDED = {
+    "spend": ("spend", "100k", "100000"), "open_ap": ("open AP", "1m", "1000000"), "past_due_ap": ("overdue", "50,000", "50000"),
+    "late_rate": ("late rate", "20%", "0.2"), "discount_capture_rate": ("capture rate", "50 percent", "0.5"),
+    "dpo_purchases": ("DPO", "45 days", "45"), "cycle_time_approval": ("approval time", "5 days", "5"),
+    "past_due_count": ("number of overdue invoices", "10", "10"),
+}  # fmt: skip
+OPERATORS = {"over": ">", "more than": ">", "under": "<", "less than": "<", "at least": ">=", "at most": "<="}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_bounds_on_groups_stay_with_their_figure(planner: RulePlanner, clock: Clock, seed: int) -> None:
+    """As in "entities with overdue over 100k and number of invoices under 5 in Germany": each bound is of its own figure."""
+    chance = random.Random(seed)  # noqa: S311 (examples)
+    for _ in range(150):
+        names = chance.sample(sorted(BOUNDED), chance.randint(1, PARTS_OF_ONE_QUESTION))
+        bounds = [(name, *BOUNDED[name], chance.choice(sorted(OPERATORS))) for name in names]
+        _by, group, noun = chance.choice(GROUPS)
+        texts, said = chance.choice(CONDITIONS[:4])
+        parts = " and ".join(f"{words} {how} {amount}" for _name, words, amount, _value, how in bounds)
+        plan = planner.plan(f"{noun} with {parts} {texts[0]}", clock)
+        assert isinstance(plan, MetricPlan), parts
+        having = {(h.metric, h.op, format(h.value, "f")) for h in plan.query.having}
+        assert having == {(name, OPERATORS[how], value) for name, _words, _amount, value, how in bounds}, parts
+        assert plan.query.group_by == (group,)
+        assert [f"{f.field} {f.op} {', '.join(f.values)}" for f in plan.query.filters] == [said], parts
