@@ -8,34 +8,25 @@ either the batch and its bookmark are in the file, or neither.
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from importlib import resources as package_files
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Self
 
 import duckdb
 from pydantic import SecretStr
 
 from sync import history, schema, state
-from sync.encryption import attach_new, open_database
-from sync.errors import EmptyReloadError, MirrorBusyError, MirrorUnreadableError, SourceChangedError
+from sync.encryption import attach_new
+from sync.errors import EmptyReloadError, MirrorUnreadableError, SourceChangedError
 from sync.pages import decode_record
 from sync.resources import Child, Resource
 from sync.rows import Batch, Rejected
 from sync.staging import staged_rows
 from sync.state import Bookmark
-
-_MEMORY: Final = "96MB"
-_SETTINGS: Final[Mapping[str, str]] = {
-    "TimeZone": "UTC",
-    "threads": "1",  # batches are read by one thread anyway, and typed by another
-    "checkpoint_threshold": "128MB",  # a backfill would else stop at every few batches
-    "allocator_flush_threshold": "4MB",  # what is freed goes back to the system, not only to DuckDB
-    "allocator_bulk_deallocation_flush_threshold": "4MB",
-}
-Found = TypeVar("Found")
+from sync.work_file import Room, open_work_file
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ class Mirror:
         self._spool = folder
         self._key = key
         self._busy = threading.RLock()
-        self._room = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+        self._room = Room(connection)
 
     @classmethod
     def open(cls, path: Path, source: str, key: SecretStr | None = None) -> Self:
@@ -93,12 +84,12 @@ class Mirror:
         folder.mkdir(exist_ok=True, mode=0o700)
         for leftover in folder.glob("*.ndjson"):
             leftover.unlink()
-        mirror = cls(_connect(path, key), folder, key)
+        mirror = cls(open_work_file(path, key), folder, key)
         try:
             mirror._migrate(path)
             mirror._claim(path, source)
             mirror._load_countries()
-            mirror._stay_small()
+            mirror._room.stay_small()
         except BaseException:
             mirror.close()
             raise
@@ -151,7 +142,8 @@ class Mirror:
                     state.save(self._connection, bookmark)
             return changed
 
-        return self._with_room(merged)
+        with self._busy:
+            return self._room.enough_for(merged)
 
     def retry_rejected(self, resource: Resource, run_id: str, at: dt.datetime) -> int:
         """Types the records set aside again, as a newer program may know better; returns how many came good."""
@@ -225,24 +217,19 @@ class Mirror:
     @contextlib.contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction on the work file, for what is kept beside Coupa's records (the feeds)."""
-        with self._busy:
-            self._take_room()
-            try:
-                with self._transaction():
-                    yield self._connection
-            finally:
-                self._stay_small()
+        with self._busy, self._room.taken(), self._transaction():
+            yield self._connection
 
     def query(self, sql: str, parameters: list[object] | dict[str, object] | None = None) -> list[tuple[object, ...]]:
         """Rows of a read-only question, for reconciliation and tests."""
         with self._busy:
-            return self._with_room(lambda: self._connection.execute(sql, parameters or []).fetchall())
+            return self._room.enough_for(lambda: self._connection.execute(sql, parameters or []).fetchall())
 
     def copy_to(self, path: Path) -> None:
         """Writes all tables to a new file in the storage format that DuckDB 1.5 and 2 both read."""
         with self._busy:
             self._connection.execute("CHECKPOINT")
-            self._with_room(lambda: self._copy_to(path))
+            self._room.enough_for(lambda: self._copy_to(path))
 
     def _copy_to(self, path: Path) -> None:
         attach_new(self._connection, path, self._key, "copy")
@@ -255,25 +242,6 @@ class Mirror:
         except duckdb.OutOfMemoryException:
             path.unlink()  # a part of a copy, in the way of the whole one
             raise
-
-    def _stay_small(self) -> None:
-        """What a sync needs does not grow with the tenant: DuckDB writes to disk what goes beyond this."""
-        self._connection.execute(f"SET memory_limit = '{_MEMORY}'")
-
-    def _take_room(self) -> None:
-        self._connection.execute(f"SET memory_limit = '{self._room}'")  # RESET does not reach what is in use
-
-    def _with_room(self, action: Callable[[], Found]) -> Found:
-        """What an action gives; one that needs more memory than usual (a record of many megabytes) is done again."""
-        with self._busy:
-            try:
-                return action()
-            except duckdb.OutOfMemoryException:
-                self._take_room()
-            try:
-                return action()
-            finally:
-                self._stay_small()
 
     def _name(self) -> str:
         found = self._connection.execute("SELECT current_database()").fetchone()
@@ -502,33 +470,3 @@ def _numbers(ids: Collection[int]) -> str:
 
 def _stage_name(table: schema.Table) -> str:
     return f'"stage_{table.name}"'
-
-
-_NOT_DAMAGE: Final = ("permission denied", "read-only file system", "no space left", "file too large", "input/output")
-
-
-def _connect(path: Path, key: SecretStr | None) -> duckdb.DuckDBPyConnection:
-    """The work file, opened for writing with nothing fetched from the network."""
-    try:
-        connection = open_database(path, key)
-    except duckdb.IOException as error:
-        told = str(error).lower()
-        if "could not set lock" in told or "unique file handle" in told:
-            raise MirrorBusyError(
-                f"{path} is held open by another program; close it (a DuckDB shell, another sync) and try again.",
-            ) from error
-        if any(reason in told for reason in _NOT_DAMAGE):
-            raise  # the file is whole: room or a right is missing
-        raise _unreadable(path) from error
-    except duckdb.Error as error:
-        raise _unreadable(path) from error
-    for name, value in _SETTINGS.items():
-        connection.execute(f"SET {name} = '{value}'")
-    return connection
-
-
-def _unreadable(path: Path) -> MirrorUnreadableError:
-    return MirrorUnreadableError(
-        f"{path} cannot be opened as a work file; delete it and sync again: Coupa still has everything, and the "
-        "published mirror is not touched.",
-    )

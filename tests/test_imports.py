@@ -28,7 +28,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "auth": 1, "pages": 1, "rate_limit": 1, "records": 1, "row_paths": 1, "settings": 1, "writer_lock": 1,
         "pagination": 2, "plain_records": 2, "read_ahead": 2, "resources": 2,
         "client": 3, "history": 3, "rows": 3, "state": 3,
-        "merge_ahead": 4, "staging": 4,
+        "merge_ahead": 4, "staging": 4, "work_file": 4,
         "mirror": 5,
         "drift": 6, "outline": 6, "publish": 6, "snapshots": 6,
         "reconciliation": 7, "run": 7, "tie_out": 8,
