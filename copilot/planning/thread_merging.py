@@ -163,7 +163,9 @@ def _lay_time(old: Slots, new: Slots, clock: Clock, *, widens: bool) -> None:
         if "forecast" in old.signals and "forecast" not in new.signals and _is_past(new.period, clock):
             old.signals.discard("forecast")  # a day that has passed is measured, not projected
         old.compare = None
-        old.period = _a_year_back(old, new.period, clock) or _within_year(old, new.period) or new.period
+        said_year = any(c.slot == "time" and any(char.isdigit() for char in c.words) for c in new.coverage)
+        back = None if said_year else _a_year_back(old, new.period, clock)
+        old.period = back or _within_year(old, new.period) or new.period
     if compares:
         old.compare, old.compare_grain = new.compare, new.compare_grain
 
