@@ -81,7 +81,8 @@ def _groups(
         first = slots.filters[0]
         slots.filters = slots.filters[1:]
         label = lexicon.layer.model.dimensions[first.field].label
-        named = ", ".join(first.values) if first.values[0] not in {"true", "false"} else f'"{label}: {first.values[0]}"'
+        sides = {"true": f'"{label}: yes"', "false": f'"{label}: no"'}
+        named = ", ".join(sides.get(value, value) for value in first.values)
         notes.append(f"{named} is one of the rows; the shares add up to the whole.")
         return [first.field]
     ranked = slots.limit is not None or "top" in slots.signals
