@@ -12,6 +12,7 @@
     ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
     ├── TreasuryPolicyError            treasury: the file of hurdles, floors and caps cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
+    ├── NoticeError                    who subscribes, or the operator: a time, a bound, an address or a mail server
     ├── AuditError                     the auditor: the trail or an anchor cannot be read or written
     ├── SlackError                     the operator: Slack cannot be reached, or a token or a file is missing
     └── PageError                      the operator: the chat page cannot start
@@ -38,6 +39,10 @@ class EvidenceMissingError(CopilotError):
 
 class PageError(CopilotError):
     """The chat page cannot start."""
+
+
+class NoticeError(CopilotError):
+    """A notice cannot be set up as it was said, or cannot be delivered."""
 
 
 class AuditError(CopilotError):

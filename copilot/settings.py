@@ -5,13 +5,14 @@ Coupa's credentials are not among them on purpose: only the sync worker ever hol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -126,12 +127,32 @@ class Settings(BaseSettings):
         default="https://slack.com/api/",
         description="Address of Slack's methods; change it for a test workspace only.",
     )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server for notices; empty means that none are mailed."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is encrypted; `none` for a server on this machine only."
+    )
+    smtp_user: str | None = Field(default=None, description="Account at the mail server, where it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="Its password. Masked everywhere.")
+    mail_from: str = Field(default="tenor@localhost", description="The sender of notices.")
+    mail_domains: str = Field(
+        default="", description="Domains that figures may be mailed to, separated by commas; empty means none."
+    )
+    quiet_hours: str | None = Field(
+        default=None, description="Hours of the company's day without notices, such as 20:00-07:00; they come after it."
+    )
     audit_anchors: Path | None = Field(
         default=None,
         description="A folder that others keep: a signed mark of the audit trail's end is left there once a day.",
     )
     public_url: str | None = Field(
         default=None, description="Address under which people reach the chat page, for links from Slack."
+    )
+    treasury_policy: Path = Field(
+        default=Path("treasury.yml"),
+        description="Hurdle rates, cash floors, caps and exclusions for discounts: a YAML file, optional.",
     )
     verified: Path = Field(
         default=Path("verified.yml"),
@@ -146,6 +167,24 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
         return name
+
+    @field_validator("smtp_tls")
+    @classmethod
+    def _encrypted_mail(cls, tls: str, info: ValidationInfo) -> str:
+        host = info.data.get("smtp_host") or "localhost"
+        if tls == "none" and host not in {"localhost", "127.0.0.1", "::1"}:
+            raise ValueError("must be starttls or tls for a mail server on another machine")
+        return tls
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _two_times(cls, text: str | None) -> str | None:
+        if (
+            text is not None
+            and re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d ?- ?([01]?\d|2[0-3]):[0-5]\d", text.strip()) is None
+        ):
+            raise ValueError("must be two times of day such as 20:00-07:00")
+        return text
 
     @field_validator("encryption_key", "new_encryption_key")
     @classmethod

@@ -21,11 +21,12 @@ from copilot.state.audit_events import AuditRepository
 from copilot.state.encryption import driver, open_file
 from copilot.state.model_usage import ModelUsageRepository
 from copilot.state.slack_questions import SlackQuestionRepository
+from copilot.state.subscriptions import SubscriptionRepository
 from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration this program knows."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,6 +50,7 @@ class StateStore:
         self.turns = TurnRepository(engine, clock)
         self.model_usage = ModelUsageRepository(engine)
         self.audit = AuditRepository(engine, clock)
+        self.subscriptions = SubscriptionRepository(engine, clock)
         self.slack_questions = SlackQuestionRepository(engine, clock)
 
     @classmethod

@@ -94,3 +94,19 @@ audit_events = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
 )
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("subscription", String(64), primary_key=True),
+    Column("due", UtcDateTime, primary_key=True),
+    Column("claimed_at", UtcDateTime, nullable=False),
+    Column("outcome", String(400), nullable=False),
+)

@@ -26,10 +26,12 @@ from copilot.state.store import open_store
 from copilot.surfaces.audit_commands import audit_app
 from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
+from copilot.surfaces.discount_commands import discounts
 from copilot.surfaces.eval_command import evaluate_bank
 from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
+from copilot.surfaces.notice_commands import notices_app
 from copilot.surfaces.simulate_commands import simulate_app
 from copilot.surfaces.slack_command import slack
 from copilot.surfaces.verified_commands import verified_app
@@ -167,6 +169,7 @@ def replay(
 
 app.add_typer(audit_app, name="audit")
 app.command()(backtest)
+app.command()(discounts)
 app.command(name="eval")(evaluate_bank)
 app.command()(explore)
 app.add_typer(metrics_app, name="metrics")
@@ -174,6 +177,7 @@ app.add_typer(simulate_app, name="simulate")
 app.add_typer(verified_app, name="verified")
 app.command(name="rotate-key")(rotate_key)
 app.command()(slack)
+app.add_typer(notices_app, name="notices")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
     /answers/<id>.csv     its table
     /blobs/<id>           a chart of an earlier answer, shown again when its thread is opened
     /evidence/<id>        an answer of any surface with everything behind it; .json, .csv and .png are its files
+    /notices/stop/<id>/<word>  ends a notice: the link in its mail
     /health-board         working capital at a glance, every tile an answer
     /                     the chat
 
@@ -31,12 +32,16 @@ from pydantic import SecretStr
 
 from copilot.answer import Answer
 from copilot.errors import PageError
+from copilot.notices.stopping import StopWords
 from copilot.rendering.table_file import table_csv
 from copilot.settings import Settings
+from copilot.state.store import open_store
+from copilot.state.subscriptions import SubscriptionRepository
 from copilot.surfaces.evidence_routes import add_evidence_routes, download
 from copilot.surfaces.failures import failure_sentence
 from copilot.surfaces.health_board import add_health_board
 from copilot.surfaces.listening import listen, run
+from copilot.surfaces.notice_routes import add_notice_routes
 from copilot.surfaces.page_folder import prepare, session_secret
 from copilot.surfaces.web_security import PageGuard, is_loopback
 
@@ -47,10 +52,16 @@ if TYPE_CHECKING:
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 
-def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, viewer: str | None = None) -> FastAPI:
+def create_app(
+    engine: Asker,
+    state_folder: Path,
+    key: SecretStr | None = None,
+    viewer: str | None = None,
+    stops: tuple[SubscriptionRepository, StopWords] | None = None,
+) -> FastAPI:
     """The page over an engine; chat history, session key and page files live in `state_folder`.
 
-    Each `viewer` has conversations of their own.
+    Each `viewer` has conversations of their own. With `stops` the page ends notices by the links in their mails.
 
     With a key the history is encrypted. Raises a PageError if the page's files are missing or this process already has
     a page over another folder.
@@ -80,6 +91,8 @@ def create_app(engine: Asker, state_folder: Path, key: SecretStr | None = None, 
     _add_routes(app, engine, store, Depends(get_current_user))
     add_evidence_routes(app, engine, Depends(get_current_user))
     add_health_board(app, engine, Depends(get_current_user), failure_sentence)
+    if stops is not None:
+        add_notice_routes(app, *stops)
     app.mount("/", chainlit_app)
     app.add_middleware(PageGuard)
     return app
@@ -145,10 +158,11 @@ def serve(
     from copilot.engine import Engine  # noqa: PLC0415 (the page can be built over any engine)
 
     settings = Settings() if mirror is None else Settings(mirror=mirror)
-    with listen(host, port) as listener:
+    with listen(host, port) as listener, open_store(settings) as store:
         engine = Engine.open(settings, today=today)
         try:
-            app = create_app(engine, settings.state_folder(), settings.encryption_key, settings.viewer)
+            stops = (store.subscriptions, StopWords(settings.state_folder()))
+            app = create_app(engine, settings.state_folder(), settings.encryption_key, settings.viewer, stops)
             if announce is not None:
                 shown = f"[{host}]" if ":" in host else host
                 announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")

@@ -17,7 +17,7 @@ from copilot.errors import CopilotError, EvidenceMissingError
 from copilot.settings import Settings
 from copilot.state.store import StateStore
 from copilot.surfaces.slack.adapter import SlackSurface
-from copilot.surfaces.slack.engines import LiveDirectory
+from copilot.surfaces.slack.live_directory import LiveDirectory
 from copilot.surfaces.slack.serving import PATH, bolt_app, http_app
 from semantic_layer.viewer import Viewer
 

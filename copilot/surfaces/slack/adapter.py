@@ -48,7 +48,6 @@ from copilot.surfaces.slack.audience import (
     in_channel,
     in_direct_message,
 )
-from copilot.surfaces.slack.engines import LiveDirectory
 from copilot.surfaces.slack.incoming import (
     QUESTION,
     Question,
@@ -58,6 +57,7 @@ from copilot.surfaces.slack.incoming import (
     from_message,
     mentions,
 )
+from copilot.surfaces.slack.live_directory import LiveDirectory
 from semantic_layer.errors import SemanticLayerError
 from semantic_layer.viewer import Viewer
 

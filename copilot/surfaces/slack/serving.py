@@ -31,9 +31,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from copilot.errors import SlackError
 from copilot.settings import Settings
 from copilot.state.store import StateStore, open_store
+from copilot.surfaces.engines import Engines
 from copilot.surfaces.listening import listen, server
 from copilot.surfaces.slack.adapter import SlackSurface
-from copilot.surfaces.slack.engines import Engines, LiveDirectory
+from copilot.surfaces.slack.live_directory import LiveDirectory
 from copilot.surfaces.web_security import is_loopback
 
 if TYPE_CHECKING:
