@@ -34,17 +34,24 @@ from copilot.composition import (
     refusal_of,
 )
 from copilot.conversation import Choosing, ThreadState, converse, remembering
+from copilot.discount_answers import compose_discounts
 from copilot.drivers import take_apart
+from copilot.errors import TreasuryPolicyError
 from copilot.evidence import EvidencePack, require_own
 from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
 from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
+from copilot.opportunities.discount_outcomes import DiscountOutcome, DiscountsRefused
+from copilot.opportunities.discount_plan import plan_discounts
+from copilot.opportunities.offer_reading import read_inputs
+from copilot.opportunities.treasury_policy import load_policy
 from copilot.planning.plan import (
     Clarify,
     Clock,
     DefinePlan,
+    DiscountsPlan,
     ExplorePlan,
     ForecastPlan,
     MetricPlan,
@@ -254,8 +261,8 @@ class Engine:
                     answer = self._projection(turn, plan)
                 case OutflowPlan():
                     answer = compose_outflow(turn, plan, self._outflow(plan))
-                case ScenarioPlan():
-                    answer = compose_scenario(turn, plan, self._scenario(plan))
+                case ScenarioPlan() | DiscountsPlan():
+                    answer = self._what_to_do(turn, plan)
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
@@ -322,6 +329,26 @@ class Engine:
         book = read_book(self.layer, plan.filters)
         measured = load_calibration(backtest_file(self._settings.mirror))
         return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
+
+    def _what_to_do(self, turn: Turn, plan: ScenarioPlan | DiscountsPlan) -> Answer:
+        if isinstance(plan, DiscountsPlan):
+            return compose_discounts(turn, plan, self._discounts(plan))
+        return compose_scenario(turn, plan, self._scenario(plan))
+
+    def _discounts(self, plan: DiscountsPlan) -> DiscountOutcome:
+        """The choice of discounts. Cash pays for all payables: who sees some of them only gets a ranking."""
+        withheld = "you see a part of the payables, and cash pays for all of them" if self.layer.viewer.rows else ""
+        try:
+            policy = load_policy(self._settings.treasury_policy)
+        except TreasuryPolicyError as error:
+            return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
+        return plan_discounts(
+            read_inputs(self.layer),
+            policy,
+            currency=self._settings.reporting_currency,
+            least_yield=plan.least_yield,
+            withheld=withheld,
+        )
 
     def _scenario(self, plan: ScenarioPlan) -> Scenario:
         """The levers against the baseline, half a year ahead unless the plan names a day."""

@@ -24,7 +24,9 @@ from copilot.simulations.levers import Lever
 from semantic_layer.periods import Period
 from semantic_layer.query import Filter
 
-Behaviour = Literal["answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why", "explore"]
+Behaviour = Literal[
+    "answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why", "explore", "discounts",
+]  # fmt: skip
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
 
@@ -136,6 +138,7 @@ def behaviour_of(plan: Plan) -> Behaviour:
 _BEHAVIOURS: Mapping[str, Behaviour] = {
     "metric": "answer", "forecast": "forecast", "outflow": "outflow", "scenario": "scenario",
     "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse", "explore": "explore",
+    "discounts": "discounts",
 }  # fmt: skip
 
 

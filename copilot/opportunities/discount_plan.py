@@ -47,11 +47,13 @@ def plan_discounts(
     *,
     currency: str = "USD",
     least_yield: Decimal | None = None,
+    withheld: str = "",
     seed: int = 1,
 ) -> DiscountOutcome:
     """The choice of offers over all runs ahead; `least_yield` keeps to offers of at least that yearly yield.
 
-    Refused by name without a hurdle rate, with too little history, or with a floor that breaks by itself.
+    `withheld` says why cash must not be looked at: then offers are only ranked. Refused by name without a hurdle rate,
+    with too little history, or with a floor that breaks by itself.
     """
     policy = with_rates(policy, inputs.rates, inputs.as_of)
     paid = int(np.count_nonzero(inputs.book.paid_day <= inputs.as_of.toordinal()))
@@ -65,6 +67,8 @@ def plan_discounts(
     model = learn_model(inputs.book, inputs.as_of)
     runs = learned_runs(model, HORIZON_DAYS)
     options = options_of(inputs, policy, model, habits_of(model), runs, least_yield=least_yield)
+    if withheld:
+        return _ranked(inputs, policy, options, NoCashFeed(withheld), currency)
     room = room_of(model, draw_events(model, HORIZON_DAYS, seed), inputs.cash, policy, HORIZON_DAYS)
     if isinstance(room, NoCashFeed):
         return _ranked(inputs, policy, options, room, currency)

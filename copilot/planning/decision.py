@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from copilot.planning.discounts_decision import discounts_plan
 from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
 from copilot.planning.doubts_of_conditions import left_out_already
 from copilot.planning.gate import refusal
@@ -42,6 +43,8 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
     if "scenario" in slots.signals:
         return scenario_plan(slots, clock)
+    if slots.discounts is not None:
+        return discounts_plan(slots, slots.discounts, clock)
     _by_line(slots, lexicon)
     for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)

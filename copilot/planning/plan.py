@@ -117,6 +117,21 @@ class ScenarioPlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class DiscountsPlan(_Frozen):
+    """Choose early payments under the cash floors. `until` keeps to runs by that day, `next_run` to the first one.
+
+    `least_yield` is a yearly rate (a fraction); `shows` says which figure stands first: what is saved, or the cash.
+    """
+
+    kind: Literal["discounts"] = "discounts"
+    shows: Literal["choice", "cash"] = "choice"
+    until: date | None = None
+    next_run: bool = False
+    least_yield: Decimal | None = None
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class DefinePlan(_Frozen):
     """Explain a metric: definition, formula, source fields, relatives."""
 
@@ -174,7 +189,16 @@ class Refuse(_Frozen):
 
 
 Plan = Annotated[
-    MetricPlan | ForecastPlan | OutflowPlan | ScenarioPlan | DefinePlan | WhyPlan | ExplorePlan | Clarify | Refuse,
+    MetricPlan
+    | ForecastPlan
+    | OutflowPlan
+    | ScenarioPlan
+    | DiscountsPlan
+    | DefinePlan
+    | WhyPlan
+    | ExplorePlan
+    | Clarify
+    | Refuse,
     Field(discriminator="kind"),
 ]
 

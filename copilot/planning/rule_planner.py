@@ -21,6 +21,7 @@ from copilot.planning.pass_comparisons import read_comparisons
 from copilot.planning.pass_conditions import read_conditions
 from copilot.planning.pass_counts import read_counts
 from copilot.planning.pass_definitions import read_definitions
+from copilot.planning.pass_discounts import read_discounts
 from copilot.planning.pass_figures import read_figures
 from copilot.planning.pass_grouping import read_grouping
 from copilot.planning.pass_implied_figures import read_implied_figures
@@ -38,6 +39,7 @@ from copilot.planning.vocabulary import Layer, Vocabulary
 SIMULATIONS = tuple((text, "outflow") for text in OUTFLOW_PHRASES)
 PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_scenario,
+    read_discounts,
     read_causes,
     read_outflow,
     read_figures,

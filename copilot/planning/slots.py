@@ -36,6 +36,15 @@ class Unclear:
     days: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class DiscountAsk:
+    """A choice of discounts: what is shown of it, the least yearly yield (a fraction), and whether for the next run."""
+
+    shows: Literal["choice", "cash"] = "choice"
+    least_yield: Decimal | None = None
+    next_run: bool = False
+
+
 @dataclass
 class Slots:
     """What the passes collect. `unresolved` are content words that nothing accounts for."""
@@ -88,6 +97,8 @@ class Slots:
     levers: list[Lever] = field(default_factory=list)
     """What a what-if changes."""
     out_of_range: list[str] = field(default_factory=list)
+    discounts: DiscountAsk | None = None
+    """Which discounts to take."""
     outflow: OutflowView | None = None
     """What is asked about cash ahead."""
     threshold: Decimal | None = None

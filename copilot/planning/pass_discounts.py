@@ -1,0 +1,67 @@
+"""Which discounts to take: "which discounts should we take this week", "cash-constrained discounts for the next run"."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from copilot.planning.slots import DiscountAsk, Sheet
+
+_TAKE = r"(take|taking|capture|capturing|accept|accepting|pursue|go for|pick)"
+_ASKS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        (
+            rf"\b(which|what) (early payment |cash |prompt payment )?(discount|discounts|offers|discount offers) "
+            rf"(should|shall|do|could|can) we {_TAKE}\b"
+        ),
+        rf"\b(discount|discounts|offers) (should|shall) we {_TAKE}\b",
+        rf"\b(discount|discounts|discount offers) (are |is )?(now )?worth {_TAKE}\b",
+        r"\bcash constrained\b.*\bdiscounts?\b|\bdiscounts?\b.*\b(under|within|given) (the |our )?(cash floor|cash we have|cash constraint)",
+        r"\bdiscounts? (to take )?(for|in|on) (the |our )?next (payment )?run\b",
+        rf"\b(best|optimal) (discounts|discount offers) to {_TAKE}\b",
+        (
+            rf"\b{_TAKE} (all |every |each )?(the )?discounts? (above|over|from|of more than|of at least|with more than) "
+            r"[\d.,]+ ?(%|percent|pct)"
+        ),
+    )
+)
+_CASH = re.compile(r"\b(cost|take|need|require|tie up|mean) .*\bcash\b|\bhow much cash\b|\bcash (impact|effect|need)\b")
+_RUN = re.compile(r"\bnext (payment |pay )?run\b")
+_GLUE = frozenset(
+    "which what discount discounts offer offers early payment pay should shall do could can we our us the a to take taking capture capturing accept "
+    "accepting pursue go for pick worth now is are be cash constrained under within given floor constraint have all every each above over from of more "
+    "than at least with would will cost need require tie up mean in on by next run payment best optimal how much if it impact effect % percent pct year "
+    "annualised annualized apr yield a p.a and or".split()
+)
+
+
+def read_discounts(sheet: Sheet) -> None:
+    """Take the whole question when it asks for a choice of discounts; one about a named supplier is left alone."""
+    text = " ".join(sheet.text(at) or "%" for at in range(len(sheet)))
+    written = re.sub(r"[-\u2010-\u2015?!.,;:]+(?=\s|$)|-", " ", sheet.question.casefold())
+    written = " ".join(written.split())
+    if sheet.slots.signals & {"scenario"} or not any(p.search(written) or p.search(text) for p in _ASKS):
+        return
+    if any(meaning.kind == "value" and meaning.name == "supplier" for span in sheet.spans for meaning in span.meanings):
+        return
+    least = _least(sheet)
+    sheet.slots.discounts = DiscountAsk(
+        shows="cash" if _CASH.search(written) and least is not None else "choice",
+        least_yield=least,
+        next_run=bool(_RUN.search(written)),
+    )
+    for at in sheet.free():
+        words = sheet.text(at).replace("-", " ").split() or [sheet.word(at)]
+        if set(words) <= _GLUE and sheet.spans[at].time is None:
+            sheet.take(at, "discounts", "a choice of discounts")
+
+
+def _least(sheet: Sheet) -> Decimal | None:
+    """As in "above 12 %": the yearly yield from which on offers count."""
+    for at in sheet.free():
+        amount = sheet.spans[at].amount
+        if amount is not None and amount.kind == "percent":
+            sheet.take(at, "discounts", f"at least {amount.value:%} a year")
+            return amount.value
+    return None
