@@ -29,7 +29,8 @@ def from_when(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # 
         )
     elif slots.until in {"from", "after"}:
         named = slots.period.ahead if ahead and slots.period.ahead else period
-        start = named.end + timedelta(days=1) if slots.until == "after" else named.start
+        past = slots.until == "after" or (slots.period.end_only and named.days > 1)  # "from the end of June"
+        start = named.end + timedelta(days=1) if past else named.start
         period = Period(start, max(start, slots.period.period.end))
     else:
         period = Period(date(period.end.year, 1, 1), period.end)

@@ -42,7 +42,7 @@ def build_query(slots: Slots, lexicon: Lexicon, clock: Clock) -> Built | None:
         if found_grain and found_grain not in group_by:
             group_by.append(found_grain)
         if balance and _moved_since(slots):
-            since = slots.period.day if slots.period else None
+            since = slots.period.since if slots.period else None
             if since is None:
                 return None
             found_grain, period, slots.compare = None, None, TimeReading(Period(since, since), 0, end_only=True)

@@ -76,9 +76,9 @@ def _since(scene: Scene, at: int) -> TimeReading | None:
         first = inner.period.end + timedelta(days=1) if after_end else inner.period.start
         if first > scene.clock.data_date:
             return None
-        day = inner.period.end if inner.end_only else None
+        since = inner.period.end if inner.end_only else None
         period = Period(first, scene.clock.data_date, label)
-        return TimeReading(period, used, other=inner.other, open_start=True, day=day)
+        return TimeReading(period, used, other=inner.other, open_start=True, since=since)
     return _joined_range(scene, at, inner, used)
 
 

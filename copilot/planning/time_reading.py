@@ -36,6 +36,8 @@ class TimeReading:
     """Name of the current period that was cut at the last day of the data."""
     day: date | None = None
     """The day that many weeks, months or years back, for balances ("a year ago")."""
+    since: date | None = None
+    """The day that "since 30 September" or "since the end of Q2" counts from, where it is one day."""
 
 
 @dataclass(frozen=True)

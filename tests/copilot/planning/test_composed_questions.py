@@ -134,3 +134,27 @@ def test_bounds_on_groups_stay_with_their_figure(planner: RulePlanner, clock: Cl
         assert having == {(name, OPERATORS[how], value) for name, _words, _amount, value, how in bounds}, parts
         assert plan.query.group_by == (group,)
         assert [f"{f.field} {f.op} {', '.join(f.values)}" for f in plan.query.filters] == [said], parts
+
+
+TIMES = (
+    "Q3", "3Q26", "in Q3 2025", "Jul-Sep", "third quarter", "last month", "this quarter", "last year", "ytd", "mtd", "last 3 months",
+    "last 4 quarters", "last 90 days", "this week", "yesterday", "since July", "since 1 July", "in October", "october 2025", "in 2025", "FY26",
+    "H1 2025", "week 42", "on 31.10.", "on 31 October", "as of 30 June", "end of September", "month end", "year end 2025",
+    "from January to March", "between March and May", "from 3 to 10 March 2026", "rolling 12 months", "l3m", "two quarters ago",
+    "a year ago", "the month before last", "first nine months", "April to date", "three months ended September", "first half of October",
+    "last half year",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", ["spend", "open AP", "late rate"])
+def test_time_means_the_same_wherever_it_stands(planner: RulePlanner, clock: Clock, figure: str) -> None:
+    """The period does not hang on its place in the question, nor on what stands beside it."""
+    for when in TIMES:
+        forms = (f"{figure} {when} by supplier", f"{figure} by supplier {when}", f"{when}, {figure} by supplier")
+        forms += (f"{figure} by supplier in Germany {when}", f"{figure} excluding marketing {when} by supplier")
+        plans = [planner.plan(text, clock) for text in forms]
+        queries = [plan.query for plan in plans if isinstance(plan, MetricPlan)]
+        assert len(queries) == len(forms), when
+        read = {(str(q.period.start), str(q.period.end), frozenset(q.group_by)) for q in queries if q.period}
+        assert len(read) == 1, (when, read)
+        assert [len(q.filters) for q in queries] == [0, 0, 0, 1, 1], when

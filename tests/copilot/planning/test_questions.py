@@ -43,6 +43,8 @@ READ: dict[str, tuple[Any, ...]] = {
     ),
     "rolling 3 month otp for marketing": ("on_time_rate", ("month",), (("category", "=", ("Marketing",)),), YEAR_OF_MONTHS),
     "which suppliers have the highest open ap": ("open_ap", ("supplier",), (), None, {"limit": 10, "order": [("open_ap", True)]}),
+    "open AP since 1 July": ("open_ap", ("month",), (), ("2026-07-01", "2026-11-21")),
+    "change in open AP since 1 July": ("open_ap", (), (), ("2026-11-21", "2026-11-21"), {"compare": ("2026-07-01", "2026-07-01")}),
     "suppliers we owe more than 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
     "suppliers open AP over 500k": ("open_ap", ("supplier",), (), None, {"having": [("open_ap", ">", "500000")]}),
     "eur payables due this month": (
