@@ -50,6 +50,8 @@ def _open_ended(slots: Slots, period: Period, label: str, *, balance: bool) -> C
     only = Choice(label=f"Only {named}", question=f"{label} from {named.start.isoformat()} to {named.end.isoformat()}")
     as_of = Choice(label=f"As of {period.end.isoformat()}", question=f"{label} as of {period.end.isoformat()}")
     choices = {"before": (whole,), "after": (since,), "from": (since, only)}.get(slots.until, (whole, only))
+    if slots.until == "from" and slots.period and slots.period.end_only and slots.period.period.days > 1:
+        choices = (since,)
     return Clarify(
         reason="AMBIGUOUS_TIME",
         question="As of which day?" if balance else "From which day to which?",

@@ -150,8 +150,8 @@ TIMES = (
 def test_time_means_the_same_wherever_it_stands(planner: RulePlanner, clock: Clock, figure: str) -> None:
     """The period does not hang on its place in the question, nor on what stands beside it."""
     for when in TIMES:
-        forms = (f"{figure} {when} by supplier", f"{figure} by supplier {when}", f"{when}, {figure} by supplier")
-        forms += (f"{figure} by supplier in Germany {when}", f"{figure} excluding marketing {when} by supplier")
+        forms = [f"{figure} {when} by supplier", f"{figure} by supplier {when}", f"{when}, {figure} by supplier"]
+        forms += [f"{figure} by supplier in Germany {when}", f"{figure} excluding marketing {when} by supplier"]
         plans = [planner.plan(text, clock) for text in forms]
         queries = [plan.query for plan in plans if isinstance(plan, MetricPlan)]
         assert len(queries) == len(forms), when
