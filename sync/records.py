@@ -83,6 +83,30 @@ class AccountType(Record):
     primary_address: Address | None = None
 
 
+class ChartOfAccounts(Record):
+    """A chart of accounts by itself: what Coupa calls an account type, one for each buying entity."""
+
+    id: Identifier
+    name: str | None = None
+    active: bool | None = None
+    legal_entity_name: str | None = None
+    currency: CodeOnly | None = None
+    primary_address: Address | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class Commodity(Record):
+    """What is bought: the category of suppliers and of lines; `category` is goods or services."""
+
+    id: Identifier
+    name: str | None = None
+    active: bool | None = None
+    category: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+
+
 class Person(Record):
     """A user as embedded elsewhere; an approval group has no login."""
 

@@ -227,6 +227,13 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         table=schema.ACCOUNTS,
     ),
     Resource(
+        name="commodities",
+        path="/api/commodities",
+        scope="core.commodity.read",
+        record=records.Commodity,
+        table=schema.COMMODITIES,
+    ),
+    Resource(
         name="exchange_rates",
         path="/api/exchange_rates",
         scope="core.common.read",
@@ -247,6 +254,14 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         scope="core.common.read",
         record=records.PaymentTerm,
         table=schema.PAYMENT_TERMS,
+        reading=Reading.FULL_RELOAD,
+    ),
+    Resource(
+        name="account_types",
+        path="/api/account_types",
+        scope="core.accounting.read",
+        record=records.ChartOfAccounts,
+        table=schema.ACCOUNT_TYPES,
         reading=Reading.FULL_RELOAD,
     ),
     Resource(

@@ -527,6 +527,25 @@ ACCOUNTS: Final = Table(
     ),
 )
 
+ACCOUNT_TYPES: Final = Table(
+    "account_types",
+    _columns(
+        "id BIGINT",
+        "name TEXT",
+        "active BOOLEAN",
+        "legal_entity_name TEXT",
+        "currency_code TEXT currency.code",
+        "country_code TEXT primary_address.country.code",
+        *_TIMES,
+        _RAW,
+    ),
+)
+
+COMMODITIES: Final = Table(
+    "commodities",
+    _columns("id BIGINT", "name TEXT", "active BOOLEAN", "category TEXT", *_TIMES, _RAW),
+)
+
 _SINCE_VERSION_4: Final = (
     REMIT_TO_ADDRESSES,
     FAILED_TOLERANCES,
@@ -555,6 +574,8 @@ COUPA_TABLES: Final = (
     COUPA_PAY_PAYMENT_DETAILS,
     *_SINCE_VERSION_4,
     INVOICE_LINE_ALLOCATIONS,
+    ACCOUNT_TYPES,
+    COMMODITIES,
 )
 
 REJECTED_RECORDS: Final = Table(
@@ -843,6 +864,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         _READ_AGAIN,
     ),
     (),  # numbers got other types; `retyped` gives them to files that have the old ones
+    tuple(statement for table in (ACCOUNT_TYPES, COMMODITIES) for statement in (table.ddl(), *table.history_ddl())),
 )
 
 

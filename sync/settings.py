@@ -15,9 +15,10 @@ from sync.encryption import SHORTEST_KEY
 from sync.errors import SettingsError
 
 DEFAULT_SCOPES = (
-    "core.accounting.read core.approval.read core.common.read core.contract.read core.inventory.receiving.read "
-    "core.invoice.read core.pay.payments.read core.payables.allocations.read core.payables.invoice.read "
-    "core.purchase_order.read core.supplier.read core.supplier.risk_aware.read core.user.read"
+    "core.accounting.read core.approval.read core.commodity.read core.common.read core.contract.read "
+    "core.inventory.receiving.read core.invoice.read core.pay.payments.read core.payables.allocations.read "
+    "core.payables.invoice.read core.purchase_order.read core.supplier.read core.supplier.risk_aware.read "
+    "core.user.read"
 )
 DEFAULT_MIRROR = Path(".tenor/mirror")
 DEFAULT_WORK_FOLDER = Path(".tenor/sync")

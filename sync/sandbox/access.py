@@ -16,7 +16,7 @@ SCOPES: dict[str, str] = {
     "account_types": "core.accounting.read",
     "accounts": "core.accounting.read",
     "approvals": "core.approval.read",
-    "commodities": "core.common.read",
+    "commodities": "core.commodity.read",
     "contracts": "core.contract.read",
     "coupa_pay/payments": "core.pay.payments.read",
     "currencies": "core.common.read",

@@ -417,4 +417,22 @@ MIRROR_TABLES = (
         segment_1 TEXT
         segment_2 TEXT{_TIMES}{_RAW}""",
     ),
+    _table(
+        "account_types",
+        "account_types",
+        f"""id INT
+        name TEXT
+        active BOOL
+        legal_entity_name TEXT
+        currency_code TEXT currency.code
+        country_code TEXT primary-address.country.code{_TIMES}{_RAW}""",
+    ),
+    _table(
+        "commodities",
+        "commodities",
+        f"""id INT
+        name TEXT
+        active BOOL
+        category TEXT{_TIMES}{_RAW}""",
+    ),
 )

@@ -203,7 +203,14 @@ def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute("DROP VIEW custom_field_values")
         connection.execute("ALTER TABLE invoice_lines DROP COLUMN custom_fields")
-        for name in ("payables", "accounts", "supplier_remit_to_addresses", "invoice_line_allocations"):
+        for name in (
+            "payables",
+            "accounts",
+            "supplier_remit_to_addresses",
+            "invoice_line_allocations",
+            "account_types",
+            "commodities",
+        ):
             connection.execute(f'DROP TABLE "{name}"')
             connection.execute(f'DROP TABLE "{name}_past"')
         connection.execute("UPDATE sync_source SET schema_version = 3")

@@ -41,6 +41,8 @@ PATHS = {
     "payment_terms": "/api/payment_terms",
     "currencies": "/api/currencies",
     "users": "/api/users",
+    "commodities": "/api/commodities",
+    "account_types": "/api/account_types",
 }
 
 

@@ -51,6 +51,8 @@ CONTRACT = {
     "payable_to_type payable_to_amount currency_code created_at updated_at raw",
     "supplier_risk_scores": "id supplier_id number_field_01 number_field_02 number_field_03 number_field_04 number_field_05 "
     "number_field_06 number_field_07 number_field_08 number_field_09 number_field_10 created_at updated_at raw",
+    "account_types": "id name active legal_entity_name currency_code country_code created_at updated_at raw",
+    "commodities": "id name active category created_at updated_at raw",
     "accounts": "id name code active account_type_id segment_1 segment_2 created_at updated_at raw",
 }
 

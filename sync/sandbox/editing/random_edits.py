@@ -182,6 +182,10 @@ def _name(busy: RandomEdits) -> dict[str, Any]:
     return {"name": f"Renamed {busy.random.randrange(10**6):06d} Ltd", "on-hold": busy.random.random() < 0.5}
 
 
+def _label(busy: RandomEdits) -> dict[str, Any]:
+    return {"name": f"Renamed {busy.random.randrange(10**6):06d}"}
+
+
 def _rate(busy: RandomEdits) -> dict[str, Any]:
     return {"rate": f"0.{busy.random.randrange(1, 10**9):09d}"}
 
@@ -246,6 +250,8 @@ KINDS: dict[str, tuple[int, Kind]] = {
     "supplier": (3, partial(_change, table="suppliers", values=_name)),
     "rate": (1, partial(_change, table="exchange_rates", values=_rate)),
     "term": (1, partial(_change, table="payment_terms", values=_term)),
+    "commodity": (0, partial(_change, table="commodities", values=_label)),
+    "entity": (0, partial(_change, table="account_types", values=_label)),
     "order": (2, partial(_change, table="purchase_orders", values=_order)),
     "receipt": (1, partial(_change, table="receiving_transactions", values=_receipt)),
     "payable": (2, partial(_change, table="payables/invoices", values=_payable)),
