@@ -43,8 +43,11 @@ from copilot.exploratory_answers import compose_exploration, pasted_select, refu
 from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
+from copilot.missed_answers import compose_missed
 from copilot.opportunities.discount_outcomes import DiscountOutcome, DiscountsRefused
 from copilot.opportunities.discount_plan import plan_discounts
+from copilot.opportunities.missed_discounts import MissedTree
+from copilot.opportunities.missed_reading import read_missed
 from copilot.opportunities.offer_reading import read_inputs
 from copilot.opportunities.treasury_policy import load_policy
 from copilot.planning.plan import (
@@ -55,6 +58,7 @@ from copilot.planning.plan import (
     ExplorePlan,
     ForecastPlan,
     MetricPlan,
+    MissedDiscountsPlan,
     OutflowPlan,
     Plan,
     Refuse,
@@ -261,7 +265,7 @@ class Engine:
                     answer = self._projection(turn, plan)
                 case OutflowPlan():
                     answer = compose_outflow(turn, plan, self._outflow(plan))
-                case ScenarioPlan() | DiscountsPlan():
+                case ScenarioPlan() | DiscountsPlan() | MissedDiscountsPlan():
                     answer = self._what_to_do(turn, plan)
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
@@ -330,10 +334,19 @@ class Engine:
         measured = load_calibration(backtest_file(self._settings.mirror))
         return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
 
-    def _what_to_do(self, turn: Turn, plan: ScenarioPlan | DiscountsPlan) -> Answer:
+    def _what_to_do(self, turn: Turn, plan: ScenarioPlan | DiscountsPlan | MissedDiscountsPlan) -> Answer:
+        if isinstance(plan, MissedDiscountsPlan):
+            return compose_missed(turn, plan, self._missed(plan))
         if isinstance(plan, DiscountsPlan):
             return compose_discounts(turn, plan, self._discounts(plan))
         return compose_scenario(turn, plan, self._scenario(plan))
+
+    def _missed(self, plan: MissedDiscountsPlan) -> MissedTree | DiscountsRefused:
+        try:
+            policy = load_policy(self._settings.treasury_policy)
+        except TreasuryPolicyError as error:
+            return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
+        return read_missed(self.layer, policy, plan.start, plan.end, currency=self._settings.reporting_currency)
 
     def _discounts(self, plan: DiscountsPlan) -> DiscountOutcome:
         """The choice of discounts. Cash pays for all payables: who sees some of them only gets a ranking."""

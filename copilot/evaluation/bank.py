@@ -138,7 +138,7 @@ def behaviour_of(plan: Plan) -> Behaviour:
 _BEHAVIOURS: Mapping[str, Behaviour] = {
     "metric": "answer", "forecast": "forecast", "outflow": "outflow", "scenario": "scenario",
     "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse", "explore": "explore",
-    "discounts": "discounts",
+    "discounts": "discounts", "missed_discounts": "discounts",
 }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     if "scenario" in slots.signals:
         return scenario_plan(slots, clock)
     if slots.discounts is not None:
-        return discounts_plan(slots, slots.discounts, clock)
+        return discounts_plan(slots, slots.discounts, clock, lexicon.fiscal_year_start)
     _by_line(slots, lexicon)
     for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)

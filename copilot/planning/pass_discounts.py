@@ -1,4 +1,4 @@
-"""Which discounts to take: "which discounts should we take this week", "cash-constrained discounts for the next run"."""
+"""Which discounts to take ("which discounts should we take this week"), and which stage of approval cost others."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ _ASKS = tuple(
         ),
     )
 )
+_STAGE = r"(approvers?|approval (stages?|steps?)|stages? of approval)"
+_MISSES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(missed|lost) (early payment )?discounts?\b.*\b(by|per) (the )?{_STAGE}\b",
+        rf"\bdiscounts? (missed|lost)\b.*\b(by|per) (the )?{_STAGE}\b",
+        rf"\bwhy (did|do|are|were|have) we (missed|missing|miss|lose|lost|losing)\b.*\bdiscounts?\b.*\b(by|per) (the )?{_STAGE}\b",
+        rf"\b(which|what) {_STAGE} (cost|costs|lose|loses|lost|miss|missed|made|make)\b.*\bdiscounts?\b",
+        r"\breason tree of (the |our )?(missed|lost) discounts?\b",
+    )
+)
+_MISSED_GLUE = frozenset(
+    "missed lost discount discounts early payment by per the approver approvers approval stage stages step steps of why did do are were have we "
+    "missing miss lose loses losing which what cost costs us most made make in to our reason tree and a money".split()
+)
 _CASH = re.compile(r"\b(cost|take|need|require|tie up|mean) .*\bcash\b|\bhow much cash\b|\bcash (impact|effect|need)\b")
 _RUN = re.compile(r"\bnext (payment |pay )?run\b")
 _GLUE = frozenset(
@@ -41,7 +56,13 @@ def read_discounts(sheet: Sheet) -> None:
     text = " ".join(sheet.text(at) or "%" for at in range(len(sheet)))
     written = re.sub(r"[-\u2010-\u2015?!.,;:]+(?=\s|$)|-", " ", sheet.question.casefold())
     written = " ".join(written.split())
-    if sheet.slots.signals & {"scenario"} or not any(p.search(written) or p.search(text) for p in _ASKS):
+    if sheet.slots.signals & {"scenario"}:
+        return
+    if any(p.search(written) for p in _MISSES):
+        sheet.slots.discounts = DiscountAsk(shows="missed")
+        _take(sheet, _MISSED_GLUE, "reasons of missed discounts")
+        return
+    if not any(p.search(written) or p.search(text) for p in _ASKS):
         return
     if any(meaning.kind == "value" and meaning.name == "supplier" for span in sheet.spans for meaning in span.meanings):
         return
@@ -51,10 +72,14 @@ def read_discounts(sheet: Sheet) -> None:
         least_yield=least,
         next_run=bool(_RUN.search(written)),
     )
+    _take(sheet, _GLUE, "a choice of discounts")
+
+
+def _take(sheet: Sheet, glue: frozenset[str], meaning: str) -> None:
     for at in sheet.free():
         words = sheet.text(at).replace("-", " ").split() or [sheet.word(at)]
-        if set(words) <= _GLUE and sheet.spans[at].time is None:
-            sheet.take(at, "discounts", "a choice of discounts")
+        if set(words) <= glue and sheet.spans[at].time is None:
+            sheet.take(at, "discounts", meaning)
 
 
 def _least(sheet: Sheet) -> Decimal | None:

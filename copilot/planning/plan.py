@@ -132,6 +132,16 @@ class DiscountsPlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class MissedDiscountsPlan(_Frozen):
+    """Why the discounts of a period were missed: by reason, and down to the stage of approval and approver."""
+
+    kind: Literal["missed_discounts"] = "missed_discounts"
+    start: date
+    end: date
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class DefinePlan(_Frozen):
     """Explain a metric: definition, formula, source fields, relatives."""
 
@@ -194,6 +204,7 @@ Plan = Annotated[
     | OutflowPlan
     | ScenarioPlan
     | DiscountsPlan
+    | MissedDiscountsPlan
     | DefinePlan
     | WhyPlan
     | ExplorePlan

@@ -38,9 +38,9 @@ class Unclear:
 
 @dataclass(frozen=True)
 class DiscountAsk:
-    """A choice of discounts: what is shown of it, the least yearly yield (a fraction), and whether for the next run."""
+    """A choice of discounts, or why some were missed: what is shown of it, the least yearly yield (a fraction), and whether for the next run."""
 
-    shows: Literal["choice", "cash"] = "choice"
+    shows: Literal["choice", "cash", "missed"] = "choice"
     least_yield: Decimal | None = None
     next_run: bool = False
 

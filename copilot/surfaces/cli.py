@@ -26,7 +26,7 @@ from copilot.state.store import open_store
 from copilot.surfaces.audit_commands import audit_app
 from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
-from copilot.surfaces.discount_commands import discounts
+from copilot.surfaces.discount_commands import discounts, missed_discounts
 from copilot.surfaces.eval_command import evaluate_bank
 from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
@@ -170,6 +170,7 @@ def replay(
 app.add_typer(audit_app, name="audit")
 app.command()(backtest)
 app.command()(discounts)
+app.command()(missed_discounts)
 app.command(name="eval")(evaluate_bank)
 app.command()(explore)
 app.add_typer(metrics_app, name="metrics")

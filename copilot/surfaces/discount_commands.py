@@ -1,8 +1,9 @@
-"""`tenor discounts`: which early-payment discounts to take, from the terminal."""
+"""`tenor discounts` and `tenor missed-discounts`: which to take, and why others were missed."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from copilot.surfaces.simulate_commands import REFUSED, JsonOption, SeedOption, 
 
 if TYPE_CHECKING:
     from copilot.opportunities.discount_outcomes import DiscountPlan, EarlyPayment, LeftOut, RankedOffers
+    from copilot.opportunities.missed_discounts import MissedTree
     from copilot.opportunities.treasury_policy import TreasuryPolicy
 
 SHOWN = 50
@@ -67,6 +69,56 @@ def discounts(
             return
         lines = _ranked_lines(found) if isinstance(found, RankedOffers) else _plan_lines(found)
         typer.echo("\n".join(lines))
+
+
+def missed_discounts(
+    *,
+    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    stages_only: Annotated[bool, typer.Option("--stages-only", help="Name no approver.")] = False,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Say why discounts were missed: reasons that add to the whole, down to approval stage and approver.
+
+    Example: tenor missed-discounts --from 2026-07-01 --to 2026-09-30
+
+    Without days: the last calendar quarter. Exit code: 0 told, 1 error.
+    """
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (numpy and the solver; other commands need neither)
+    from copilot.opportunities.missed_reading import last_quarter, read_missed  # noqa: PLC0415
+    from copilot.opportunities.treasury_policy import load_policy  # noqa: PLC0415
+
+    with plain_errors():
+        settings = settings_of(mirror)
+        layer = open_layer(settings)
+        first, last = last_quarter(layer.data_date)
+        first, last = (start.date() if start else first), (end.date() if end else last)
+        if first > last:
+            raise CopilotError(f"The first day {first} is after the last day {last}; exchange them.")
+        policy = load_policy(settings.treasury_policy)
+        currency = settings.reporting_currency
+        found = read_missed(layer, policy, first, last, currency=currency, names=not stages_only)
+        if as_json:
+            content = {**plain(found), "approvers": plain(found.approvers), "mirror_version": layer.mirror_version}
+            typer.echo(json.dumps(content, default=str, indent=2, ensure_ascii=False))
+            return
+        typer.echo("\n".join(_tree_lines(found)))
+
+
+def _tree_lines(found: MissedTree) -> list[str]:
+    lines = [
+        f"Discounts missed {found.start} to {found.end}: {found.total:,.2f} {found.currency} on {found.offers} offers;"
+    ]
+    lines[0] += f" {found.lost:,.2f} of it without a decision"
+    for branch in found.branches:
+        kind = " (a decision, not a loss)" if branch.decision else ""
+        lines.append(f"{branch.amount:>14,.2f}  {branch.share:>7.2%}  {branch.offers:>5}  {branch.reason}{kind}")
+        lines += [
+            f"{stage.amount:>14,.2f}           {stage.offers:>5}    {stage.stage} {_plain(stage.approver)}"
+            for stage in branch.stages[:SHOWN]
+        ]
+    return lines
 
 
 def _with_options(policy: TreasuryPolicy, hurdle: str | None, floor: str | None) -> TreasuryPolicy:
