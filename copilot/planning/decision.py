@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from copilot.planning.discounts_decision import discounts_plan
 from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
-from copilot.planning.doubts_of_conditions import left_out_already
+from copilot.planning.doubts_of_conditions import left_out_already, of_one_document
 from copilot.planning.gate import refusal
 from copilot.planning.outflow_decision import outflow_plan
 from copilot.planning.pass_causes import REASONS
@@ -77,8 +77,8 @@ def _by_line(slots: Slots, lexicon: Lexicon) -> None:
         slots.notes.append("Read from invoice lines: net of tax and of charges on the whole invoice.")
 
 
-def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Clarify:
-    """The slots as one query, or a question about time where a comparison has no baseline."""
+def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Clarify | Refuse:
+    """The slots as one query, a question about time where a comparison has no baseline, or why there is nothing to list."""
     if slots.having and not slots.group_by and len(slots.having) == 1 and slots.limit is None:
         slots.target, slots.having = slots.having[0].value, []
     slots.notes += left_out_already(slots, lexicon)
@@ -90,6 +90,9 @@ def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Cl
     if built is None:
         return _ask_baseline(slots, lexicon)
     query, notes = built
+    refused = of_one_document(query, slots, lexicon)
+    if refused is not None:
+        return refused
     return MetricPlan(
         intent=intent_of(query, has_target=slots.target is not None),
         query=query,

@@ -21,6 +21,7 @@ from copilot.planning.doubts_of_conditions import (
 )
 from copilot.planning.doubts_of_figures import (
     age_or_money,
+    best_of_neutral,
     largest_by_what,
     no_figure,
     ranked_by_change,
@@ -36,7 +37,7 @@ from copilot.planning.slots import Lexicon, Slots
 
 Doubt = Callable[[str, Slots, Lexicon], Plan | None]
 DOUBTS: tuple[Doubt, ...] = (
-    external, unresolved, either, contradiction, two_currencies, wrong_status, no_credit_notes, no_reasons, share_of_some, uncounted, from_when, same_a_year_back, largest_by_what, who_or_where, age_or_money, ranked_by_what, ranked_by_change, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
+    external, unresolved, either, contradiction, two_currencies, wrong_status, no_credit_notes, no_reasons, share_of_some, uncounted, from_when, same_a_year_back, largest_by_what, who_or_where, age_or_money, ranked_by_what, best_of_neutral, ranked_by_change, wrong_currency, unclear, no_figure, absent, bound_on_group, several_periods, two_grains, share_of_what, illegal,
 )  # fmt: skip
 
 OUTFLOW_DOUBTS: tuple[Doubt, ...] = (unresolved, either, wrong_currency, unclear, absent, several_periods)

@@ -6,10 +6,13 @@ from decimal import Decimal
 
 from copilot.planning.asking_back import MOST_CHOICES, label_of, refuse
 from copilot.planning.pass_causes import REASONS
-from copilot.planning.plan import Choice, Clarify, Plan
+from copilot.planning.plan import Choice, Clarify, Plan, Refuse
+from copilot.planning.query_building import LISTED
 from copilot.planning.ratios import nets_credits
 from copilot.planning.slots import Lexicon, Slots
+from semantic_layer.model import Metric
 from semantic_layer.periods import GRAINS
+from semantic_layer.query import MetricQuery
 
 _CREDIT = "Credit Note"
 _DEAD = frozenset({"voided", "rejected", "abandoned", "invalid"})
@@ -95,7 +98,8 @@ def two_currencies(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
 
 def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "open payables on hold": figures of approved documents hold none in another status."""
-    asked = [f for f in slots.filters if f.field == "status" and f.op in {"=", "in"} and "approved" not in f.values]
+    status = [f for f in slots.filters if f.field == "status"]
+    asked = [f for f in status if (f.op in {"=", "in"}) != ("approved" in f.values)]
     if "status" in slots.group_by and slots.metrics and all(name not in _ANY_STATUS for name in slots.metrics):
         label = lexicon.layer.model.metrics[slots.metrics[0]].label
         return refuse(
@@ -104,7 +108,7 @@ def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None: 
             slots,
             [Choice(label="Blocked payables by status", question="Blocked payables by status")],
         )
-    dead = [f for f in asked if set(f.values) <= _DEAD]
+    dead = [f for f in asked if f.op in {"=", "in"} and set(f.values) <= _DEAD]
     if dead:
         words = dead[0].words or dead[0].values[0]
         return refuse(
@@ -114,9 +118,10 @@ def wrong_status(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None: 
     if not asked or not settled:
         return None
     label = lexicon.layer.model.metrics[settled[0]].label
+    words = f"{'not ' if 'approved' in asked[0].values else ''}{asked[0].words or asked[0].values[0]}"
     return refuse(
         "ILLEGAL_GROUPING",
-        f'{label} counts approved documents only, so it holds none that are "{asked[0].words or asked[0].values[0]}".',
+        f'{label} counts approved documents only, so it holds none that are "{words}".',
         slots,
         [
             Choice(label=m.label, question=f"What's our {m.label}?")
@@ -236,6 +241,46 @@ def illegal(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # no
                 ],
             )
     return None
+
+
+def of_one_document(query: MetricQuery, slots: Slots, lexicon: Lexicon) -> Refuse | None:
+    """As in "show me the invoices" after DPO: a figure of many documents says nothing about one of them."""
+    model = lexicon.layer.model
+    if LISTED not in query.group_by:
+        return None
+    figure = next((m for name in query.metrics if _of_many(m := model.metrics[name])), None)
+    if figure is None:
+        return None
+    shown = _listable(figure, lexicon)
+    return refuse(
+        "ILLEGAL_GROUPING",
+        f"{figure.label} is a figure of many documents together: of one invoice it says nothing.",
+        slots,
+        [
+            Choice(label=f"{m.label}, invoice by invoice", question=f"{m.label} by invoice")
+            for m in shown[:MOST_CHOICES]
+        ],
+    )
+
+
+def _listable(figure: Metric, lexicon: Lexicon) -> list[Metric]:
+    """The amounts that a figure rests on, one for each measure; else those of the same time."""
+    plain = [
+        metric
+        for name, metric in lexicon.layer.model.metrics.items()
+        if metric.kind in {"flow", "balance"}
+        and len(metric.parts) == 1
+        and LISTED in lexicon.layer.legal_dimensions(name)
+    ]
+    parts = {part.measure for part in figure.parts}
+    found = {metric.parts[0].measure: metric for metric in reversed(plain) if metric.parts[0].measure in parts}
+    return list(reversed(found.values())) or [m for m in plain if m.time_role == figure.time_role][-1:]
+
+
+def _of_many(metric: Metric) -> bool:
+    """Whether a figure needs many documents: a rate of their number, a concentration, a balance against a flow."""
+    reads = {part.read == "balance" for part in metric.parts}
+    return metric.unit == "ratio" or metric.kind in {"concentration", "trailing"} or len(reads) > 1
 
 
 def _why_illegal(name: str, legal: frozenset[str], lexicon: Lexicon) -> str:

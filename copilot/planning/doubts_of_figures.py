@@ -10,6 +10,7 @@ from copilot.planning.slots import Lexicon, Slots
 from semantic_layer.periods import GRAINS
 
 _MONTH = 31
+_BEST = re.compile(r"\b(?:best|worst)\b", re.IGNORECASE)
 OF_DOCUMENTS = ("spend", "open_ap", "past_due_ap", "payments_made")
 """What is asked of invoices where no figure is named."""
 
@@ -71,6 +72,8 @@ def _with_figure(question: str, slots: Slots, label: str) -> str:
     """The question with the vague words replaced by the figure."""
     words = slots.coverage_of("ambiguous")
     at = question.find(words)
+    if "why" in slots.signals:
+        return question.replace(words, label, 1)
     tail = " by supplier" if "supplier" in words.lower() or "vendor" in words.lower() else ""
     rest = question[at + len(words) :].lstrip("?!. ")
     ranked = f"Top 10 suppliers by {label}" if tail else label
@@ -152,6 +155,23 @@ def ranked_by_what(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None
                 question=f"{'Top' if slots.descending else 'Lowest'} 10 {name} by {label} {span}".strip(),
             )
             for name in ("suppliers", "categories", "months")
+        ),
+        coverage=slots.coverage,
+    )
+
+
+def best_of_neutral(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
+    """As in "which entity has the worst DPO": neither more nor less of it is better."""
+    metrics = [lexicon.layer.model.metrics[name] for name in slots.metrics]
+    ranked = next((metric for metric in metrics if metric.name == slots.ranked_by), metrics[0] if metrics else None)
+    if not slots.by_direction or ranked is None or ranked.direction != "neutral":
+        return None
+    return Clarify(
+        reason="AMBIGUOUS_METRIC",
+        question=f"{ranked.label} is neither good nor bad in itself: which end do you want to see first?",
+        choices=tuple(
+            Choice(label=f"{word.capitalize()} first", question=_BEST.sub(word, question))
+            for word in ("highest", "lowest")
         ),
         coverage=slots.coverage,
     )

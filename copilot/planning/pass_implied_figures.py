@@ -13,6 +13,9 @@ _SPEND = "spend"
 _OPEN = "open_ap"
 _WAITING = ("pending_approval_count", "pending_approval_value")
 _WAITING_STATUS = ("pending_approval",)
+_APPROVED = "approved"
+_IN_PROCESS = "in_process_ap"
+_NOT_APPROVED = frozenset({"unapproved", "non-approved", "unapprove"})
 _BLOCKED = "blocked_ap"
 _HELD = frozenset({"ap_hold", "on_hold", "booking_hold"})
 _BILLING = frozenset({"invoice", "bill", "charge", "invoiced", "billed", "charged"})
@@ -28,6 +31,7 @@ def read_implied_figures(sheet: Sheet) -> None:
     _paid_in(sheet)
     _billed(sheet)
     _waiting(sheet)
+    _unapproved(sheet)
     _still_open(sheet)
     _held(sheet)
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
@@ -116,6 +120,24 @@ def _waiting(sheet: Sheet) -> None:
     slots.filters.remove(status[0])
     one_by_one = any(sheet.word(at) in {"which", "list"} for at in range(len(sheet)))
     slots.metrics[:] = [count] if counted else [value] if one_by_one or _asks_how_much(sheet) else [value, count]
+
+
+def _unapproved(sheet: Sheet) -> None:
+    """As in "invoices over 100k not approved yet", "what is unapproved": documents in process, of which there is a value."""
+    slots = sheet.slots
+    status = [f for f in slots.filters if f.field == "status"]
+    negated = [f for f in status if f.op in {"!=", "not in"} and f.values == (_APPROVED,)]
+    said = [at for at in sheet.free() if sheet.text(at) in _NOT_APPROVED]
+    if not (negated or said) or len(status) > len(negated) or _IN_PROCESS not in sheet.model.metrics:
+        return
+    if slots.metrics not in ([], ["invoice_count"]) or slots.externals or slots.outflow or slots.vague:
+        return
+    slots.uncounted = _IN_PROCESS if slots.metrics else ""
+    slots.filters[:] = [f for f in slots.filters if f not in negated]
+    slots.metrics[:] = [_IN_PROCESS]
+    slots.notes.append(f"Not approved is read as {sheet.model.metrics[_IN_PROCESS].label.lower()}.")
+    for at in said:
+        sheet.take(at, "metric", _IN_PROCESS)
 
 
 def _still_open(sheet: Sheet) -> None:

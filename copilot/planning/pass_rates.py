@@ -9,6 +9,8 @@ from copilot.planning.word_classes import DOCUMENT_NOUNS, GROUPERS, NEGATIONS, S
 _LATE, _ON_TIME = "late_rate", "on_time_rate"
 _COUNT = "invoice_count"
 _CAPTURED, _CAPTURE_RATE = "discount_captured", "discount_capture_rate"
+_LATE_TERM = "late payments"
+_OFTEN = frozenset({"often", "frequently", "frequent"})
 _LATE_WORDS = frozenset({"late", "too late"})
 
 
@@ -16,6 +18,7 @@ def read_rates(sheet: Sheet) -> None:
     """Take a share of documents that were paid late or on time: the certified rate, by number of documents."""
     slots = sheet.slots
     known = sheet.model.metrics
+    _most_often(sheet)
     if slots.metrics == [_CAPTURED] and _CAPTURE_RATE in known:
         _captured(sheet)
         return
@@ -26,6 +29,20 @@ def read_rates(sheet: Sheet) -> None:
         _by_number(sheet)
     else:
         _by_share(sheet, share)
+
+
+def _most_often(sheet: Sheet) -> None:
+    """As in "which suppliers do we pay late most often": by the share of payments that were late."""
+    slots = sheet.slots
+    if slots.vague != [_LATE_TERM] or slots.metrics or _LATE not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        if sheet.word(at) in _OFTEN and sheet.word(at - 1) in {"most", "least"}:
+            slots.vague.clear()
+            slots.metrics.append(_LATE)
+            slots.notes.append(f"How often is read as the {sheet.model.metrics[_LATE].label.lower()}.")
+            sheet.take(at, "metric", _LATE)
+            return
 
 
 def _by_share(sheet: Sheet, share: int) -> None:

@@ -334,9 +334,7 @@ def _order(slots: Slots, metrics: Sequence[Metric], group_by: Sequence[str]) -> 
     descending = slots.descending if slots.descending is not None else True
     ranked = next((metric for metric in metrics if metric.name == slots.ranked_by), metrics[0])
     if slots.by_direction:
-        best_is_high = ranked.direction == "up"
-        neutral = ranked.direction == "neutral"
-        descending = neutral or best_is_high == (slots.by_direction == "best")
+        descending = (ranked.direction == "up") == (slots.by_direction == "best")
     return (Order(field=ranked.name, descending=descending),)
 
 

@@ -60,6 +60,7 @@ _LIST = re.compile(
     + r"(?:please )?(?:list|show|give|see)(?: me)?(?: all)?(?: of)?(?: them| those| these| the invoices| invoices| the list| the details)(?: all)?$"
     r"|^(?:and |show(?: it)? )*as a list(?: of (?:the )?(?:invoices|bills|documents))?$|^invoice by invoice$"
     r"|^(?:and )?which (?:invoices|ones)(?: are (?:they|those|these|that))?$|^(?:the )?(?:list|details)$"
+    r"|^(?:and )?(?:the )?(?:invoices|bills|documents)(?: (?:behind|under|in|for) (?:it|that|this|them|those|those figures|the figure))?$"
 )
 _DIFFERENCE = re.compile(
     r"^(?:and )?(?:what(?:'s| is) )?(?:the )?(?:diff|difference|delta|change)(?: between (?:them|the two|both|those))?$"
