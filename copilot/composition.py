@@ -13,7 +13,7 @@ from typing import Literal
 
 from copilot.answer import Answer, Assumption, CheckResult, Freshness, Headline, LineageEntry, Table, TableColumn
 from copilot.charts import chart_of, fan_chart
-from copilot.headlines import headline_of
+from copilot.headlines import headline_of, headline_of_all
 from copilot.narration.facts import Facts
 from copilot.narration.grounding import Support, Unsupported, support_of, unsupported
 from copilot.narration.prose import Figure, Prose, Sense, Term
@@ -88,7 +88,9 @@ def compose_metric(
         currency=result.currency,
         fiscal_year_start=turn.fiscal_year_start,
     )
-    facts = replace(facts, headline=headline_of(facts, result.total, unit_of(result, facts.metric)))
+    unit = unit_of(result, facts.metric)
+    whole = headline_of_all(facts, result.total, unit) if facts.focus() is not None else None
+    facts = replace(facts, headline=headline_of(facts, result.total, unit), whole=whole)
     prose = narrate(facts)
     stray = unsupported(prose.text, support_for(facts, prose))
     checks = (*_checks(result.checks), grounded([piece.words for piece in stray]))
@@ -234,8 +236,10 @@ def support_for(facts: Facts, prose: Prose) -> Support:
         if isinstance(slot, Figure) and slot.source.startswith(("plan.filters", "plan.having"))
     ]
     terms = [slot.text for slot in prose.slots if isinstance(slot, Term)]
-    support = support_of(facts.headline, facts.table, periods=periods, terms=terms)
+    whole = ((facts.whole.value, facts.whole.unit),) if facts.whole else ()
+    support = support_of(facts.headline, facts.table, periods=periods, terms=terms, inputs=whole)
     values = {name_of(value) for condition in query.filters for value in condition.values}
+    values |= {name_of(facts.plan.focus)} if facts.plan.focus is not None else set()
     ends: frozenset[Sense] = frozenset(
         "largest" if order.descending else "smallest" for order in query.order[:1] if query.limit is not None
     )

@@ -21,6 +21,15 @@ from semantic_layer.results import Value
 
 def headline_of(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
     """The first number of a metric answer."""
+    focus, column = facts.focus(), facts.role("share")
+    if focus is not None and column is not None and (share := decimal_of(focus[1])) is not None:
+        label = f"{facts.metric.label}: share of {focus[0].text}"
+        return _headline(facts, label, column.unit, share, facts.period, facts.as_of, None, None)
+    return headline_of_all(facts, total, unit)
+
+
+def headline_of_all(facts: Facts, total: Mapping[str, Value], unit: str) -> Headline:
+    """The first number where no group's share was asked for."""
     if facts.grain is not None and not facts.dimensions and not facts.metric.looks_ahead:
         return _of_trend(facts, unit) or _of_total(facts, total, unit)
     if facts.plan.intent == "top" and facts.dimensions and facts.table.rows:

@@ -8,7 +8,7 @@ from datetime import date
 
 from copilot.answer import Cell, Headline, Table, TableColumn
 from copilot.narration.grounding import is_plain
-from copilot.narration.prose import Name, Prose, joined
+from copilot.narration.prose import Name, Prose, Term, joined
 from copilot.planning.plan import MetricPlan
 from copilot.wording.period_words import (
     bucket_periods,
@@ -17,10 +17,12 @@ from copilot.wording.period_words import (
     when,
     whole_bucket,
 )
-from copilot.wording.quoting import name_of, quoted
+from copilot.wording.quoting import clean, name_of, quoted
 from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import GRAINS, Grain, Period
 
+YES_NO = {"true": "yes", "false": "no"}
+"""How a table writes the values of a yes-or-no dimension."""
 TARGET = "target"
 """The baseline of a figure that is held against a goal the asker named."""
 
@@ -39,6 +41,8 @@ class Facts:
     """Of the money in the answer."""
     fiscal_year_start: int = 1
     headline: Headline | None = None
+    whole: Headline | None = None
+    """The figure of everything, where the headline is one group's share of it."""
 
     @property
     def metric(self) -> Metric:
@@ -69,6 +73,26 @@ class Facts:
         """All cells of a column; empty if there is none."""
         index = self.index(name)
         return () if index is None else tuple(row[index] for row in self.table.rows)
+
+    def focus(self) -> tuple[Prose, Cell] | None:
+        """The group whose share was asked for, and that share: none of it where it has no row.
+
+        None when no such share was asked for, or the table has no shares.
+        """
+        wanted, column = self.plan.focus, self.role("share")
+        if wanted is None or column is None or len(self.dimensions) != 1 or self.grain is not None:
+            return None
+        group = self.dimensions[0]
+        yes_no = self.model.dimensions[group.name].type == "boolean"
+        written = YES_NO.get(wanted, wanted) if yes_no else clean(wanted)
+        at, share = self.index(group.name) or 0, self.index(column.name) or 0
+        row = next((row for row in self.table.rows if row[at] == written), None)
+        if row is None and (self.table.truncated or self.plan.query.limit is not None):
+            return None
+        name = (
+            joined((Term(f"{group.label}: {written}"),)) if yes_no else joined((self.value_name(group.name, written),))
+        )
+        return name, 0 if row is None else row[share]
 
     def role(self, role: str) -> TableColumn | None:
         """The column of a role (share, delta) that belongs to the leading metric."""

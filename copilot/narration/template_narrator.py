@@ -74,6 +74,10 @@ def narrate(facts: Facts) -> Prose:
     lead = facts.headline
     if lead is None or lead.value is None:
         return _nothing(facts)
+    if facts.whole is not None and (focus := facts.focus()) is not None:
+        share = _figure(lead.value, lead.unit, "headline.value")
+        first = fill(TEMPLATES["share"], {"name": focus[0], "share": share})
+        return joined((_sentence(first), _first(facts, facts.whole)))
     return joined((_first(facts, lead), _second(facts, lead)))
 
 
@@ -82,6 +86,7 @@ def narrate_plainly(facts: Facts) -> Prose:
     lead = facts.headline
     if lead is None or lead.value is None:
         return Prose(TEMPLATES["nothing why"])
+    lead = facts.whole or lead
     slots: Slots = {
         "label": Term(facts.metric.label),
         "value": _figure(lead.value, lead.unit, "headline.value"),

@@ -97,6 +97,7 @@ def metric_plan(slots: Slots, lexicon: Lexicon, clock: Clock) -> MetricPlan | Cl
         intent=intent_of(query, has_target=slots.target is not None),
         query=query,
         target=slots.target,
+        focus=slots.focus[1] if slots.focus and query.share and slots.focus[0] in query.group_by[:1] else None,
         notes=tuple(dict.fromkeys((*slots.notes, *notes))),
         coverage=slots.coverage,
     )

@@ -59,12 +59,16 @@ class Choice(_Frozen):
 
 
 class MetricPlan(_Frozen):
-    """Run one metric query; `target` is a goal that the asker compares with, in the metric's unit."""
+    """Run one metric query; `target` is a goal that the asker compares with, in the metric's unit.
+
+    `focus` is the value of the first grouping whose share was asked for ("share of spend under contract").
+    """
 
     kind: Literal["metric"] = "metric"
     intent: Intent
     query: MetricQuery
     target: Decimal | None = None
+    focus: str | None = None
     notes: tuple[str, ...] = ()
     coverage: tuple[Covered, ...] = ()
 

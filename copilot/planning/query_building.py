@@ -80,10 +80,11 @@ def _groups(
     if slots.share_asked and not names and len(metrics) == 1 and slots.filters:
         first = slots.filters[0]
         slots.filters = slots.filters[1:]
+        slots.focus = (first.field, first.values[0]) if first.op == "=" else None
         label = lexicon.layer.model.dimensions[first.field].label
         sides = {"true": f'"{label}: yes"', "false": f'"{label}: no"'}
         named = ", ".join(sides.get(value, value) for value in first.values)
-        notes.append(f"{named} is one of the rows; the shares add up to the whole.")
+        notes.append(f"The share of {named} is of everything; the table shows the other parts, too.")
         return [first.field]
     ranked = slots.limit is not None or "top" in slots.signals
     within = [name for name in names if name in slots.limit_per]

@@ -75,6 +75,8 @@ class Slots:
     limit: int | None = None
     limit_per: list[str] = field(default_factory=list)
     """Groupings within each of which the limit holds ("in each region")."""
+    focus: tuple[str, str] | None = None
+    """(dimension, value) of the group whose share is asked for."""
     known_on: date | None = None
     """The day of knowledge: later arrivals and corrections do not count."""
     documents: bool = False

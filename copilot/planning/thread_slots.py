@@ -33,6 +33,7 @@ def slots_of(plan: Figures) -> Slots:
         case MetricPlan():
             found = _of_query(plan.query)
             found.target = plan.target
+            found.focus = (plan.query.group_by[0], plan.focus) if plan.focus is not None else None
             return found
         case _:
             found = _of_query(plan.query)

@@ -103,6 +103,19 @@ def test_top_suppliers_by_missed_discounts(engine: Engine, books: Books) -> None
     assert answer.table.row_count == sum(1 for value in missed.values() if value)
 
 
+def test_the_share_that_is_asked_for_comes_first(engine: Engine, books: Books) -> None:
+    """Germany's part of all open payables, not the whole; none where it has none."""
+    answer = engine.ask("Germany's share of open AP")
+
+    day = spans("2026-11-21", "2026-11-21")
+    whole = figures.open_ap(books, day)
+    part = figures.open_ap(books.by("entity_country")["Germany"], day)
+    assert answer.headline is not None
+    assert answer.headline.value == pytest.approx(float(part / whole), abs=1e-6)
+    assert answer.narrative.startswith(f"Germany accounts for {100 * part / whole:.1f}% of the total. Open payables")
+    assert all(check.passed for check in answer.checks)
+
+
 def test_projected_dpo_starts_from_the_actual(engine: Engine, books: Books) -> None:
     """The projection opens at the oracle's DPO, has a range around its median, names its seed and ties its checks."""
     answer = engine.ask("projected DPO next quarter")
