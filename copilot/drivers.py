@@ -235,12 +235,24 @@ class _Sides:
         return Contribution(group, *self._figures(group), effects)
 
     def rate_and_mix(self, group: str) -> Contribution:
-        """What the group's own figure adds, and what its weight adds."""
+        """What the group's own figure adds, and what its weight adds.
+
+        Where a group has an amount above the line and none below ("open invoices, no purchases"), its figure is not
+        defined; all that the amount adds counts with the figure.
+        """
         k = self._ratio.factor
         w0, w1 = (self._denominator(side, group) / self._b[side] for side in (0, 1))
         r0, r1 = self._rate(0, group), self._rate(1, group)
         overall = k * self._a[0] / self._b[0] + k * self._a[1] / self._b[1]
-        effects = ((w0 + w1) * (r1 - r0) / 2, (w1 - w0) * (r0 + r1 - overall) / 2)
+        weightless = sum(
+            (
+                sign * k * self._numerator(side, group) / self._b[side]
+                for side, sign, w in ((0, -1, w0), (1, 1, w1))
+                if not w
+            ),
+            ZERO,
+        )
+        effects = ((w0 + w1) * (r1 - r0) / 2 + weightless, (w1 - w0) * (r0 + r1 - overall) / 2)
         return Contribution(group, *self._figures(group), effects)
 
     def _rate(self, side: int, group: str) -> Decimal:

@@ -58,10 +58,11 @@ def test_balances_over_purchases_add_up(
     sides = dpo(before), dpo(now)
     if sides[0] is None or sides[1] is None:
         return
-    found = decompose(MODEL.metrics["dpo_purchases"], "category", sides[0], sides[1])
-    assert isinstance(found, Decomposition)
-    size = max(abs(found.before), abs(found.now), Decimal(1))
-    assert abs(found.residual) <= size * Decimal("1e-18") * len(found.contributions) + Decimal("1e-15") * size
+    for nested in (False, True):
+        found = decompose(MODEL.metrics["dpo_purchases"], "category", sides[0], sides[1], nested=nested)
+        assert isinstance(found, Decomposition)
+        size = max(abs(found.before), abs(found.now), Decimal(1))
+        assert abs(found.residual) <= size * Decimal("1e-18") * len(found.contributions) + Decimal("1e-15") * size
 
 
 @settings(max_examples=80, deadline=None)
