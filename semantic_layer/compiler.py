@@ -30,8 +30,9 @@ from semantic_layer.part_shapes import all_part_ctes, part_ctes
 from semantic_layer.parts import NOT_ADDITIVE
 from semantic_layer.parts_context import Cte, PartContext, Spine
 from semantic_layer.periods import Period
-from semantic_layer.pruning import pruned
+from semantic_layer.pruning import cheap, pruned
 from semantic_layer.resolver import ResolvedPart, ResolvedQuery, join_path
+from semantic_layer.rollup import rollup_query
 
 WHOLE = "__whole"
 """Ending of the name of a part that is read once more for the whole."""
@@ -39,13 +40,16 @@ DAY_ZERO = "CAST('2000-01-01' AS DATE)"
 """`as_of_day` in formulas counts days from here, and so do measures that carry a date times an amount."""
 
 
-def compile_query(query: ResolvedQuery, model: SemanticModel, *, apart: bool = False) -> Statement:
+def compile_query(
+    query: ResolvedQuery, model: SemanticModel, *, apart: bool = False, rollups: bool = False
+) -> Statement:
     """The statement that answers the query: each row a group (`__group`) beside the whole, or the whole alone.
 
     Rows by dimension and time bucket; `__rows` and `__sum_<metric>` are what the groups count and add up to;
     `__total_<metric>`, `__part_<part>` and `__unconverted_<part>` (rows without a usable amount) are of the whole. The
     whole comes from the sums of the parts before they meet on the keys, or from the rows once more where sums of groups
     are no figure (medians, distinct counts, members) or where it must be computed `apart`.
+    With `rollups`, balances read the tables of `compile_rollup` where those give the same.
     """
     spine = Spine.of(query)
     whole = _whole(query)
@@ -58,7 +62,7 @@ def compile_query(query: ResolvedQuery, model: SemanticModel, *, apart: bool = F
         ("whole", _sums(query, spine)),
         ("totals", _totals(query, whole, spine, again)),
     ]
-    ctes = [("spine", spine.sql()), *all_part_ctes(parts), *answer]
+    ctes = [("spine", spine.sql()), *all_part_ctes(parts, rollups=rollups), *answer]
     return _assemble(model, query, ctes, _final(query))
 
 
@@ -72,6 +76,14 @@ def joined_for_groups(query: ResolvedQuery, model: SemanticModel) -> frozenset[t
         groups = {step for goal in context.entities_of_groups for step in join_path(model, root, goal) or ()}
         found |= {(step.to, step.to_key) for step in groups - anyway}
     return frozenset(found)
+
+
+def compile_rollup(entity: str, query: ResolvedQuery, model: SemanticModel) -> Statement | None:
+    """The statement that makes the sums by month of an entity; None when it keeps none."""
+    rollup = model.entities[entity].rollup
+    if rollup is None:
+        return None
+    return _assemble(model, query, [], rollup_query(entity, rollup, model, query.calendar.data_date))
 
 
 def compile_repeats(entity: str, key: str, query: ResolvedQuery, model: SemanticModel) -> Statement:
@@ -287,7 +299,8 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
     ]
     known = tuple((name, model.entities[name].primary_key, body) for name, body in entities)
     kept = [(name, with_derived_columns(body, known)) for name, body in ctes if name != "spine" or "spine" in bodies]
+    entities = [(name, with_derived_columns(body, known)) for name, body in entities]
     entities = pruned(entities, model.primary_keys, [final, *(body for _, body in kept)])
     if query.query.known_at:
         entities = as_known(entities, query.history, query.query.known_at)
-    return Statement((*entities, *kept), final)
+    return Statement((*entities, *kept), final, cheap(entities))

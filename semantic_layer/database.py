@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 from pydantic import SecretStr
 
-from semantic_layer.encryption import open_read_only
+from semantic_layer.encryption import ReadOnlyDatabase, open_beside_tables, open_read_only
 from semantic_layer.errors import ExecutionError, MirrorMissingError, TimeLimitError
 
 POINTER = "current.json"
@@ -58,6 +58,9 @@ class Snapshot:
             raise MirrorMissingError(f"The mirror {file.name} cannot be opened: {_first_line(error)}") from error
         self.columns = self._read_columns()
         self.tables = frozenset(self.columns)
+        self._beside: ReadOnlyDatabase | None = None
+        self._rollups: dict[str, str] = {}
+        self._rolling = threading.Lock()
         self.repeats: dict[tuple[str, str], int] = {}
         """Rows that repeat a key, by entity and key, where that was asked."""
         self._read_manifest()
@@ -98,12 +101,35 @@ class Snapshot:
         """The last complete day: the day before the one on which the sync window ends."""
         return self.data_as_of.date() - timedelta(days=1)
 
-    def run(self, sql: str, cap: int = 100_000) -> Rows:
-        """Run one statement.
+    def rows_in(self, table: str) -> int:
+        """How many rows a table has, as DuckDB estimates it; 0 for a table that is not there."""
+        name = table.replace("'", "''")
+        found = self.run(f"SELECT estimated_size FROM duckdb_tables() WHERE table_name = '{name}'").rows
+        return int(found[0][0]) if found else 0
+
+    def roll_up(self, name: str, sql: str) -> bool:
+        """Make a table of the statement's rows in memory, beside this version, unless it is there already.
+
+        False when another statement's rows have the name. Raises as `run` does.
+        """
+        with self._rolling:
+            if name not in self._rollups:
+                if self._beside is None:
+                    self._beside = open_beside_tables(self.file, self.key, CONFIG)
+                self._run(self._beside, f"CREATE OR REPLACE TABLE memory.main.{name} AS {sql}", 1)
+                self._rollups[name] = sql
+            return self._rollups[name] == sql
+
+    def run(self, sql: str, cap: int = 100_000, *, rollups: bool = False) -> Rows:
+        """Run one statement; with `rollups`, where it sees the tables of `roll_up`, too.
 
         Raises TimeLimitError when it was interrupted, ExecutionError when the engine refused it.
         """
-        cursor = self._database.cursor()
+        database = self._beside if rollups and self._beside is not None else self._database
+        return self._run(database, sql, cap)
+
+    def _run(self, database: ReadOnlyDatabase, sql: str, cap: int) -> Rows:
+        cursor = database.cursor()
         expired = threading.Event()
 
         def stop() -> None:

@@ -69,12 +69,29 @@ def _link(on: exp.Expr | None, goal: str, key: str, root: str) -> str | None:
 @lru_cache(maxsize=512)
 def gives(sql: str, link: str, goal: str, key: str) -> bool:
     """Whether an entity's SQL has joined the row of `goal` whose key is the entity's own column `link`."""
-    select = parse(sql)
-    if not isinstance(select, exp.Select) or select.args.get("group") or select.args.get("distinct"):
+    branches = branches_of(parse(sql))
+    names = [e.alias_or_name for e in branches[0].expressions] if branches else []
+    if link not in names or any(len(branch.expressions) != len(names) for branch in branches):
         return False
-    column = next((e.unalias() for e in select.expressions if e.alias_or_name == link), None)
+    return all(_branch_gives(branch, branch.expressions[names.index(link)].unalias(), goal, key) for branch in branches)
+
+
+def branches_of(tree: exp.Expr) -> list[exp.Select]:
+    """The SELECTs of a chain of UNION ALL, in order (of one SELECT, itself); empty when it is something else."""
+    if isinstance(tree, exp.Select):
+        return [tree]
+    if not isinstance(tree, exp.Union) or tree.args.get("distinct"):
+        return []
+    left, right = branches_of(tree.this), branches_of(tree.expression)
+    return left + right if left and right else []
+
+
+def _branch_gives(select: exp.Select, column: exp.Expr, goal: str, key: str) -> bool:
+    """Whether one SELECT has joined the row of `goal` whose key is that column of it."""
+    if select.args.get("group") or select.args.get("distinct"):
+        return False
     found = [source for source in select.find_all(exp.Table) if source.name == goal]
-    if column is None or len(found) != 1:
+    if len(found) != 1:
         return False
     alias = found[0].alias_or_name
     if isinstance(column, exp.Column) and (column.table, column.name) == (alias, key):
@@ -91,11 +108,13 @@ def _use_flags(select: exp.Select, known: Mapping[str, tuple[str, str]]) -> bool
     if where is None:
         return False
     changed = False
+    tables = (table for table in select.find_all(exp.Table) if table.parent_select is select)
+    aliases = {table.alias_or_name: table.name for table in tables}
     for part in list(where.this.flatten() if isinstance(where.this, exp.And) else [where.this]):
         column, word = part.this, part.args.get("expression")
         if not isinstance(part, exp.EQ) or not isinstance(column, exp.Column) or not isinstance(word, exp.Literal):
             continue
-        entity, name = column.table, column.name
+        entity, name = aliases.get(column.table, column.table), column.name
         goal, _, rest = name.partition(OF)
         if goal in known and rest:
             entity, name = goal, rest

@@ -27,15 +27,17 @@ _LAST: Final = ("enable_external_access", "lock_configuration")  # in this order
 class ReadOnlyDatabase:
     """One open file. Thread-safe as long as each thread uses cursors of its own."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, attached: bool) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, attached: bool, own_tables: bool = False) -> None:
         self._connection = connection
-        self._attached = attached
+        self._use = f"USE {ALIAS}" if attached else None
+        if own_tables:
+            self._use = f"SET search_path = '{ALIAS}.main,memory.main'"
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor that sees the tables by their bare names, which one on an attached file does not by itself."""
         cursor = self._connection.cursor()
-        if self._attached:
-            cursor.execute(f"USE {ALIAS}")
+        if self._use:
+            cursor.execute(self._use)
         return cursor
 
     def close(self) -> None:
@@ -63,6 +65,14 @@ def open_read_only(file: Path, key: SecretStr | None, config: Mapping[str, Any])
     return ReadOnlyDatabase(_attached(file, key, config), attached=True)
 
 
+def open_beside_tables(file: Path, key: SecretStr | None, config: Mapping[str, Any]) -> ReadOnlyDatabase:
+    """The file, opened again beside tables of our own in memory (`memory.main`), with `config` in force.
+
+    Raises as `open_read_only` does.
+    """
+    return ReadOnlyDatabase(_attached(file, key, config), attached=True, own_tables=True)
+
+
 def is_encrypted(file: Path) -> bool | None:
     """Whether a DuckDB file is encrypted, by its header; None when it is none of DuckDB's."""
     with file.open("rb") as opened:
@@ -72,17 +82,21 @@ def is_encrypted(file: Path) -> bool | None:
     return bool(header[20] & 1)
 
 
-def _attached(file: Path, key: SecretStr, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+def _attached(file: Path, key: SecretStr | None, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     kept = {name: value for name, value in config.items() if name not in _LAST}
     # spill files that others left in the current folder would make DuckDB refuse to encrypt ours
     connection = duckdb.connect(":memory:", config={**kept, "temp_directory": ""})
     try:
-        _load_openssl(connection)
-        if connection.execute("SELECT current_setting('temp_file_encryption')").fetchone() != (True,):
-            connection.execute("SET temp_file_encryption = true")
-        connection.execute("SET temp_directory = ?", [f"{file}.tmp"])
         quoted = str(file).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS {ALIAS} (ENCRYPTION_KEY ?, READ_ONLY)", [key.get_secret_value()])
+        if key is None:
+            connection.execute("SET temp_directory = ?", [f"{file}.tmp"])
+            connection.execute(f"ATTACH '{quoted}' AS {ALIAS} (READ_ONLY)")
+        else:
+            _load_openssl(connection)
+            if connection.execute("SELECT current_setting('temp_file_encryption')").fetchone() != (True,):
+                connection.execute("SET temp_file_encryption = true")
+            connection.execute("SET temp_directory = ?", [f"{file}.tmp"])
+            connection.execute(f"ATTACH '{quoted}' AS {ALIAS} (ENCRYPTION_KEY ?, READ_ONLY)", [key.get_secret_value()])
         connection.execute(f"USE {ALIAS}")
         for name in _LAST:
             if name in config:

@@ -24,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from rapidfuzz import process
-
 
 def did_you_mean(name: str, choices: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """The choices nearest to a misspelt name, best first, at most `limit`."""
+    from rapidfuzz import process  # noqa: PLC0415 - a tenth of the start of a process, for what may never be needed
+
     found = process.extract(name.lower(), list(choices), limit=limit, score_cutoff=60)
     return tuple(match for match, _score, _index in found)
 

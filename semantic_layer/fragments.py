@@ -34,6 +34,8 @@ class Statement:
 
     ctes: tuple[tuple[str, str], ...]
     final: str
+    inline: frozenset[str] = frozenset()
+    """WITH queries that cost less to read again than to keep."""
 
 
 @dataclass(frozen=True)

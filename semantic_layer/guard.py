@@ -71,11 +71,13 @@ class _Checked:
     ctes: int
 
 
-def guard_queries(ctes: Sequence[tuple[str, str]], final: str, tables: Collection[str]) -> str:
+def guard_queries(
+    ctes: Sequence[tuple[str, str]], final: str, tables: Collection[str], inline: Collection[str] = ()
+) -> str:
     """`WITH <name> AS (<query>), … <final>`, checked and rendered as `guard` would. Raises GuardError as it does.
 
     Each query is parsed, checked and rendered alone, so no text of one can reach into another; it may read the
-    published tables and the WITH queries before it.
+    published tables and the WITH queries before it. Those of `inline` are read anew by each query that names them.
     """
     if not ctes or any("\n" in text for text in (final, *(body for _, body in ctes))):
         return guard(
@@ -92,7 +94,8 @@ def guard_queries(ctes: Sequence[tuple[str, str]], final: str, tables: Collectio
         if name and not _PLAIN_NAME.fullmatch(name):
             raise GuardError(f"{name!r} is not a name that a WITH query may have.")
         known.add(name)
-        texts.append(f"{name} AS (\n{checked.inner}\n)" if name else checked.text)
+        how = "AS NOT MATERIALIZED" if name in inline else "AS"
+        texts.append(f"{name} {how} (\n{checked.inner}\n)" if name else checked.text)
     if count > MAX_CTES:
         raise GuardError(f"At most {MAX_CTES} WITH queries may stand in one statement.")
     return f"WITH {', '.join(texts[:-1])}\n{texts[-1]}"

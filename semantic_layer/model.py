@@ -104,6 +104,16 @@ class Rating(_Frozen):
     day: str
 
 
+class Rollup(_Frozen):
+    """Sums of an entity by month that are made beforehand for large mirrors: balances read them where they suffice."""
+
+    day: str
+    """The entity's column that dates its rows."""
+    sums: tuple[str, ...]
+    keys: tuple[str, ...]
+    """`entity.column` of what its rows lead to, by which questions group and filter."""
+
+
 class Entity(_Frozen):
     """One grain. `sql` selects from the mirror's tables; it may use :reporting_currency and :data_date."""
 
@@ -116,6 +126,7 @@ class Entity(_Frozen):
     depends_on: tuple[str, ...] = ()
     rated_by: Rating | None = None
     """Promises that each measure with a `document_expr` is that times the rate of these (tested for what we ship)."""
+    rollup: Rollup | None = None
     small: bool = False
     """It has few rows, so those of other entities are grouped by its key before they are joined to it."""
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from semantic_layer.fragments import comma, literal
 from semantic_layer.parts import AGGREGATES, flow_of_rows, flows_ctes, plain_ctes
 from semantic_layer.parts_context import MEMBER, Cte, PartContext
+from semantic_layer.rollup import rolled_up
 
 
-def all_part_ctes(contexts: Iterable[PartContext]) -> list[Cte]:
-    """The WITH queries of all parts; parts of one fact under the same conditions read it once."""
+def all_part_ctes(contexts: Iterable[PartContext], *, rollups: bool = False) -> list[Cte]:
+    """The WITH queries of all parts; parts of one fact under the same conditions read it once.
+
+    With `rollups`, balances read the sums by month where those suffice.
+    """
     together: dict[object, list[PartContext]] = {}
     for place, context in enumerate(contexts):
         together.setdefault(flow_of_rows(context) or place, []).append(context)
     groups = together.values()
-    return [cte for group in groups for cte in (flows_ctes(group) if len(group) > 1 else part_ctes(group[0]))]
+    found: list[Cte] = []
+    for group in groups:
+        ctes = flows_ctes(group) if len(group) > 1 else part_ctes(group[0])
+        rolled = rolled_up(group[0], part_ctes(replace(group[0], by_list=False))) if rollups else None
+        found += rolled if rolled is not None else ctes
+    return found
 
 
 def part_ctes(context: PartContext) -> list[Cte]:

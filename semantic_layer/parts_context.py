@@ -62,6 +62,8 @@ class PartContext:
     spine: Spine
     dimensional_time: bool
     """Grouped by a time grain."""
+    by_list: bool = True
+    """Look rows that must not be marked up in the list of the marked."""
 
     @property
     def bindings(self) -> Bindings:
@@ -138,7 +140,7 @@ class PartContext:
         text = condition(item, self.bindings)
         path = join_path(self.model, self.part.measure.entity, dimension.entity)
         unmarked = dimension.type == "boolean" and item.op == "=" and item.values == (False,) and not dimension.as_of
-        if not path or not unmarked or entities_of(text) != {dimension.entity}:
+        if not self.by_list or not path or not unmarked or entities_of(text) != {dimension.entity}:
             return text
         at = self.part.measure.entity if len(path) == 1 else path[-2].to
         marked = condition(replace(item, values=(True,)), self.bindings)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.lineage import Node, lineage
 
 from semantic_layer.fragments import Bindings, entity_body, parse, with_dependencies
 from semantic_layer.model import Dimension, SemanticModel
+
+if TYPE_CHECKING:
+    from sqlglot.lineage import Node
 
 Origins = Mapping[str, frozenset[str]]
 """Column of an entity -> `table.column` of the mirror."""
@@ -30,6 +33,8 @@ def origins_of(model: SemanticModel, entity: str, bindings: Bindings, columns: M
 
 @lru_cache(maxsize=256)
 def _origins(text: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> Origins:
+    from sqlglot.lineage import lineage  # noqa: PLC0415 - the optimizer is large, and only hidden fields need it
+
     schema = {table: dict.fromkeys(names, "VARCHAR") for table, names in tables}
     try:
         found = lineage(None, text, schema, dialect="duckdb")

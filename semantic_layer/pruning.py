@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from semantic_layer.derived_columns import derived
+from semantic_layer.derived_columns import branches_of, derived
 from semantic_layer.fragments import parse, render
 
 Cte = tuple[str, str]
@@ -42,6 +42,26 @@ def pruned(entities: Sequence[Cte], keys: Mapping[str, frozenset[str]], readers:
         _add(wanted, needs_of(shorter))
         kept.append((name, shorter))
     return kept[::-1]
+
+
+def cheap(entities: Sequence[Cte]) -> frozenset[str]:
+    """The entities that are no more than columns of a table, of other such entities and of what they look up there."""
+    found: set[str] = set()
+    names = {name for name, _ in entities}
+    for name, body in entities:
+        if is_mapping(body) and needs_of(body).keys() & names <= found:
+            found.add(name)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def is_mapping(body: str) -> bool:
+    """Whether a query only maps rows: nothing is grouped, sorted, put together or joined but by LEFT JOIN."""
+    tree = parse(body)
+    if not isinstance(tree, exp.Select):
+        return False
+    costly = tree.find(exp.Group, exp.Distinct, exp.Window, exp.Union, exp.AggFunc, exp.Order)
+    return costly is None and all(join.side == "LEFT" and not join.method for join in tree.find_all(exp.Join))
 
 
 def _add(wanted: dict[str, Columns], more: Needs) -> None:
@@ -157,22 +177,18 @@ def _makes_rows(node: exp.Expr, *, grouped: bool) -> bool:
     return not isinstance(above, exp.Window)
 
 
-def _branches(tree: exp.Expr) -> list[exp.Select] | None:
-    """The SELECTs of a chain of UNION ALL, in order; None when it is something else."""
-    if isinstance(tree, exp.Select):
-        return [tree] if _is_plain(tree) and not any(e.is_star for e in tree.expressions) else None
-    if not isinstance(tree, exp.Union) or tree.args.get("distinct"):
-        return None
-    left, right = _branches(tree.this), _branches(tree.expression)
-    return None if left is None or right is None else left + right
-
-
 def _cut_union(tree: exp.Union, columns: frozenset[str], keys: Mapping[str, frozenset[str]]) -> None:
     """Leave out the same places in each branch: a UNION knows its columns by their place in the first one."""
-    branches = _branches(tree)
-    if branches is None:
+    branches = branches_of(tree)
+    if not branches or not all(_is_plain(s) and not any(e.is_star for e in s.expressions) for s in branches):
         return
     names = [e.alias_or_name for e in branches[0].expressions]
+    for name in sorted(columns - set(names)):
+        found = [derived(name, select) for select in branches]
+        if all(expression is not None for expression in found):
+            names.append(name)
+            for select, expression in zip(branches, found, strict=True):
+                select.append("expressions", expression)
     kept = [i for i, name in enumerate(names) if name in columns] or [0]
     for select in branches:
         select.set("expressions", [select.expressions[i] for i in kept])

@@ -48,7 +48,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "resolver": 4,
         "fragments": 5, "editor_schema": 5,
         "feed_needs": 6, "guard": 6, "derived_columns": 6, "parts_context": 6, "records": 6, "validation": 6, "assembly": 6, "drilling": 6, "provenance": 6, "interchange": 6,
-        "pruning": 7, "staged_sums": 7, "knowledge": 7, "exploration": 7, "proposal": 7, "permission": 7, "definitions": 7,
+        "pruning": 7, "rollup": 7, "staged_sums": 7, "knowledge": 7, "exploration": 7, "proposal": 7, "permission": 7, "definitions": 7,
         "parts": 8, "part_shapes": 9,
         "compiler": 10,
         "coverage": 11,
