@@ -146,14 +146,17 @@ def _whole_of(part: ResolvedPart, query: ResolvedQuery, spine: Spine, again: Res
 
 
 def compile_left_out(
-    query: ResolvedQuery, model: SemanticModel, measure_name: str, by: Dimension | None = None
+    query: ResolvedQuery, model: SemanticModel, metric: Metric, measure_name: str, by: Dimension | None = None
 ) -> Statement:
     """The statement that adds up rows a metric leaves out by definition (a caveat measure), under the same filters.
 
-    With `by`, one row for each value of that dimension, the largest first.
+    They are read as the metric reads its own rows, whatever figures stand beside it: a balance at its day, a flow over
+    its period. With `by`, one row for each value of that dimension, the largest first.
     """
     measure = model.measures[measure_name]
-    part = replace(query.parts[-1], name="left_out", measure=measure, clock_entity=measure.entity, clock=measure.at)
+    own = {part.name for part in metric.parts}
+    read = [part for part in query.parts if part.name in own][-1]
+    part = replace(read, name="left_out", measure=measure, clock_entity=measure.entity, clock=measure.at)
     whole = replace(query, dimensions=(by,) if by else (), grain=None, buckets=(), parts=(part,))
     context = PartContext(whole, model, part, Spine.of(whole), dimensional_time=False)
     final = "SELECT left_out FROM left_out"

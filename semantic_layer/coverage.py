@@ -24,13 +24,13 @@ def require_coverage(metric: Metric, query: ResolvedQuery, model: SemanticModel,
     gate = metric.coverage
     if gate is None:
         return
-    lacking = _amount(run(compile_left_out(query, model, gate.lacking)))
+    lacking = _amount(run(compile_left_out(query, model, metric, gate.lacking)))
     if not lacking:
         return
-    everything = _amount(run(compile_left_out(query, model, gate.all)))
+    everything = _amount(run(compile_left_out(query, model, metric, gate.all)))
     share = max(1 - lacking / everything, Decimal(0)) if everything else Decimal(0)
     if share < gate.at_least:
-        found = run(compile_left_out(query, model, gate.lacking, RECORD))
+        found = run(compile_left_out(query, model, metric, gate.lacking, RECORD))
         missing = [(str(record), Decimal(amount)) for record, amount in found.rows]
         raise LowCoverageError(metric.label, gate.fix, share, gate.at_least, missing[:LISTED], len(missing))
 

@@ -33,7 +33,7 @@ from semantic_layer.fragments import Statement, tables_of
 from semantic_layer.guard import guard, guard_queries
 from semantic_layer.knowledge import histories
 from semantic_layer.loader import load_model
-from semantic_layer.model import SemanticModel
+from semantic_layer.model import Metric, SemanticModel
 from semantic_layer.periods import FiscalCalendar
 from semantic_layer.permission import (
     can_be_limited,
@@ -328,7 +328,9 @@ class SemanticLayer:
     def _run(self, query: ResolvedQuery, snapshot: Snapshot) -> ResultSet:
         made, sql = self._rolled_up(query, snapshot)
         left_out = {
-            name: self._left_out(query, name, snapshot) for metric in query.metrics for name in metric.caveat_measures
+            name: self._left_out(query, metric, name, snapshot)
+            for metric in query.metrics
+            for name in metric.caveat_measures
         }
         for metric in query.metrics:
             if not metric.caveat_measures or any(left_out[name] for name in metric.caveat_measures):
@@ -348,8 +350,8 @@ class SemanticLayer:
             found[entity] = snapshot.repeats[entity, key]
         return found
 
-    def _left_out(self, query: ResolvedQuery, measure: str, snapshot: Snapshot) -> int:
-        sql = self._checked(compile_left_out(query, self.model, measure), snapshot)
+    def _left_out(self, query: ResolvedQuery, metric: Metric, measure: str, snapshot: Snapshot) -> int:
+        sql = self._checked(compile_left_out(query, self.model, metric, measure), snapshot)
         return int(snapshot.run(sql).rows[0][0] or 0)
 
 

@@ -111,3 +111,45 @@ def test_gates_name_measures_that_fit() -> None:
         sides = [MODEL.measures[gate.lacking], MODEL.measures[gate.all]]
         assert {side.agg for side in sides} == {"sum"}
         assert len({side.entity for side in sides}) == 1
+
+
+@pytest.mark.parametrize("beside", ["dpo_purchases", "spend", "open_ap"])
+@pytest.mark.parametrize("metric", GATED)
+def test_what_stands_beside_a_figure_changes_nothing(undated: SemanticLayer, metric: str, beside: str) -> None:
+    """The documents it leaves out are read as the figure reads its own, not as its neighbour reads: same bar, same share."""
+    for pair in ((metric, beside), (beside, metric)):
+        with pytest.raises(LowCoverageError) as withheld:
+            undated.query(MetricQuery(metrics=pair, period=MARCH, **US))
+        assert withheld.value.share == Decimal("0.2")
+        together = undated.query(MetricQuery(metrics=pair, period=MARCH, **DE))
+        assert together.total[metric] == figure(undated, metric, **DE)
+
+
+OF_DOCUMENTS = sorted(name for name, m in MODEL.metrics.items() if m.caveat_measures and m.needs_feed is None)
+YEAR = Period(date(2026, 1, 1), date(2026, 11, 21))
+
+
+@pytest.mark.parametrize("metric", OF_DOCUMENTS)
+def test_caveats_do_not_depend_on_the_figures_beside(layer: SemanticLayer, metric: str) -> None:
+    """As many documents are left out with another figure beside it, before it or after it, as without."""
+    alone = set(layer.query(MetricQuery(metrics=(metric,), period=YEAR)).caveats)
+    for beside in ("dpo_purchases", "spend", "open_ap"):
+        for pair in ((metric, beside), (beside, metric)):
+            assert alone <= set(layer.query(MetricQuery(metrics=pair, period=YEAR)).caveats)
+
+
+EACH_KIND = sorted(
+    {
+        (m.time_role, m.kind): name for name, m in MODEL.metrics.items() if m.needs_feed is None and not m.looks_ahead
+    }.values()
+)
+
+
+@pytest.mark.parametrize("metric", EACH_KIND)
+def test_figures_are_the_same_beside_others(layer: SemanticLayer, metric: str) -> None:
+    """One figure of every kind and clock with every other one: each as it is alone over the same days."""
+    for other in (name for name in EACH_KIND if name > metric):
+        together = layer.query(MetricQuery(metrics=(metric, other), period=YEAR)).total
+        for name in (metric, other):
+            alone = layer.query(MetricQuery(metrics=(name,), period=YEAR)).total
+            assert together[name] == alone[name], (metric, other)
