@@ -19,6 +19,8 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from copilot import evidence
+from copilot.advice.advising import advise
+from copilot.advice.telling import compose_advice
 from copilot.answer import Answer, Freshness
 from copilot.audit.account import account
 from copilot.audit.anchoring import DailyAnchor
@@ -59,6 +61,7 @@ from copilot.planning.plan import (
     ForecastPlan,
     MetricPlan,
     MissedDiscountsPlan,
+    OpportunityPlan,
     OutflowPlan,
     Plan,
     Refuse,
@@ -265,7 +268,7 @@ class Engine:
                     answer = self._projection(turn, plan)
                 case OutflowPlan():
                     answer = compose_outflow(turn, plan, self._outflow(plan))
-                case ScenarioPlan() | DiscountsPlan() | MissedDiscountsPlan():
+                case ScenarioPlan() | DiscountsPlan() | MissedDiscountsPlan() | OpportunityPlan():
                     answer = self._what_to_do(turn, plan)
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
@@ -329,12 +332,18 @@ class Engine:
         """The forecast as far as the plan asks, in the breakdown it asks for."""
         day = self.layer.data_date
         groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
-        settings = OutflowSettings(currency=self._settings.reporting_currency, groups=groups)
+        settings = OutflowSettings(
+            currency=self._settings.reporting_currency, groups=groups, first=plan.start, last=plan.end
+        )
         book = read_book(self.layer, plan.filters)
         measured = load_calibration(backtest_file(self._settings.mirror))
         return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
 
-    def _what_to_do(self, turn: Turn, plan: ScenarioPlan | DiscountsPlan | MissedDiscountsPlan) -> Answer:
+    def _what_to_do(
+        self, turn: Turn, plan: ScenarioPlan | DiscountsPlan | MissedDiscountsPlan | OpportunityPlan
+    ) -> Answer:
+        if isinstance(plan, OpportunityPlan):
+            return compose_advice(turn, plan, advise(self.layer, self._settings, plan))
         if isinstance(plan, MissedDiscountsPlan):
             return compose_missed(turn, plan, self._missed(plan))
         if isinstance(plan, DiscountsPlan):

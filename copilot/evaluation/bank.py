@@ -26,6 +26,7 @@ from semantic_layer.query import Filter
 
 Behaviour = Literal[
     "answer", "ask", "refuse", "define", "forecast", "outflow", "scenario", "why", "explore", "discounts",
+    "opportunity",
 ]  # fmt: skip
 Slots = Mapping[str, Any]
 """Slot name to its canonical text or texts; an empty slot is absent."""
@@ -138,7 +139,7 @@ def behaviour_of(plan: Plan) -> Behaviour:
 _BEHAVIOURS: Mapping[str, Behaviour] = {
     "metric": "answer", "forecast": "forecast", "outflow": "outflow", "scenario": "scenario",
     "define": "define", "why": "why", "clarify": "ask", "refuse": "refuse", "explore": "explore",
-    "discounts": "discounts", "missed_discounts": "discounts",
+    "discounts": "discounts", "missed_discounts": "discounts", "opportunity": "opportunity",
 }  # fmt: skip
 
 

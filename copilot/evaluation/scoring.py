@@ -21,7 +21,7 @@ from copilot.planning.plan import Clarify, Clock, Plan, Refuse
 from copilot.planning.planner import Planner
 from semantic_layer.model import SemanticModel
 
-FIGURES = frozenset({"answer", "define", "forecast", "outflow", "scenario", "why", "discounts"})
+FIGURES = frozenset({"answer", "define", "forecast", "outflow", "scenario", "why", "discounts", "opportunity"})
 """What counts as an answer."""
 
 

@@ -7,6 +7,7 @@ floors: {company: 5000000, entities: {"Acme GmbH": 400000}, currencies: {EUR: 25
 run_cap: 2000000                          # cash paid early on one day
 supplier_cap: 500000                      # cash paid early to one supplier
 excluded_suppliers: [Acme Ltd]
+terms: {standard_days: 60, spend_floor: 25000, acceptance: 0.5, supplier_rate_percent: {"*": 10.0}}
 ```
 
 Amounts are in the reporting currency.
@@ -43,6 +44,38 @@ class Floors(_Frozen):
     currencies: Mapping[str, Amount] = Field(default_factory=dict)
 
 
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=0, le=365)]
+
+
+class TermsPolicy(_Frozen):
+    """What decides about longer terms: the company's standard, from what size on, and what is assumed of suppliers.
+
+    `acceptance` is the chance that a supplier agrees, with a low and a high case; `supplier_rate_percent` what credit
+    costs a supplier a year, by currency or for all (*).
+    """
+
+    standard_days: Days = 60
+    least_gain_days: Days = 5
+    spend_floor: Amount = Decimal(25_000)
+    least_invoices: Annotated[int, Field(ge=1)] = 4
+    least_peers: Annotated[int, Field(ge=2)] = 5
+    acceptance: Share = Decimal("0.5")
+    acceptance_low: Share = Decimal("0.25")
+    acceptance_high: Share = Decimal("0.8")
+    supplier_rate_percent: Mapping[str, Percent] = Field(default_factory=lambda: {EVERY: Decimal(10)})
+    dispute_percent: Percent = Decimal(5)
+    settled_days: Days = 365
+    """Terms changed within this many days are left alone."""
+    protect_small: bool = True
+    critical_suppliers: tuple[str, ...] = ()
+
+    def supplier_rate(self, currency: str) -> Decimal:
+        """What a year of credit costs a supplier (a fraction): of its currency, else of all, else 10 %."""
+        rates = self.supplier_rate_percent
+        return rates.get(currency, rates.get(EVERY, Decimal(10))) / 100
+
+
 class TreasuryPolicy(_Frozen):
     """The decisions that hold from `valid_from` on; see the module for an example."""
 
@@ -53,6 +86,7 @@ class TreasuryPolicy(_Frozen):
     run_cap: Amount | None = None
     supplier_cap: Amount | None = None
     excluded_suppliers: tuple[str, ...] = ()
+    terms: TermsPolicy = TermsPolicy()
     quantile: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.10")
     """The cautious level of cash that floors are held against: one case in ten is worse."""
 

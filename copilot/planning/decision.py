@@ -8,6 +8,7 @@ from copilot.planning.discounts_decision import discounts_plan
 from copilot.planning.doubts import DOUBTS, OUTFLOW_DOUBTS
 from copilot.planning.doubts_of_conditions import left_out_already, of_one_document
 from copilot.planning.gate import refusal
+from copilot.planning.opportunity_decision import opportunity_plan
 from copilot.planning.outflow_decision import outflow_plan
 from copilot.planning.pass_causes import REASONS
 from copilot.planning.plan import (
@@ -43,8 +44,9 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     """The plan that the slots amount to. A doubt comes before any figure; at most one question is asked."""
     if "scenario" in slots.signals:
         return scenario_plan(slots, clock)
-    if slots.discounts is not None:
-        return discounts_plan(slots, slots.discounts, clock, lexicon.fiscal_year_start)
+    advice = _what_to_do(slots, clock, lexicon.fiscal_year_start)
+    if advice is not None:
+        return advice
     _by_line(slots, lexicon)
     for doubt in OUTFLOW_DOUBTS if slots.outflow else DOUBTS:
         plan = doubt(question, slots, lexicon)
@@ -63,6 +65,13 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
             return outflow_plan(slots, clock, lexicon.fiscal_year_start)
         return _forecast(slots, lexicon, clock)
     return metric_plan(slots, lexicon, clock)
+
+
+def _what_to_do(slots: Slots, clock: Clock, fiscal: int) -> Plan | None:
+    """A choice of discounts, or another opportunity; None where neither is asked for."""
+    if slots.discounts is not None:
+        return discounts_plan(slots, slots.discounts, clock, fiscal)
+    return None if slots.opportunity is None else opportunity_plan(slots, slots.opportunity, clock)
 
 
 def _by_line(slots: Slots, lexicon: Lexicon) -> None:

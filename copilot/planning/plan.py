@@ -34,6 +34,12 @@ ReasonCode = Literal[
 ]
 
 
+OpportunityView = Literal[
+    "terms", "term_mismatches", "several_terms", "segments", "movers", "waits", "faster_stage", "duplicates"
+]
+"""What an opportunity is about."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -146,6 +152,27 @@ class MissedDiscountsPlan(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+class OpportunityPlan(_Frozen):
+    """What to do beside discounts: longer terms, terms that do not agree, segments, waits in approval, doubles.
+
+    `filters` choose the documents; `net_days` is a term that the asker names, `stage` and `within_days` an approval
+    step and the days that it should take at most, `start` and `end` the days that are asked about (None: the last 365).
+    """
+
+    kind: Literal["opportunity"] = "opportunity"
+    shows: OpportunityView
+    filters: tuple[Filter, ...] = ()
+    net_days: int | None = None
+    stage: int | None = None
+    within_days: int | None = None
+    limit: int | None = None
+    """How many rows are wanted; the figure that stands first is of all."""
+    start: date | None = None
+    end: date | None = None
+    notes: tuple[str, ...] = ()
+    coverage: tuple[Covered, ...] = ()
+
+
 class DefinePlan(_Frozen):
     """Explain a metric: definition, formula, source fields, relatives."""
 
@@ -209,6 +236,7 @@ Plan = Annotated[
     | ScenarioPlan
     | DiscountsPlan
     | MissedDiscountsPlan
+    | OpportunityPlan
     | DefinePlan
     | WhyPlan
     | ExplorePlan

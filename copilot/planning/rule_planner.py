@@ -26,6 +26,7 @@ from copilot.planning.pass_figures import read_figures
 from copilot.planning.pass_grouping import read_grouping
 from copilot.planning.pass_implied_figures import read_implied_figures
 from copilot.planning.pass_intents import read_intents, read_leftovers
+from copilot.planning.pass_opportunities import read_opportunities
 from copilot.planning.pass_outflow import OUTFLOW_PHRASES, read_outflow
 from copilot.planning.pass_ranking import read_ranking
 from copilot.planning.pass_rates import read_rates
@@ -40,6 +41,7 @@ SIMULATIONS = tuple((text, "outflow") for text in OUTFLOW_PHRASES)
 PASSES: tuple[Callable[[Sheet], None], ...] = (
     read_scenario,
     read_discounts,
+    read_opportunities,
     read_causes,
     read_outflow,
     read_figures,

@@ -8,7 +8,7 @@ from datetime import UTC, date, tzinfo
 from decimal import Decimal
 from typing import Literal
 
-from copilot.planning.plan import Clock, Covered
+from copilot.planning.plan import Clock, Covered, OpportunityView
 from copilot.planning.tagging import Span
 from copilot.planning.time_reading import TimeReading
 from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
@@ -43,6 +43,16 @@ class DiscountAsk:
     shows: Literal["choice", "cash", "missed"] = "choice"
     least_yield: Decimal | None = None
     next_run: bool = False
+
+
+@dataclass(frozen=True)
+class OpportunityAsk:
+    """What to do beside discounts: a net term that is named, or an approval step and the days it should take."""
+
+    shows: OpportunityView
+    net_days: int | None = None
+    stage: int | None = None
+    within_days: int | None = None
 
 
 @dataclass
@@ -101,6 +111,8 @@ class Slots:
     out_of_range: list[str] = field(default_factory=list)
     discounts: DiscountAsk | None = None
     """Which discounts to take."""
+    opportunity: OpportunityAsk | None = None
+    """What to do beside discounts."""
     outflow: OutflowView | None = None
     """What is asked about cash ahead."""
     threshold: Decimal | None = None

@@ -1,0 +1,41 @@
+"""One plan carried out: read, compute, tell. The chat and the commands both come here."""
+
+from __future__ import annotations
+
+from copilot.advice.telling import Advice
+from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
+from copilot.errors import TreasuryPolicyError
+from copilot.opportunities.term_outcomes import OpportunityRefused
+from copilot.opportunities.term_reading import read_mismatches, read_terms
+from copilot.opportunities.treasury_policy import load_policy
+from copilot.planning.plan import OpportunityPlan
+from copilot.settings import Settings
+from copilot.wording.quoting import clean
+from semantic_layer import SemanticLayer
+from semantic_layer.query import Filter
+
+
+def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> Advice | OpportunityRefused:
+    """The advice of a plan, or why there is none. Raises what the layer raises."""
+    try:
+        policy = load_policy(settings.treasury_policy)
+    except TreasuryPolicyError as error:
+        return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
+    where, currency = conditions(layer, plan.filters), settings.reporting_currency
+    match plan.shows:
+        case "terms":
+            outcome = read_terms(layer, policy, plan.filters, wanted=plan.net_days, currency=currency)
+            return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
+        case "term_mismatches":
+            return tell_mismatches(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+        case _:
+            return tell_several(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+
+
+def conditions(layer: SemanticLayer, filters: tuple[Filter, ...]) -> str:
+    """The filters in words: "supplier country is FR, region is not EMEA"."""
+    words = {"=": "is", "in": "is one of", "!=": "is not", "not in": "is none of"}
+    return ", ".join(
+        f"{layer.model.dimensions[f.field].label.lower()} {words.get(f.op, f.op)} {clean(', '.join(f.values), 80)}"
+        for f in filters
+    )

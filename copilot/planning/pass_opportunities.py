@@ -1,0 +1,90 @@
+"""What to do beside discounts: "which suppliers should we renegotiate terms with", "which suppliers have several terms"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from copilot.planning.plan import OpportunityView
+from copilot.planning.slots import OpportunityAsk, Sheet
+
+_TERMS = r"(payment )?(terms?|conditions?)"
+_WHO = r"(suppliers?|vendors?|parents?|supplier (groups?|famil(y|ies))|families)"
+_LONGER = r"(extend|lengthen|stretch|renegotiate|re negotiate|negotiate)"
+_TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
+    "terms": (
+        rf"\b(which|what) (\w+ ){{0,4}}{_WHO}\b.*\b{_LONGER}\b",
+        rf"\b(where|how far|with whom|who) (can|could|should|shall) (we|i) {_LONGER}\b",
+        rf"\b{_WHO} to (re)?negotiate\b|\bterms? to (re)?negotiate\b",
+        rf"\b{_TERMS} (extension )?(opportunit(y|ies)|potential|candidates?)\b|\bextension (opportunit(y|ies)|candidates?)\b",
+        rf"\b(opportunit(y|ies)|potential|room) (for|in|from|to get) (longer|extended|extending|better) {_TERMS}\b",
+        rf"\b(longer|better) {_TERMS} (from|with) (whom|which {_WHO})\b|\bwho (can|could|should) give us longer {_TERMS}\b",
+        rf"\b(which|what) {_WHO} (have|has|are on|with) shorter {_TERMS} than (their |its )?peers\b",
+        r"^(please )?((can|could|should|may) (we|i|you) )?(extend|move|put|push|bring|take|set) .*\b(to|at|on) net \d{1,3}\b",
+    ),
+    "several_terms": (
+        rf"\b{_WHO}\b.*\b(several|multiple|various|more than one|different|two|many)( different)? {_TERMS}\b",
+    ),
+    "term_mismatches": (
+        rf"\b{_TERMS} (that )?(mismatch(es)?|differ(s|ences?)?|do not agree|not agree(ing)?|disagree)\b.*\b(invoices?|bills?|orders?|pos?|contracts?|master)\b",
+        rf"\b(invoices?|bills?)\b.*\b(shorter|other|different) {_TERMS} (than|from) (the |their |its )?(order|orders|po|pos|contract|contracts|master|agreed)\b",
+        rf"\b(invoices?|bills?) (whose|where) {_TERMS} (differ|differs|do not match|are shorter)\b",
+    ),
+}
+_PATTERNS = {view: tuple(re.compile(text) for text in texts) for view, texts in _TEXTS.items()}
+_GLUE = frozenset(
+    "which what where who whom how far suppliers supplier vendors vendor parent parents group groups family families payment terms term conditions "
+    "condition should shall can could may we i you our us the a an with to for from of in on at is are be please renegotiate negotiate extend lengthen "
+    "stretch opportunity opportunities potential candidates candidate extension room longer better shorter than their its peers have has get give on "
+    "several multiple various more one different two many move put push bring take set do not agree mismatch mismatches differ differs difference "
+    "differences disagree invoices invoice bills bill orders order po pos contract contracts master agreed whose match between and or vs other now next".split()
+)
+_NET = re.compile(r"\bnet (\d{1,3})\b")
+
+
+def read_opportunities(sheet: Sheet) -> None:
+    """Take the words that ask for an opportunity; conditions and times are left to the other passes."""
+    written = re.sub(r"[-\u2010-\u2015?!.,;:]+(?=\s|$)|-", " ", sheet.question.casefold())
+    written = " ".join(written.split())
+    if sheet.slots.signals & {"scenario"} or sheet.slots.discounts is not None:
+        return
+    view = next((view for view, patterns in _PATTERNS.items() if any(p.search(written) for p in patterns)), None)
+    if view is None:
+        return
+    net = _NET.search(written) if view == "terms" else None
+    sheet.slots.opportunity = OpportunityAsk(view, net_days=int(net.group(1)) if net else None)
+    for at in sheet.free():
+        text = _said(sheet, at)
+        if net is not None and _is_term(sheet, at, net.group(1)):
+            sheet.take(at, "opportunity", f"net {net.group(1)}")
+        elif _leads_to_place(sheet, at):
+            continue
+        elif set(text.split() or [sheet.word(at)]) <= _GLUE and sheet.spans[at].time is None:
+            sheet.take(at, "opportunity", view.replace("_", " "))
+
+
+def _said(sheet: Sheet, at: int) -> str:
+    """The words at a place; those of a number as they are written."""
+    span = sheet.span(at)
+    written = sheet.question[span.start : span.end].casefold() if span else ""
+    return (sheet.text(at) or written).replace("-", " ")
+
+
+def _is_term(sheet: Sheet, at: int, days: str) -> bool:
+    """The words of "net 60 days", and no other number."""
+    if _said(sheet, at) in {"net", f"net {days}", f"net {days} days"}:
+        return True
+    if _said(sheet, at) in {days, f"{days} days"}:
+        return _said(sheet, at - 1) == "net"
+    return _said(sheet, at) in {"days", "day"} and _is_term(sheet, at - 1, days)
+
+
+def _leads_to_place(sheet: Sheet, at: int) -> bool:
+    """As in "suppliers in Germany", where the words before the place say whose country it is."""
+    place = at + 2 if sheet.text(at + 1) in {"in", "from"} else at + 1
+    if sheet.text(at) not in {"suppliers", "supplier", "vendors", "vendor", "in", "from"}:
+        return False
+    if sheet.text(at) in {"in", "from"} and sheet.text(at - 1) not in {"suppliers", "supplier", "vendors", "vendor"}:
+        return False
+    span = sheet.span(place)
+    return span is not None and any(meaning.kind == "value" for meaning in span.meanings)

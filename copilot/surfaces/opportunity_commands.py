@@ -1,0 +1,133 @@
+"""`tenor terms`, `tenor several-terms`, `tenor term-mismatches`: longer terms, and terms that do not agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from copilot.errors import CopilotError
+from copilot.surfaces.command_parts import MirrorOption, plain_errors, settings_of
+from copilot.surfaces.simulate_commands import REFUSED, JsonOption, plain
+
+if TYPE_CHECKING:
+    from copilot.planning.plan import OpportunityPlan
+    from semantic_layer.query import Filter
+
+CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")]
+WhereOption = Annotated[
+    list[str] | None, typer.Option("--where", help="Keep to documents such as supplier_country=FR; may be repeated.")
+]
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="Treasury's policy (YAML).")]
+
+
+def terms(
+    *,
+    where: WhereOption = None,
+    net: Annotated[int | None, typer.Option("--net", help="Ask for this many net days.", min=1, max=365)] = None,
+    policy_file: PolicyOption = None,
+    csv_file: CsvOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Find suppliers to ask for longer terms, with peers, law, vetoes, cash, the supplier's cost and a score.
+
+    Example: tenor terms --where region=EMEA
+
+    Exit code: 0 told, 1 error, 4 refused (no hurdle rate, a term that law does not allow).
+    """
+    from copilot.planning.plan import OpportunityPlan  # noqa: PLC0415 (other commands start faster without)
+
+    run(
+        OpportunityPlan(shows="terms", filters=_filters(where), net_days=net),
+        policy_file,
+        csv_file,
+        mirror,
+        as_json=as_json,
+    )
+
+
+def several_terms(
+    *,
+    where: WhereOption = None,
+    csv_file: CsvOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """List supplier families that bill on several payment terms.
+
+    Example: tenor several-terms --csv families.csv
+    """
+    from copilot.planning.plan import OpportunityPlan  # noqa: PLC0415 (other commands start faster without)
+
+    run(OpportunityPlan(shows="several_terms", filters=_filters(where)), None, csv_file, mirror, as_json=as_json)
+
+
+def term_mismatches(
+    *,
+    where: WhereOption = None,
+    policy_file: PolicyOption = None,
+    csv_file: CsvOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """List suppliers whose invoices carry shorter terms than their order, contract or master.
+
+    Example: tenor term-mismatches --where buying_entity="Quellmark UK Ltd"
+    """
+    from copilot.planning.plan import OpportunityPlan  # noqa: PLC0415 (other commands start faster without)
+
+    run(
+        OpportunityPlan(shows="term_mismatches", filters=_filters(where)),
+        policy_file,
+        csv_file,
+        mirror,
+        as_json=as_json,
+    )
+
+
+def run(
+    plan: OpportunityPlan, policy_file: Path | None, csv_file: Path | None, mirror: Path | None, *, as_json: bool
+) -> None:
+    """Carry a plan out and print it: lines, JSON of the typed outcome, or CSV to a file."""
+    from copilot.advice.advising import advise  # noqa: PLC0415 (with numpy and the solver)
+    from copilot.advice.telling import csv_of, lines_of  # noqa: PLC0415
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
+    from copilot.opportunities.term_outcomes import OpportunityRefused  # noqa: PLC0415
+
+    with plain_errors():
+        settings = settings_of(mirror)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"treasury_policy": policy_file})
+        layer = open_layer(settings)
+        for item in plan.filters:
+            if item.field not in layer.model.dimensions:
+                raise CopilotError(f"--where {item.field}: there is no such dimension; `tenor metrics` lists them.")
+        found = advise(layer, settings, plan)
+        if isinstance(found, OpportunityRefused):
+            typer.echo(found.reason, err=True)
+            raise typer.Exit(REFUSED)
+        if csv_file is not None:
+            csv_file.write_text(csv_of(found), encoding="utf-8", newline="")
+            typer.echo(f"{len(found.rows)} rows written to {csv_file}")
+        elif as_json:
+            content = {"kind": plan.shows, **plain(found.outcome), "mirror_version": layer.mirror_version}
+            typer.echo(json.dumps(content, default=str, indent=2, ensure_ascii=False))
+        else:
+            typer.echo("\n".join(lines_of(found)))
+
+
+def _filters(where: list[str] | None) -> tuple[Filter, ...]:
+    """As in ["supplier_country=FR", "region!=EMEA"]. Raises CopilotError for what has no sign between."""
+    from semantic_layer.query import Filter  # noqa: PLC0415 (with pydantic)
+
+    found = []
+    for text in where or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise typer.BadParameter(f"{text!r}: write a dimension, = and a value, such as supplier_country=FR")
+        op = "!=" if name.endswith("!") else "="
+        found.append(Filter.model_validate({"field": name.rstrip("!").strip(), "op": op, "values": (value.strip(),)}))
+    return tuple(found)
