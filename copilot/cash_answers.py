@@ -155,19 +155,13 @@ def _cash(plan: OutflowPlan, found: OutflowForecast) -> _View:
 
 
 def _by_group(plan: OutflowPlan, found: OutflowForecast) -> _View:
-    """The whole forecast by group: groups have no paths of their own, so a later start cannot be cut out of them."""
+    """Everything that goes out in the period, by group: what the groups are forecast for is the period itself."""
     rows = found.layers if plan.by == "layer" else found.groups.get(plan.by, ())
-    end = found.end.isoformat()
-    lead = _headline(plan, found, found.total, worst=plan.worst).model_copy(update={"period": end, "as_of": end})
-    text = joined((_first(lead, found.total, found, found.days[0].start), _largest_group(rows, found)))
+    band = found.band(plan.start, plan.end)
+    lead = _headline(plan, found, band, worst=plan.worst)
+    text = joined((_first(lead, band, found, plan.start), _largest_group(rows, found)))
     bars = tuple((clean(row.name, 24), row.cash) for row in rows[:MOST_BARS])
-    start = found.days[0].start
-    note = (f"By group the forecast is read from {figures.day(start)} to {figures.day(found.end)}.",)
-    asked = (plan.start, plan.end) == (start, found.end)
-    words = (*_days(plan), figures.day(start), figures.day(found.end))
-    return _View(
-        lead, _groups(rows, plan.by, found.currency), text, periods=words, bars=bars, notes=() if asked else note
-    )
+    return _View(lead, _groups(rows, plan.by, found.currency), text, periods=_days(plan), bars=bars)
 
 
 def _chance(plan: OutflowPlan, found: OutflowForecast) -> _View:

@@ -150,7 +150,7 @@ def _cash_share(book: Book, today: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class CashPaths:
-    """Cash out, `[path, day]` with day 1 in column 0, per layer; `slices[name]` is `[path, week]` of one value.
+    """Cash out, `[path, day]` with day 1 in column 0, per layer; `slices[name]` is the same of one value.
 
     `certain_mean` and `certain_variance` are the exact mean and variance per day of the layer "approved" before the
     shared slip (from the survival curves, no simulation), for the cross-check.
@@ -174,7 +174,7 @@ def simulate_cash(
 ) -> CashPaths:
     """Simulate `paths` paths of `days` days.
 
-    `slice_of` gives each document of the model's book a code into `names`; then the weekly cash of each code is kept
+    `slice_of` gives each document of the model's book a code into `names`; then the cash of each code is kept
     too. The paths are the same with and without it.
     """
     streams = [np.random.Generator(np.random.SFC64(child)) for child in np.random.SeedSequence(seed).spawn(5)]
@@ -190,7 +190,7 @@ def simulate_cash(
     slices: dict[str, Floats] = {}
     if names:
         together = open_slices + waiting_slices + later_slices + new_slices
-        slices = {name: _weekly(slipped(together[:, place], late)) for place, name in enumerate(names)}
+        slices = {name: slipped(together[:, place], late) for place, name in enumerate(names)}
     return CashPaths(model.as_of, layers, open_cash, slices, model)
 
 
@@ -211,15 +211,6 @@ def slipped(cash: Floats, late: Floats) -> Floats:
     result = cash - later + sooner
     result[:, 7:] += later[:, : max(0, days - 7)] - sooner[:, : max(0, days - 7)]
     return result
-
-
-def _weekly(cash: Floats) -> Floats:
-    paths, days = cash.shape
-    weeks = -(-days // 7)
-    padded = np.zeros((paths, weeks * 7))
-    padded[:, :days] = cash
-    weekly: Floats = padded.reshape(paths, weeks, 7).sum(axis=2)
-    return weekly
 
 
 def open_survival(model: Model, days: int) -> Iterator[tuple[Ints, Floats]]:

@@ -66,12 +66,17 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class OutflowSettings:
-    """How the forecast is run; `groups` are the breakdowns wanted (of GROUPS), `currency` that of the amounts."""
+    """How the forecast is run; `groups` are the breakdowns wanted (of GROUPS), `currency` that of the amounts.
+
+    Layers and groups are of the days from `first` to `last`, or of all that are forecast.
+    """
 
     paths: int = PATHS
     seed: int = SEED
     currency: str = "USD"
     groups: tuple[str, ...] = ("buying_entity", "currency")
+    first: date | None = None
+    last: date | None = None
     mirror_version: str = ""
     """The published mirror that the book was read from, for the evidence."""
 
@@ -133,6 +138,7 @@ def _forecast(
     factor = calibration.stretch
     calendar = [start + timedelta(days=step) for step in range(days)]
     rows, chances = paid_chances(model, days)
+    span = _span(model, settings)
     weeks = tuple(_period(label, total, calendar, low, high, factor) for label, low, high in _weeks(calendar))
     return OutflowForecast(
         as_of=model.as_of,
@@ -143,7 +149,7 @@ def _forecast(
         runs=tuple(
             _period(f"run of {calendar[at].isoformat()}", total, calendar, at, at, 1.0) for at in _runs(model, days)
         ),
-        layers=_groups({name: cash.sum(axis=1) for name, cash in simulated.layers.items()}, factor),
+        layers=_groups({name: cash[:, span].sum(axis=1) for name, cash in simulated.layers.items()}, factor),
         groups={name: _sliced(model, days, settings, name, factor) for name in settings.groups},
         contents=_contents(model, simulated, weeks, rows, chances),
         late=_late(model, rows, chances, days, settings),
@@ -158,6 +164,12 @@ def _forecast(
         mirror_version=settings.mirror_version,
         stretch=factor,
     )
+
+
+def _span(model: Model, settings: OutflowSettings) -> slice:
+    """The columns of the days that groups are wanted of."""
+    low = max(0, (settings.first - model.as_of).days - 1) if settings.first else None
+    return slice(low, (settings.last - model.as_of).days if settings.last else None)
 
 
 def _weeks(calendar: Sequence[date]) -> list[tuple[str, int, int]]:
@@ -193,7 +205,7 @@ def _groups(cash: Mapping[str, Floats], factor: float) -> tuple[GroupCash, ...]:
 
 
 def _sliced(model: Model, days: int, settings: OutflowSettings, name: str, factor: float) -> tuple[GroupCash, ...]:
-    """The horizon by one dimension, largest first; beyond TOP_NAMES values the rest is added up."""
+    """The days wanted by one dimension, largest first; beyond TOP_NAMES values the rest is added up."""
     column: Names = getattr(model.book, name)
     size = np.bincount(column.code, weights=np.abs(model.book.gross), minlength=len(column.values))
     largest = np.argsort(-size, kind="stable")[:TOP_NAMES]
@@ -204,7 +216,8 @@ def _sliced(model: Model, days: int, settings: OutflowSettings, name: str, facto
     if len(column.values) > rest:
         names.append(f"{len(column.values) - rest} others")
     simulated = simulate_cash(model, days, settings.paths, settings.seed, place[column.code], tuple(names))
-    cash = {label: weekly.sum(axis=1) for label, weekly in simulated.slices.items()}
+    span = _span(model, settings)
+    cash = {label: daily[:, span].sum(axis=1) for label, daily in simulated.slices.items()}
     ordered = dict(sorted(cash.items(), key=lambda item: -float(item[1].mean())))
     return _groups(ordered, factor)
 

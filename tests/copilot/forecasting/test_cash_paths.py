@@ -123,7 +123,7 @@ def test_slices_add_up_and_change_nothing(trade: Callable[..., Book]) -> None:
     currency = model.book.currency
     cut = simulate_cash(model, 28, 100, 3, currency.code, currency.values)
     assert np.allclose(plain.total, cut.total, rtol=1e-12)
-    parts = sum(weekly.sum(axis=1) for weekly in cut.slices.values())
+    parts = sum(daily.sum(axis=1) for daily in cut.slices.values())
     assert np.allclose(parts, cut.total.sum(axis=1))
 
 

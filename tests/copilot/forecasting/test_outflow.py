@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -33,6 +34,21 @@ def test_weeks_are_whole_and_add_up(forecast: OutflowForecast) -> None:
     assert means == pytest.approx(forecast.total.mean, abs=Decimal("0.1"))
     assert sum(row.cash.mean for row in forecast.groups["currency"]) == pytest.approx(means, abs=Decimal("0.1"))
     assert all(check.passed for check in forecast.checks), forecast.checks
+
+
+@pytest.mark.parametrize(("first", "last"), [((2026, 12, 1), (2026, 12, 31)), ((2026, 11, 23), (2026, 11, 29))])
+def test_groups_are_of_the_days_asked_for(
+    trade: Callable[..., Book], forecast: OutflowForecast, first: tuple[int, int, int], last: tuple[int, int, int]
+) -> None:
+    """Layers and groups of some days add up to those days, on the same paths; not to the whole forecast."""
+    days = date(*first), date(*last)
+    cut = forecast_outflow(trade(), AS_OF, settings=replace(FAST, first=days[0], last=days[1]))
+    assert isinstance(cut, OutflowForecast)
+    mean = forecast.band(*days).mean
+    assert sum(layer.cash.mean for layer in cut.layers) == pytest.approx(mean, abs=Decimal("0.1"))
+    assert sum(group.cash.mean for group in cut.groups["currency"]) == pytest.approx(mean, abs=Decimal("0.1"))
+    assert cut.total == forecast.total
+    assert mean < forecast.total.mean
 
 
 def test_the_band_of_a_sum_is_no_sum_of_bands(forecast: OutflowForecast) -> None:
