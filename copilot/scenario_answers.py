@@ -132,12 +132,13 @@ def _whom(selection: Selection) -> str:
     named = (*selection.suppliers, *selection.categories, *selection.supplier_countries, *selection.buying_entities)
     words = [f"the {selection.top_suppliers} largest suppliers"] if selection.top_suppliers else []
     words += [clean(name, 60) for name in named]
+    terms = f" (now net {' or '.join(str(days) for days in selection.now_net_days)})" if selection.now_net_days else ""
     without = (
         f" except {', '.join(clean(n, 60) for n in selection.excluded_suppliers)}"
         if selection.excluded_suppliers
         else ""
     )
-    return (", ".join(words) or "all suppliers") + without
+    return (", ".join(words) or "all suppliers") + terms + without
 
 
 def _amounts(outcome: ScenarioOutcome) -> tuple[Decimal, ...]:

@@ -123,7 +123,10 @@ def _bare_terms(sheet: Sheet, at: int, days: int) -> bool:
 
 
 def _tells_whom(sheet: Sheet, at: int, length: int) -> bool:
-    """As in "all net 30 suppliers", "from net 30": terms that say whom it is about, which cannot be chosen by."""
+    """As in "all net 30 suppliers", "suppliers on net 30 go", "from net 30": terms that say whom it is about."""
+    noun = sheet.span(at - 2)
+    if sheet.word(at - 1) in {"on", "with", "at"} and noun is not None and noun.one("dimension") is not None:
+        return sheet.word(at + length) in _MOVE
     following = sheet.span(at + length)
     return sheet.word(at - 1) == "from" or (following is not None and following.one("dimension") is not None)
 
@@ -315,6 +318,7 @@ def _selection(sheet: Sheet) -> Selection:
         "buying_entities": [],
         "excluded_suppliers": [],
     }
+    now = _terms_of_those(sheet)
     for at in range(len(sheet)):
         span = sheet.spans[at]
         left_out = {sheet.word(at - 1), sheet.word(at - 2)} & (NEGATIONS | {"but", "except", "bar"})
@@ -345,7 +349,23 @@ def _selection(sheet: Sheet) -> Selection:
             chosen.value,
             2 if negated and sheet.is_free(at - 1) else 1,
         )
-    return Selection(top_suppliers=top, **{name: tuple(values) for name, values in kept.items()})
+    return Selection(top_suppliers=top, now_net_days=now, **{name: tuple(values) for name, values in kept.items()})
+
+
+def _terms_of_those(sheet: Sheet) -> tuple[int, ...]:
+    """As in "net 30 suppliers", "from net 30 to net 45": the terms of those whom it is about."""
+    found: list[int] = []
+    for at in sheet.free():
+        term = sheet.spans[at].one("value")
+        match = _NET.search(term.value.lower()) if term and term.name == "payment_term" else None
+        days = int(match[1]) if match else _whole(sheet, at + 1) if sheet.word(at) == "net" else None
+        length = 1 if match else 2
+        if days is None or not _tells_whom(sheet, at, length):
+            continue
+        first = at - 1 if sheet.word(at - 1) == "from" and sheet.is_free(at - 1) else at
+        sheet.take(first, "scenario", f"those at net {days}", at + length - first)
+        found.append(days)
+    return tuple(found)
 
 
 _FIELDS = {

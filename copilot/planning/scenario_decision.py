@@ -57,7 +57,7 @@ def _odd_choice(slots: Slots) -> str | None:
         return 'Suppliers can be chosen by name, category, country, or as "the top 20 suppliers".'
     terms = [lever for lever in slots.levers if isinstance(lever, ExtendTerms) and lever.net_days]
     if len({lever.net_days for lever in terms}) > 1 and len({lever.selection for lever in terms}) == 1:
-        return "Two new terms are named for the same suppliers; suppliers cannot be chosen by their terms."
+        return "Two new terms are named for the same suppliers; ask for each as a what-if of its own."
     if any(lever.selection.top_suppliers and lever.selection.suppliers for lever in slots.levers):
         return "The largest suppliers and others by name cannot be one choice; ask for each."
     return None

@@ -145,6 +145,8 @@ def selected(book: Book, selection: Selection, today: int) -> Flags:
     for column, wanted in columns:
         if wanted:
             keep &= _codes_in(column, wanted)[column.code]
+    if selection.now_net_days:
+        keep &= np.isin(book.due_day - book.invoice_day, selection.now_net_days) & (book.due_day > 0)
     if selection.excluded_suppliers:
         keep &= ~_codes_in(book.supplier, selection.excluded_suppliers)[book.supplier.code]
     if selection.top_suppliers:
@@ -229,10 +231,13 @@ def extension(model: Model, events: Events, lever: ExtendTerms) -> Ints:
     accepts = events.supplier_chance < float(lever.acceptance)
     place = events.supplier_chance / max(float(lever.acceptance), 1e-9)
     begins = start + np.floor(place * lever.ramp_days)
-    mine = selected(book, lever.selection, model.today)[events.row] & accepts
+    net = events.due - events.invoiced
+    anyone = lever.selection.model_copy(update={"now_net_days": ()})  # a drawn document has the terms of today
+    mine = selected(book, anyone, model.today)[events.row] & accepts
+    if lever.selection.now_net_days:
+        mine &= np.isin(net, lever.selection.now_net_days)
     mine &= (events.layer != OPEN) & (events.invoiced >= begins) & ~book.is_credit_note[events.row]
     mine &= events.due != NO_DAY
-    net = events.due - events.invoiced
     wanted = net + lever.add_days if lever.net_days is None else np.maximum(net, lever.net_days)
     allowed = np.maximum(np.minimum(wanted, legal_limits(model, lever)[events.row]), net)
     return np.where(mine, allowed - net, 0)

@@ -28,6 +28,8 @@ class Selection(BaseModel):
     excluded_suppliers: tuple[str, ...] = ()
     top_suppliers: Annotated[int, Field(ge=0, le=10_000)] = 0
     """The n suppliers with the largest purchases of the last year (0: no such condition)."""
+    now_net_days: tuple[int, ...] = ()
+    """Documents that fall due so many days after the invoice date, with a discount offer or without."""
 
 
 class _Lever(BaseModel):

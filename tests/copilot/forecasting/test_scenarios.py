@@ -122,6 +122,20 @@ def test_each_lever_moves_the_way_it_must(company: Book, drawn: Events) -> None:
     assert np.array_equal(longer.paid[drawn.layer == OPEN], drawn.paid[drawn.layer == OPEN])
 
 
+def test_terms_choose_by_what_documents_have_now(company: Book, drawn: Events) -> None:
+    """Longer terms for those at net N move documents at net N and no others; over all N they move what "all" moves."""
+    model = learn_model(company, AS_OF)
+    net = drawn.due - drawn.invoiced
+    everybody = extension(model, drawn, ExtendTerms(add_days=15))
+    parts = np.zeros_like(everybody)
+    for days in np.unique(net[drawn.due != NO_DAY]).tolist():
+        moved = extension(model, drawn, ExtendTerms(add_days=15, selection=Selection(now_net_days=(days,))))
+        assert set(net[moved != 0].tolist()) <= {days}
+        parts += moved
+    assert everybody.any()
+    assert np.array_equal(parts, everybody)
+
+
 def test_balances_agree_with_a_slow_count(company: Book) -> None:
     """What is owed, bought and paid on some days of one path, counted document by document."""
     model = learn_model(company, AS_OF)
