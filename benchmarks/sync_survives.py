@@ -140,7 +140,8 @@ class Scenario:
         drawn = {*ALWAYS, *(free if others is None else self.random.sample(free, others))}
         self.resources = [resource for resource in RESOURCES if resource.name in drawn]
         self.edits = Edits(company, now=lambda: self.now)
-        self.busy = RandomEdits(self.edits, seed, weights={"delete_any": 1, "touch": 2, "commodity": 1, "entity": 1})
+        rare = ("delete_any", "commodity", "entity", "silent_order_line", "contract", "allocation")
+        self.busy = RandomEdits(self.edits, seed, weights={"touch": 2, **dict.fromkeys(rare, 1)})
         self.truths: dict[dt.datetime, Path] = {}
         self.usual_seconds = 0.3 + 0.08 * len(self.resources)  # of a run that is left to end
 

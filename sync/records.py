@@ -241,10 +241,20 @@ class Contract(Record):
     maximum_value: Total | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime
+    custom_fields: CustomFields | None = None
+
+
+class AccountAllocation(Record):
+    """The part of a line that is booked on one of several accounts. `pct` is in percent (60.0)."""
+
+    id: Identifier
+    amount: Money | None = None
+    pct: Percent | None = None
+    account: Account | None = None
 
 
 class OrderLine(Record):
-    """A line of a purchase order. `line_num` is text in Coupa."""
+    """A line of a purchase order, with the accounts that it is split over. `line_num` is text in Coupa."""
 
     id: Identifier
     line_num: str | None = None
@@ -258,7 +268,11 @@ class OrderLine(Record):
     status: str | None = None
     commodity: Named | None = None
     account: Account | None = None
+    account_allocations: Annotated[tuple[AccountAllocation, ...], ABSENT_IS_EMPTY] = ()
     need_by_date: LocalDate | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    custom_fields: LineFields | None = None
 
 
 class PurchaseOrder(Record):
@@ -308,15 +322,6 @@ class Approval(Record):
     note: str | None = None
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
-
-
-class AccountAllocation(Record):
-    """The part of a line that is booked on one of several accounts. `pct` is in percent (60.0)."""
-
-    id: Identifier
-    amount: Money | None = None
-    pct: Percent | None = None
-    account: Account | None = None
 
 
 class InvoiceLine(Record):

@@ -140,7 +140,10 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         scope="core.purchase_order.read",
         record=records.PurchaseOrder,
         table=schema.PURCHASE_ORDERS,
-        children=(Child("order_lines", schema.PURCHASE_ORDER_LINES),),
+        children=(
+            Child("order_lines", schema.PURCHASE_ORDER_LINES, has_own_times=True, money="total"),
+            Child("account_allocations", schema.PURCHASE_ORDER_LINE_ALLOCATIONS, within="order_lines", money="amount"),
+        ),
         looks_back=True,
         status="status",
         dated="created_date",

@@ -200,6 +200,7 @@ CONTRACTS: Final = Table(
         "minimum_value TOTAL",
         "maximum_value TOTAL",
         *_TIMES,
+        "custom_fields JSON",
         _RAW,
     ),
 )
@@ -240,6 +241,22 @@ PURCHASE_ORDER_LINES: Final = Table(
         "commodity_name TEXT commodity.name",
         "account_code TEXT account.code",
         "need_by_date DATE",
+        *_TIMES,
+        "custom_fields JSON",
+    ),
+    parent_key="purchase_order_id",
+)
+
+PURCHASE_ORDER_LINE_ALLOCATIONS: Final = Table(
+    "purchase_order_line_allocations",
+    _columns(
+        "id BIGINT",
+        "purchase_order_id BIGINT -",  # of the record, two levels up
+        "purchase_order_line_id BIGINT ^id",
+        "amount MONEY",
+        "percent PERCENT pct",
+        "account_code TEXT account.code",
+        "account_name TEXT account.name",
     ),
     parent_key="purchase_order_id",
 )
@@ -576,6 +593,7 @@ COUPA_TABLES: Final = (
     INVOICE_LINE_ALLOCATIONS,
     ACCOUNT_TYPES,
     COMMODITIES,
+    PURCHASE_ORDER_LINE_ALLOCATIONS,
 )
 
 REJECTED_RECORDS: Final = Table(
@@ -811,13 +829,24 @@ def _added(tables: tuple[Table, ...]) -> tuple[str, ...]:
     )
 
 
-# New lists came with these records, which were not asked for before: they are read from the beginning.
-_READ_AGAIN: Final = (
-    "UPDATE sync_bookmarks SET last_id = NULL, updated_through = NULL, window_from = NULL, window_to = NULL"
-    " WHERE resource IN ('invoices', 'suppliers')"
-)
+def _columns_added(table: Table, *names: str) -> tuple[str, ...]:
+    """What gives a table of an older layout, and its past, columns that came later."""
+    return tuple(
+        f'ALTER TABLE "{held}" ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}'
+        for held in (table.name, table.past)
+        for column in table.columns
+        if column.name in names
+    )
 
-_CUSTOM_FIELDS: Final = (INVOICES, INVOICE_LINES, SUPPLIERS, PURCHASE_ORDERS)
+
+def _read_again(*resources: str) -> str:
+    """Fields or lists came with these records that were not asked for before: they are read from the beginning."""
+    cleared = "last_id = NULL, updated_through = NULL, window_from = NULL, window_to = NULL"
+    names = ", ".join(f"'{name}'" for name in resources)
+    return f"UPDATE sync_bookmarks SET {cleared} WHERE resource IN ({names})"  # noqa: S608
+
+
+_CUSTOM_FIELDS: Final = (INVOICES, INVOICE_LINES, SUPPLIERS, PURCHASE_ORDERS, PURCHASE_ORDER_LINES, CONTRACTS)
 _BLANK: Final = "'\"\"'"
 
 
@@ -846,11 +875,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     tuple(table.ddl() for table in FEED_TABLES),
     (
         *_added(OWN_TABLES),
-        *(statement for table in COUPA_TABLES for statement in table.history_ddl()),
+        *(statement for table in COUPA_TABLES for statement in (table.ddl(), *table.history_ddl())),
     ),
     (
         *(statement for table in _SINCE_VERSION_4 for statement in (table.ddl(), *table.history_ddl())),
-        _READ_AGAIN,
+        _read_again("invoices", "suppliers"),
     ),
     (
         *_added(OWN_TABLES),
@@ -860,11 +889,18 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             f'ALTER TABLE "{name}" ADD COLUMN IF NOT EXISTS custom_fields JSON'
             for name in (INVOICE_LINES.name, INVOICE_LINES.past)
         ),
-        *_custom_field_views(),
-        _READ_AGAIN,
+        _read_again("invoices", "suppliers"),
     ),
     (),  # numbers got other types; `retyped` gives them to files that have the old ones
     tuple(statement for table in (ACCOUNT_TYPES, COMMODITIES) for statement in (table.ddl(), *table.history_ddl())),
+    (
+        PURCHASE_ORDER_LINE_ALLOCATIONS.ddl(),
+        *PURCHASE_ORDER_LINE_ALLOCATIONS.history_ddl(),
+        *_columns_added(PURCHASE_ORDER_LINES, "created_at", "updated_at", "custom_fields"),
+        *_columns_added(CONTRACTS, "custom_fields"),
+        *_custom_field_views(),
+        _read_again("purchase_orders", "contracts"),
+    ),
 )
 
 

@@ -143,7 +143,8 @@ MIRROR_TABLES = (
         payment_term_id INT payment-term.id
         payment_term_code TEXT payment-term.code
         minimum_value TOTAL
-        maximum_value TOTAL{_TIMES}{_RAW}""",
+        maximum_value TOTAL{_TIMES}custom_fields CUSTOM
+        {_RAW}""",
     ),
     _table(
         "purchase_orders",
@@ -163,7 +164,7 @@ MIRROR_TABLES = (
     _table(
         "purchase_order_lines",
         "purchase_order_lines",
-        """id INT
+        f"""id INT
         purchase_order_id INT ^id
         line_num TEXT
         type TEXT
@@ -177,8 +178,20 @@ MIRROR_TABLES = (
         commodity_id INT commodity.id
         commodity_name TEXT commodity.name
         account_code TEXT account.code
-        need_by_date DATE""",
+        need_by_date DATE{_TIMES}custom_fields CUSTOM""",
         nested_in="purchase_orders.order-lines",
+    ),
+    _table(
+        "purchase_order_line_allocations",
+        "purchase_order_line_allocations",
+        """id INT
+        purchase_order_id INT ^^id
+        purchase_order_line_id INT ^id
+        amount MONEY
+        percent PERCENT pct
+        account_code TEXT account.code
+        account_name TEXT account.name""",
+        nested_in="purchase_orders.order-lines.account-allocations",
     ),
     _table(
         "receiving_transactions",

@@ -202,7 +202,9 @@ def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
         expected = layout(fresh)
     with duckdb.connect(str(path)) as connection:
         connection.execute("DROP VIEW custom_field_values")
-        connection.execute("ALTER TABLE invoice_lines DROP COLUMN custom_fields")
+        for name in ("invoice_lines", "purchase_order_lines", "contracts"):
+            connection.execute(f'ALTER TABLE "{name}" DROP COLUMN custom_fields')
+        connection.execute("ALTER TABLE purchase_order_lines_past DROP COLUMN updated_at")
         for name in (
             "payables",
             "accounts",
@@ -210,6 +212,7 @@ def test_a_file_without_the_newest_tables_gets_them(tmp_path: Path) -> None:
             "invoice_line_allocations",
             "account_types",
             "commodities",
+            "purchase_order_line_allocations",
         ):
             connection.execute(f'DROP TABLE "{name}"')
             connection.execute(f'DROP TABLE "{name}_past"')

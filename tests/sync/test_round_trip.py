@@ -101,28 +101,40 @@ def test_every_record_is_there_and_none_was_set_aside(
         )
 
 
-def test_allocations_hang_on_their_lines_and_invoices(raw: Any, published: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize(
+    ("documents", "lines", "table"),
+    [
+        ("invoices", "invoice-lines", "invoice_line_allocations"),
+        ("purchase_orders", "order-lines", "purchase_order_line_allocations"),
+    ],
+)
+def test_allocations_hang_on_their_lines_and_documents(
+    raw: Any, published: duckdb.DuckDBPyConnection, documents: str, lines: str, table: str
+) -> None:
     """Two levels down: every part of every line, with the ids of both, and the parts of a line add up to it."""
     expected = sorted(
         (part["id"], record["id"], line["id"], Decimal(part["amount"]), Decimal(part["pct"]), part["account"]["code"])
-        for record in raw["invoices"]
-        for line in record["invoice-lines"]
+        for record in raw[documents]
+        for line in record[lines]
         for part in line["account-allocations"]
     )
     assert len(expected) > 100
-    columns = "id, invoice_id, invoice_line_id, amount, percent, account_code"
-    assert published.execute(f"SELECT {columns} FROM invoice_line_allocations ORDER BY id").fetchall() == expected
-    apart = """SELECT l.id FROM invoice_lines l JOIN invoice_line_allocations a ON a.invoice_line_id = l.id
+    document, line = documents.removesuffix("s") + "_id", table.removesuffix("_allocations")
+    columns = f"id, {document}, {line}_id, amount, percent, account_code"
+    assert published.execute(f"SELECT {columns} FROM {table} ORDER BY id").fetchall() == expected
+    apart = f"""SELECT l.id FROM {line}s l JOIN {table} a ON a.{line}_id = l.id
         GROUP BY l.id, l.total HAVING sum(a.amount) <> l.total OR sum(a.percent) <> 100"""
     assert published.execute(apart).fetchall() == []
 
 
 def test_custom_fields_have_a_row_for_each_value(raw: Any, published: duckdb.DuckDBPyConnection) -> None:
-    """Of invoices, their lines, orders and suppliers; what is null is no row."""
+    """Of invoices and orders, the lines of both, contracts and suppliers; what is null is no row."""
     expected: Counter[tuple[str, int, str, str]] = Counter()
-    for name, attribute in (("invoices", "invoice-lines"), ("suppliers", ""), ("purchase_orders", "")):
+    lines = {"invoices": ("invoice-lines", "invoice_lines"), "purchase_orders": ("order-lines", "purchase_order_lines")}
+    for name in ("invoices", "suppliers", "purchase_orders", "contracts"):
+        attribute, table = lines.get(name, ("", ""))
         for record in raw[name]:
-            holders = [(name, record), *(("invoice_lines", line) for line in record.get(attribute, ()))]
+            holders = [(name, record), *((table, line) for line in record.get(attribute, ()))]
             for kind, holder in holders:
                 for field, value in (holder["custom-fields"] or {}).items():
                     if value not in (None, ""):
@@ -130,7 +142,7 @@ def test_custom_fields_have_a_row_for_each_value(raw: Any, published: duckdb.Duc
                         shown = str(text).lower() if isinstance(text, bool) else str(text)
                         expected[kind, holder["id"], field, shown] += 1
     found = published.execute("SELECT record_type, record_id, field, value FROM custom_field_values").fetchall()
-    assert len({kind for kind, *_ in found}) == 4
+    assert len({kind for kind, *_ in found}) == 6
     assert Counter(found) == expected
     assert published.execute("SELECT count(*) FROM custom_field_values_past").fetchone() == (0,)
 
@@ -210,7 +222,8 @@ def test_reconciliation_agrees_and_notices_a_lost_invoice(synced: tuple[Settings
     assert result.agrees
     assert len({line.month for line in result.comparisons}) > 20
     assert {line.name for line in result.comparisons} >= {
-        "invoice_line_allocations", "invoice_payments", "invoice_lines", "invoices custom fields"
+        "invoice_line_allocations", "invoice_payments", "invoice_lines", "invoices custom fields",
+        "purchase_order_line_allocations", "purchase_order_lines", "contracts custom fields"
     }  # fmt: skip
     show_differences(console, result)
 

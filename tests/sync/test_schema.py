@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sync import schema
-from sync.records import Invoice, InvoiceLine, parse_record
+from sync.fields import Record
+from sync.records import Invoice, InvoiceLine, OrderLine, parse_record
 from sync.resources import RESOURCES
 from sync.row_paths import row_maker
 
@@ -20,11 +21,12 @@ CONTRACT = {
     "country_code payment_term_id payment_term_code payment_method invoice_matching_level tax_id whitelist_dd do_not_accelerate "
     "is_intercompany is_small_supplier created_at updated_at custom_fields raw",
     "contracts": "id number name status type supplier_id currency_code start_date end_date term_type payment_term_id payment_term_code "
-    "minimum_value maximum_value created_at updated_at raw",
+    "minimum_value maximum_value created_at updated_at custom_fields raw",
     "purchase_orders": "id po_number status version supplier_id currency_code payment_term_id payment_term_code created_date created_at "
     "updated_at custom_fields raw",
     "purchase_order_lines": "id purchase_order_id line_num type description quantity price total received invoiced status commodity_id "
-    "commodity_name account_code need_by_date",
+    "commodity_name account_code need_by_date created_at updated_at custom_fields",
+    "purchase_order_line_allocations": "id purchase_order_id purchase_order_line_id amount percent account_code account_name",
     "receiving_transactions": "id type status transaction_date quantity price total currency_code order_line_id created_at updated_at raw",
     "invoices": "id invoice_number status document_type is_credit_note supplier_id account_type_id account_type_name legal_entity_name "
     "entity_country_code currency_code payment_term_id payment_term_code contract_id invoice_date received_at received_date net_due_date "
@@ -88,7 +90,8 @@ def test_every_path_leads_somewhere() -> None:
                 column.source == "@raw" or hasattr(resource.record, first) or first in resource.record.model_fields
             ), column
         for child in resource.children:
-            owner = InvoiceLine if child.within == "invoice_lines" else resource.record
+            within: dict[str, type[Record]] = {"invoice_lines": InvoiceLine, "order_lines": OrderLine}
+            owner = resource.record if child.within is None else within[child.within]
             assert child.attribute in owner.model_fields
             assert child.within is None or child.within in resource.record.model_fields
             assert child.table.parent_key in child.table.names

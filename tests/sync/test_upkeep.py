@@ -75,6 +75,20 @@ def test_a_payment_that_does_not_touch_its_invoice_is_found(edits: Edits, mirror
     assert added in ids(mirror, "invoice_payments")
 
 
+def test_a_change_in_an_order_line_that_does_not_touch_its_order_is_found(
+    edits: Edits, mirror: Mirror, read: Any
+) -> None:
+    """What was received on it, by the line's own time, in the very next run."""
+    read("purchase_orders")
+    line = edits.children("purchase_orders", edits.ids("purchase_orders")[0], "order-lines")[0]
+    edits.change("purchase_order_lines", line, {"received": "77.00"}, bump_parent=False)
+
+    read("purchase_orders")
+
+    found = mirror.query("SELECT received FROM purchase_order_lines WHERE id = $id", {"id": line})
+    assert str(found[0][0]) == "77.000000"
+
+
 def test_a_payment_that_was_taken_back_in_silence_is_found(edits: Edits, mirror: Mirror, read: Any) -> None:
     """No time tells; the sweep compares the ids of children, whatever the state of the invoice."""
     read("invoices")

@@ -48,6 +48,7 @@ _SECOND_ADDRESS = 0.15
 _CODES = ("unit_price_percent", "total_amount", "quantity_over_received")
 _LIMITS = ("2.0", "250.00", "0.0")
 _SPLIT = 0.14
+_SHARES = np.array([50, 60, 70, 80])
 
 
 def nested_tables(parts: Parts, tables: dict[str, Table]) -> None:
@@ -56,6 +57,7 @@ def nested_tables(parts: Parts, tables: dict[str, Table]) -> None:
     _tolerances(parts, tables)
     _charges(parts, tables)
     _allocations(parts, tables)
+    _order_allocations(parts, tables)
     _custom_fields(parts, tables)
 
 
@@ -150,24 +152,47 @@ def _allocations(parts: Parts, tables: dict[str, Table]) -> None:
     random = parts.frame.stream("allocations")
     lines, rows = tables["invoice_lines"], line_rows(parts)
     split = np.flatnonzero(random.random(len(lines)) < _SPLIT)
-    share = random.choice(np.array([50, 60, 70, 80]), len(split))
+    share = random.choice(_SHARES, len(split))
     owner = parts.row_of_key[parts.drawn.key[parts.lines.document[rows[split]]]]
     entity, category = parts.documents.entity[owner], parts.documents.category[owner]
-    net = parts.lines.net[rows[split]]
+    table = Table("invoice_line_allocation", np.arange(2 * len(split), dtype=np.int64) + 60_001)
+    _book_on_two(table, tables, parts.lines.net[rows[split]], share, entity, category)
+    tables["invoice_line_allocations"] = table
+    lines.attributes["account-allocations"] = ToMany(
+        table, starts_of(np.repeat(split, 2), len(lines)), ALLOCATION_SHAPE
+    )
+
+
+def _order_allocations(parts: Parts, tables: dict[str, Table]) -> None:
+    """Order lines that are meant for two accounts, as above."""
+    random = parts.frame.stream("order allocations")
+    lines, orders = tables["purchase_order_lines"], parts.orders
+    split = np.flatnonzero(random.random(len(lines)) < _SPLIT)
+    share = random.choice(_SHARES, len(split))
+    source = parts.lines.document[orders.line_source[split]]
+    table = Table("order_line_allocation", np.arange(2 * len(split), dtype=np.int64) + 40_001)
+    _book_on_two(
+        table, tables, orders.line_total[split], share, parts.drawn.entity[source], parts.drawn.category[source]
+    )
+    tables["purchase_order_line_allocations"] = table
+    lines.attributes["account-allocations"] = ToMany(
+        table, starts_of(np.repeat(split, 2), len(lines)), ALLOCATION_SHAPE
+    )
+
+
+def _book_on_two(
+    table: Table, tables: dict[str, Table], net: IntArray, share: IntArray, entity: IntArray, category: IntArray
+) -> None:
+    """Two rows for each line: `share` percent of `net` hundredths on the first account, the rest on the other."""
     first = np.round(net * share / 100.0).astype(np.int64)
     account = account_rows(entity, category)
     other = account_rows(entity, (category + 1) % len(CATEGORIES))
-    table = Table("invoice_line_allocation", np.arange(2 * len(split), dtype=np.int64) + 60_001)
     table.attributes.update(
         {
             "amount": Decimals(_interleaved(first, net - first)),
             "pct": Decimals(_interleaved(share * 100, (100 - share) * 100)),
             "account": ToOne(tables["accounts"], _interleaved(account, other), ACCOUNT_SHAPE, ("id", "code")),
         }
-    )
-    tables["invoice_line_allocations"] = table
-    lines.attributes["account-allocations"] = ToMany(
-        table, starts_of(np.repeat(split, 2), len(lines)), ALLOCATION_SHAPE
     )
 
 
@@ -187,19 +212,22 @@ def _custom_fields(parts: Parts, tables: dict[str, Table]) -> None:
             "project-code": _projects(documents.key, 12),
         }
     )
-    lines = tables["invoice_lines"].attributes["account"]
-    if isinstance(lines, ToOne):
-        wide = len(CATEGORIES)
-        tables["invoice_lines"].attributes["custom-fields"] = CustomFields(
-            {
-                "cost-center": _texts(
-                    lambda row: f"CC-{100 + lines.index[row] // wide * 20 + lines.index[row] % wide}", len(lines.index)
-                )
-            }
-        )
+    for name in ("invoice_lines", "purchase_order_lines"):
+        account = tables[name].attributes["account"]
+        if isinstance(account, ToOne):
+            tables[name].attributes["custom-fields"] = CustomFields({"cost-center": _cost_centres(account.index)})
+    tables["contracts"].attributes["custom-fields"] = CustomFields(
+        {"project-code": _projects(np.arange(len(tables["contracts"]), dtype=np.int64), 4)}
+    )
     tables["purchase_orders"].attributes["custom-fields"] = CustomFields(
         {"project-code": _projects(np.arange(len(orders.day), dtype=np.int64), 9)}
     )
+
+
+def _cost_centres(account: IntArray) -> Column:
+    """The cost centre of each account's entity and category."""
+    wide = len(CATEGORIES)
+    return _texts(lambda row: f"CC-{100 + account[row] // wide * 20 + account[row] % wide}", len(account))
 
 
 def _projects(key: IntArray, every: int) -> Column:

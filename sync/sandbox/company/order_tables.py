@@ -42,8 +42,10 @@ ORDER_LINE_SHAPE: Shape = {
         )
     ),
     "account": ACCOUNT_SHAPE,
+    "account-allocations": None,
     "commodity": COMMODITY_SHAPE,
     "currency": CURRENCY_SHAPE,
+    "custom-fields": None,
 }
 ORDER_LINE_LINK: Shape = {"id": None, "line-num": None, "order-header-id": None, "order-header-number": None}
 DETAIL_SHAPE: Shape = {

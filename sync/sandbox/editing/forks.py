@@ -13,6 +13,7 @@ from sync.sandbox.errors import EditError
 from sync.sandbox.tables import Attribute, CustomFields, Table, ToMany, ToOne
 
 _RATES = 6
+_FEW = 2
 
 
 def forked(company: Company) -> Company:
@@ -33,8 +34,9 @@ def forked(company: Company) -> Company:
 def pocket(company: Company, invoices: int = 6) -> Company:
     """A company of a few dozen records: the latest invoices, an even share of them paid, and all that they refer to.
 
-    Documents keep their ids, values and links, so that it reads like any other company; what is left out is other
-    invoices, their orders, receipts and payments, suppliers, users and rates that nothing in it refers to.
+    Documents keep their ids, values and links, so that it reads like any other company; a few contracts and allocations
+    of payables come along, so that no resource is empty. What is left out is other invoices, their orders, receipts and
+    payments, and the suppliers, users and rates that nothing in it refers to.
     """
     chosen = _Chosen(company)
     headers = company.tables["invoices"]
@@ -50,6 +52,8 @@ def pocket(company: Company, invoices: int = 6) -> Company:
     _add_coupa_pay(company, chosen)
     _add_linked(chosen, company.tables["supplier_risk_aware_feed"], "supplier")
     chosen.add(company.tables["exchange_rates"], range(_RATES))
+    for name in ("contracts", "payables/allocations"):
+        chosen.add(company.tables[name], range(min(_FEW, len(company.tables[name]))))
     return chosen.company()
 
 

@@ -198,6 +198,18 @@ def _order(busy: RandomEdits) -> dict[str, Any]:
     return {"status": busy.random.choice(("issued", "closed", "cancelled"))}
 
 
+def _order_line(busy: RandomEdits) -> dict[str, Any]:
+    return {"received": busy.amount(), "invoiced": busy.amount()}
+
+
+def _contract(busy: RandomEdits) -> dict[str, Any]:
+    return {"maximum-value": busy.amount(90_000_00, 900_000_00)}
+
+
+def _allocation(busy: RandomEdits) -> dict[str, Any]:
+    return {"status": busy.random.choice(("draft", "committed", "completed")), "payable-to-amount": busy.amount()}
+
+
 def _receipt(busy: RandomEdits) -> dict[str, Any]:
     return {"total": busy.amount()}
 
@@ -253,6 +265,9 @@ KINDS: dict[str, tuple[int, Kind]] = {
     "commodity": (0, partial(_change, table="commodities", values=_label)),
     "entity": (0, partial(_change, table="account_types", values=_label)),
     "order": (2, partial(_change, table="purchase_orders", values=_order)),
+    "silent_order_line": (0, partial(_change_child, table="purchase_order_lines", values=_order_line)),
+    "contract": (0, partial(_change, table="contracts", values=_contract)),
+    "allocation": (0, partial(_change, table="payables/allocations", values=_allocation)),
     "receipt": (1, partial(_change, table="receiving_transactions", values=_receipt)),
     "payable": (2, partial(_change, table="payables/invoices", values=_payable)),
     "risk_score": (1, partial(_change, table="supplier_risk_aware_feed", values=_score)),

@@ -1,7 +1,7 @@
 """Every key of every record, at every level, is a field name that Coupa publishes.
 
 RemitToAddress and InvoiceLineAllocation have no definition in the Swagger files: their names are those of Coupa's pages
-and of clients that read them.
+and of clients that read them. The allocations of order lines are taken to be written like those of invoice lines.
 """
 
 import json
