@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from hashlib import sha256
+
+from copilot.advice.segments_told import tell_movers, tell_segments
 from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
 from copilot.errors import TreasuryPolicyError
+from copilot.opportunities.segment_reading import read_segments
 from copilot.opportunities.term_outcomes import OpportunityRefused
 from copilot.opportunities.term_reading import read_mismatches, read_terms
 from copilot.opportunities.treasury_policy import load_policy
@@ -13,6 +18,10 @@ from copilot.settings import Settings
 from copilot.wording.quoting import clean
 from semantic_layer import SemanticLayer
 from semantic_layer.query import Filter
+
+SEGMENT_ENTITIES = (
+    "supplier_term_days", "supplier_year", "peer_mark", "latest_rating", "contract_until", "supplier_segment",
+)  # fmt: skip
 
 
 def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> Advice | OpportunityRefused:
@@ -28,8 +37,24 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
             return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
         case "term_mismatches":
             return tell_mismatches(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+        case "segments" | "movers":
+            return _segments(layer, plan, currency)
         case _:
             return tell_several(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+
+
+def _segments(layer: SemanticLayer, plan: OpportunityPlan, currency: str) -> Advice:
+    since = None if plan.start is None else plan.start - timedelta(days=1)
+    report = read_segments(layer, since, plan.end, currency=currency)
+    tell = tell_movers if plan.shows == "movers" else tell_segments
+    return tell(report, rules_version(layer), plan.limit)
+
+
+def rules_version(layer: SemanticLayer) -> str:
+    """Twelve hexadecimal digits of the hash of the statements that segments come from."""
+    entities = layer.model.entities
+    text = "\n".join(entities[name].sql for name in SEGMENT_ENTITIES)
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def conditions(layer: SemanticLayer, filters: tuple[Filter, ...]) -> str:

@@ -15,7 +15,7 @@ FIELDS = frozenset(
     ["supplier", "parent", "category", "supplier_country", "buying_entity", "entity_country", "region", "currency"]
 )
 """What the documents behind an opportunity can be limited by."""
-LISTED = frozenset({"supplier", "parent"})
+LISTED = frozenset({"supplier", "parent", "segment"})
 """What is listed anyway."""
 
 
@@ -45,6 +45,10 @@ def opportunity_plan(slots: Slots, asked: OpportunityAsk, clock: Clock) -> Oppor
     period = slots.period.period if slots.period else None
     if period is not None and period.start > clock.data_date:
         return _refused(slots, "OUT_OF_SCOPE", f"{period} is still to come.")
+    if slots.filters and asked.shows in {"segments", "movers"}:
+        return _refused(
+            slots, "OUT_OF_SCOPE", "Segments are told for all suppliers; ask for a figure by segment instead."
+        )
     if period is not None and asked.shows in {"terms", "term_mismatches", "several_terms"}:
         return _refused(slots, "OUT_OF_SCOPE", "Terms are compared over the last 365 days; leave the time out.")
     return OpportunityPlan(

@@ -22,6 +22,14 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
         rf"\b(which|what) {_WHO} (have|has|are on|with) shorter {_TERMS} than (their |its )?peers\b",
         r"^(please )?((can|could|should|may) (we|i|you) )?(extend|move|put|push|bring|take|set) .*\b(to|at|on) net \d{1,3}\b",
     ),
+    "movers": (
+        rf"\b{_WHO}\b.*\b(changed|moved|switched|changing|left|entered|joined)( (from|to|into|between|their|the|its))* segments?\b",
+        r"\bsegment (movers|moves|changes)\b|\bmovers (between|of|by|in) (the )?segments?\b|\bwho (changed|moved|switched) segments?\b",
+    ),
+    "segments": (
+        rf"\b(which|what) segments? (is|are) (each|every|which|our|the) {_WHO}\b|\b(which|what) {_WHO} (is|are) in (which|what) segments?\b",
+        rf"\b{_WHO} (and|with) (their|its) segments?\b|^(show |list )?(me )?((our|the|all) )*(supplier )?segments( of ((our|the) )?suppliers)?( and why)?$",
+    ),
     "several_terms": (
         rf"\b{_WHO}\b.*\b(several|multiple|various|more than one|different|two|many)( different)? {_TERMS}\b",
     ),
@@ -37,7 +45,7 @@ _GLUE = frozenset(
     "condition should shall can could may we i you our us the a an with to for from of in on at is are be please renegotiate negotiate extend lengthen "
     "stretch opportunity opportunities potential candidates candidate extension room longer better shorter than their its peers have has get give on "
     "several multiple various more one different two many move put push bring take set do not agree mismatch mismatches differ differs difference "
-    "differences disagree invoices invoice bills bill orders order po pos contract contracts master agreed whose match between and or vs other now next".split()
+    "differences disagree changed moved switched changing left entered joined segment segments movers moves changes into by each every our show list me all why since it  invoices invoice bills bill orders order po pos contract contracts master agreed whose match between and or vs other now next".split()
 )
 _NET = re.compile(r"\bnet (\d{1,3})\b")
 

@@ -1,8 +1,9 @@
-"""`tenor terms`, `tenor several-terms`, `tenor term-mismatches`: longer terms, and terms that do not agree."""
+"""`tenor terms`, `several-terms`, `term-mismatches`, `segments`: what to do beside discounts."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from copilot.errors import CopilotError
 from copilot.surfaces.command_parts import MirrorOption, plain_errors, settings_of
 from copilot.surfaces.simulate_commands import REFUSED, JsonOption, plain
+from copilot.wording.quoting import clean
 
 if TYPE_CHECKING:
     from copilot.planning.plan import OpportunityPlan
@@ -86,6 +88,69 @@ def term_mismatches(
         mirror,
         as_json=as_json,
     )
+
+
+def segments(
+    *,
+    movers: Annotated[bool, typer.Option("--movers", help="Who is in another segment than before.")] = False,
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Moves after this day.")
+    ] = None,
+    csv_file: CsvOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Say which segment each supplier is in and why, or who moved since a day (by default thirty days ago).
+
+    Example: tenor segments --movers --since 2026-09-30
+    """
+    from copilot.planning.plan import OpportunityPlan  # noqa: PLC0415 (other commands start faster without)
+
+    first = None if since is None else since.date() + timedelta(days=1)
+    run(OpportunityPlan(shows="movers" if movers else "segments", start=first), None, csv_file, mirror, as_json=as_json)
+
+
+def pack(
+    supplier: Annotated[str | None, typer.Argument(help="Name or id of the supplier.")] = None,
+    *,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the page to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page as HTML to this file.")] = None,
+    due: Annotated[bool, typer.Option("--due", help="List suppliers whose contract ends in one to two weeks.")] = False,
+    policy_file: PolicyOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Prepare a talk about terms with one supplier: one page with facts, peers, range, ways to deal, risks.
+
+    Example: tenor pack "Acme Ltd" --html acme.html
+    """
+    from copilot.advice.pack_pages import pack_html, pack_markdown  # noqa: PLC0415 (other commands start faster without)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415
+    from copilot.opportunities.pack_reading import read_pack, read_renewals  # noqa: PLC0415
+
+    with plain_errors():
+        settings = settings_of(mirror)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"treasury_policy": policy_file})
+        layer = open_layer(settings)
+        if due or supplier is None:
+            if not due:
+                raise CopilotError("Name a supplier, or list whose contracts end soon with --due.")
+            typer.echo(
+                "\n".join(f"{end}  {clean(name, 60)} ({key})" for end, name, key in read_renewals(layer)) or "None."
+            )
+            return
+        found = read_pack(layer, settings, supplier)
+        if as_json:
+            content = {**plain(found), "mirror_version": layer.mirror_version}
+            typer.echo(json.dumps(content, default=str, indent=2, ensure_ascii=False))
+            return
+        for path, text in ((markdown, pack_markdown(found)), (html, pack_html(found))):
+            if path is not None:
+                path.write_text(text, encoding="utf-8")
+                typer.echo(f"Written to {path}")
+        if markdown is None and html is None:
+            typer.echo(pack_markdown(found))
 
 
 def run(
