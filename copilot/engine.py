@@ -26,6 +26,7 @@ from copilot.audit.account import account
 from copilot.audit.anchoring import DailyAnchor
 from copilot.audit.chain import Action, Event
 from copilot.cash_answers import compose_outflow
+from copilot.cash_balance_answers import compose_cash_ahead, refuse_cash_ahead
 from copilot.composition import (
     Turn,
     compose_clarify,
@@ -43,6 +44,7 @@ from copilot.evidence import EvidencePack, require_own
 from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
 from copilot.forecasting.book_reading import read_book
+from copilot.forecasting.cash_feed import NoCashFeed, read_cash
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
 from copilot.missed_answers import compose_missed
@@ -52,6 +54,7 @@ from copilot.opportunities.missed_discounts import MissedTree
 from copilot.opportunities.missed_reading import read_missed
 from copilot.opportunities.offer_reading import read_inputs
 from copilot.opportunities.treasury_policy import load_policy
+from copilot.planning.outflow_decision import CASH_AHEAD
 from copilot.planning.plan import (
     Clarify,
     Clock,
@@ -74,9 +77,10 @@ from copilot.previews import with_previews
 from copilot.scenario_answers import compose_scenario
 from copilot.settings import Settings
 from copilot.simulations.backtest_report import backtest_file, dpo_coverage, load_calibration
+from copilot.simulations.cash_ahead import cash_ahead
 from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
 from copilot.simulations.outflow import OutflowSettings, forecast_outflow
-from copilot.simulations.outflow_outcomes import OutflowOutcome
+from copilot.simulations.outflow_outcomes import OutflowForecast, OutflowOutcome
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
 from copilot.simulations.scenarios import HORIZON_DAYS, Scenario, simulate
@@ -267,7 +271,7 @@ class Engine:
                 case ForecastPlan():
                     answer = self._projection(turn, plan)
                 case OutflowPlan():
-                    answer = compose_outflow(turn, plan, self._outflow(plan))
+                    answer = self._ahead(turn, plan)
                 case ScenarioPlan() | DiscountsPlan() | MissedDiscountsPlan() | OpportunityPlan():
                     answer = self._what_to_do(turn, plan)
                 case WhyPlan():
@@ -327,6 +331,22 @@ class Engine:
         measured = dpo_coverage(backtest_file(self._settings.mirror))
         base = ProjectionSettings(currency=currency)
         return replace(base, coverage=measured) if measured else base
+
+    def _ahead(self, turn: Turn, plan: OutflowPlan) -> Answer:
+        """Cash that leaves for suppliers, or what is left of it where the treasury's feed says what there is."""
+        outcome = self._outflow(plan)
+        if plan.shows not in CASH_AHEAD or not isinstance(outcome, OutflowForecast):
+            return compose_outflow(turn, plan, outcome)
+        withheld = NoCashFeed("you see a part of the payables, and cash pays for all of them")
+        feed = withheld if self.layer.viewer.rows else read_cash(self.layer)
+        if isinstance(feed, NoCashFeed):
+            return refuse_cash_ahead(turn, plan, feed)
+        try:
+            floor = plan.threshold or load_policy(self._settings.treasury_policy).floors.company
+        except TreasuryPolicyError as error:
+            return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
+        found = cash_ahead(outcome, feed, plan.start, plan.end, floor)
+        return compose_cash_ahead(turn, plan, outcome, found)
 
     def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
         """The forecast as far as the plan asks, in the breakdown it asks for."""

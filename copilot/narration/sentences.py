@@ -15,6 +15,9 @@ Translated = Literal["de", "fr", "es"]
 
 SENTENCES: Mapping[Translated, Mapping[str, str]] = {
     "de": {
+        "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Wahrscheinlichkeit, dass sie an einem Tag zwischen {start} und {end} {floor} nicht erreicht: {chance}.",
+        "In the middle case it begins on {day}.": "Im mittleren Fall beginnt das am {day}.",
+        "In the middle case it never happens.": "Im mittleren Fall kommt es nie dazu.",
         "{label} stood at {value} as of {when}{scope}.": "{label}, Stand {when}: {value}{scope}.",
         "{label} came to {value} {when}{scope}.": "{label}, {when}: {value}{scope}.",
         "{label} stood at {value} as of {when}{scope} for {name}{rank}.": "{label}, Stand {when}: {value}{scope} bei {name}{rank}.",
@@ -70,6 +73,9 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
         "Suppliers would bear {cost} a year.": "Lieferanten trügen {cost} im Jahr.",
     },
     "fr": {
+        "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilité de ne pas atteindre {floor} un jour entre le {start} et le {end} : {chance}.",
+        "In the middle case it begins on {day}.": "Dans le cas médian, cela commence le {day}.",
+        "In the middle case it never happens.": "Dans le cas médian, cela n'arrive jamais.",
         "{label} stood at {value} as of {when}{scope}.": "{label} au {when} : {value}{scope}.",
         "{label} came to {value} {when}{scope}.": "{label}, {when} : {value}{scope}.",
         "{label} stood at {value} as of {when}{scope} for {name}{rank}.": "{label} au {when} : {value}{scope} pour {name}{rank}.",
@@ -125,6 +131,9 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
         "Suppliers would bear {cost} a year.": "Les fournisseurs supporteraient {cost} par an.",
     },
     "es": {
+        "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilidad de no alcanzar {floor} algún día entre el {start} y el {end}: {chance}.",
+        "In the middle case it begins on {day}.": "En el caso medio empieza el {day}.",
+        "In the middle case it never happens.": "En el caso medio no ocurre nunca.",
         "{label} stood at {value} as of {when}{scope}.": "{label} al {when}: {value}{scope}.",
         "{label} came to {value} {when}{scope}.": "{label}, {when}: {value}{scope}.",
         "{label} stood at {value} as of {when}{scope} for {name}{rank}.": "{label} al {when}: {value}{scope} para {name}{rank}.",

@@ -9,11 +9,13 @@ from copilot.planning.gate import refusal
 from copilot.planning.plan import Clock, OutflowPlan, Refuse
 from copilot.planning.query_building import still_to_come
 from copilot.planning.slots import Slots
-from semantic_layer.periods import GRAINS, Period
+from semantic_layer.periods import Period
 
 WEEKS = 13
 LONGEST = 26
 Group = Literal["week", "layer", "buying_entity", "currency", "supplier"]
+CASH_AHEAD = frozenset({"balance", "floor", "shortfall"})
+"""Views of the cash that is left, not of what goes out."""
 _SUGGESTED = (
     "AP outflow for 13 weeks",
     "AP outflow by buying entity",
@@ -31,13 +33,15 @@ def outflow_plan(slots: Slots, clock: Clock, fiscal: int = 1) -> OutflowPlan | R
         )
     if horizon > 7 * LONGEST:
         return _refused(slots, f"A forecast of cash out reaches {LONGEST} weeks ahead; {period} ends later.")
-    groups = [name for name in slots.group_by if name not in GRAINS]
+    groups = [name for name in slots.group_by if name != "week"]
     unknown = [name for name in groups if name not in get_args(Group)]
     if unknown or len(groups) > 1 or slots.having or slots.compare:
         what = unknown[0].replace("_", " ") if unknown else "two groupings or a comparison"
         return _refused(
             slots, f"Cash out is forecast by week, layer, buying entity, currency or supplier, not by {what}."
         )
+    if slots.outflow in CASH_AHEAD and (groups or slots.filters):
+        return _refused(slots, "Cash ahead is that of the company as a whole, without groups or filters.")
     by: Group = groups[0] if groups else "week"  # type: ignore[assignment]  # checked against the literal above
     return OutflowPlan(
         shows="week" if slots.week_number else slots.outflow or "cash",

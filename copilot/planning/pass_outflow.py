@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from copilot.planning.calendar_words import NEXT
+from copilot.planning.pass_cash_ahead import cash_ahead_asked
 from copilot.planning.slots import OutflowView, Sheet
 from copilot.planning.word_classes import COMPARATIVE_UP, OVER
 
@@ -38,11 +39,12 @@ def read_outflow(sheet: Sheet) -> None:
     for at in sheet.free():
         if sheet.is_free(at):
             _horizon(sheet, at)
+            _by_the_end(sheet, at)
             _by_layer(sheet, at)
 
 
 def _view(sheet: Sheet) -> OutflowView | None:
-    for look in (_accruals, _run, _chance, _late, _cash):
+    for look in (cash_ahead_asked, _accruals, _run, _chance, _late, _cash):
         found = look(sheet)
         if found is not None:
             return found
@@ -155,6 +157,16 @@ def _by_layer(sheet: Sheet, at: int) -> None:
     if sheet.word(at) == "layer" and sheet.word(at - 1) in {"by", "per"} and sheet.is_free(at - 1):
         sheet.slots.group("layer")
         sheet.take(at - 1, "group", "layer", 2)
+
+
+def _by_the_end(sheet: Sheet, at: int) -> None:
+    """As in "by year end": of what is to come that is a day, not a grouping."""
+    following = sheet.span(at + 1)
+    if sheet.word(at) != "by" or not sheet.is_free(at) or following is None or not sheet.is_free(at + 1):
+        return
+    if following.time is not None and following.time.end_only and "end" in following.text.split():
+        sheet.slots.until, sheet.slots.period = "by", following.time
+        sheet.take(at, "time", "until then", 2)
 
 
 def _horizon(sheet: Sheet, at: int) -> None:

@@ -93,12 +93,14 @@ class ForecastPlan(_Frozen):
 class OutflowPlan(_Frozen):
     """Forecast the cash that leaves for suppliers, and one view of it.
 
-    `start` to `end` is the period that is asked about, `end` how far the forecast reaches. `threshold` belongs to
-    `chance`, `week` to `week`, counted from the first whole week ahead. Amounts are in the reporting currency.
+    `start` to `end` is the period that is asked about, `end` how far the forecast reaches. `balance`, `floor` and
+    `shortfall` are of the cash that is left: at the end, at its lowest, and the chance that it falls short. `threshold`
+    belongs to `chance` and is the floor of those three,
+    `week` to `week`, counted from the first whole week ahead. Amounts are in the reporting currency.
     """
 
     kind: Literal["outflow"] = "outflow"
-    shows: Literal["cash", "chance", "late", "run", "accruals", "week"] = "cash"
+    shows: Literal["cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall"] = "cash"
     start: date
     end: date
     by: Literal["week", "layer", "buying_entity", "currency", "supplier"] = "week"

@@ -85,12 +85,18 @@ def _figures(query: MetricQuery, model: SemanticModel) -> Said:
     return Said(" and ".join(_label(name, model) for name in query.metrics))
 
 
+_CASH_AHEAD = {
+    "balance": "cash after payments", "floor": "lowest cash after payments", "shortfall": "chance to fall short of cash",
+}  # fmt: skip
+
+
 def _outflow(plan: OutflowPlan, model: SemanticModel) -> Slots:
-    found = {"figure": Said(f"AP outflow{', worst case' if plan.worst else ''}")}
+    figure = _CASH_AHEAD.get(plan.shows, "AP outflow")
+    found = {"figure": Said(f"{figure}{', worst case' if plan.worst else ''}")}
     found["period"] = _span(Period(plan.start, plan.end))
     if plan.by != "week":
         found["groups"] = Said(f"by {_dimension(plan.by, model)}")
-    if plan.shows != "cash":
+    if plan.shows not in {"cash", *_CASH_AHEAD}:
         found["view"] = Said({"week": f"week {plan.week}"}.get(plan.shows, plan.shows))
     if plan.threshold is not None:
         found["threshold"] = Said(f"threshold {plan.threshold}")

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from copilot.cash_answers import TEMPLATES as CASH
+from copilot.cash_balance_answers import TEMPLATES as BALANCE
 from copilot.composition import Turn
 from copilot.narration.grounding import Support, unsupported
 from copilot.narration.prose import Direction, Figure, Name, Slots, Term, fill, joined
@@ -19,7 +20,8 @@ from copilot.scenario_answers import TEMPLATES as WHAT_IF
 from copilot.wording.languages import LANGUAGES, Language, language_of, localised
 
 TRANSLATED: tuple[Translated, ...] = get_args(Translated)
-EVERY = {**TEMPLATES, **{f"cash {k}": v for k, v in CASH.items()}, **{f"what if {k}": v for k, v in WHAT_IF.items()}}
+TOLD = {"": TEMPLATES, "cash ": CASH, "balance ": BALANCE, "what if ": WHAT_IF}
+EVERY = {f"{kind}{name}": text for kind, templates in TOLD.items() for name, text in templates.items()}
 DIRECTION_WORDS = (
     "largest",
     "smallest",
