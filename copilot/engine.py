@@ -71,7 +71,8 @@ from copilot.planning.plan import (
     ScenarioPlan,
     WhyPlan,
 )
-from copilot.planning.planner import Planner, planner_for
+from copilot.planning.planner import Planner, drafter_for, planner_for
+from copilot.planning.sql_drafting import SqlDrafter, draft_asked
 from copilot.planning.thread_state import FIGURES
 from copilot.previews import with_previews
 from copilot.scenario_answers import compose_scenario
@@ -92,6 +93,10 @@ from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 from semantic_layer.errors import ExecutionError, GuardError
 
 STALE_AFTER_DAYS = 3
+NO_DRAFTER = (
+    "A language model would have to draft that query, and none is set (TENOR_MODEL_BASE_URL, TENOR_MODEL_NAME); "
+    "paste a SELECT of your own."
+)
 PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 
 
@@ -108,6 +113,7 @@ class Engine:
         settings: Settings,
         today: Callable[[], date],
         planner: Planner | None = None,
+        drafter: SqlDrafter | None = None,
     ) -> None:
         self.layer = layer
         self._store = store
@@ -118,6 +124,7 @@ class Engine:
         examples = [question.words({}) for question in self._library.questions]
         beneath = planner or planner_for(layer, settings, examples, store.model_usage)
         self._planner: Planner = VerifiedPlanner(self._library, beneath)
+        self._drafter = drafter or drafter_for(layer, settings, store.model_usage)
         self._account = account()
         anchors = settings.audit_anchors
         self._anchor = DailyAnchor(anchors, settings.state_folder(), store.audit.head) if anchors else None
@@ -162,7 +169,7 @@ class Engine:
     def _turn_of(self, name: str, question: str, started: float, actor: str) -> Answer:
         clock = self._clock()
         before = self._state(name)
-        pasted = pasted_select(question, self.layer.model) if self._settings.exploration else None
+        pasted = self._select(question, clock) if self._settings.exploration else None
         asked = self._edited(before, question, clock)
         plan, state = (pasted, before) if pasted else converse(before, asked, self._planner, clock)
         answer = self._answer(self._turn(question, name, clock), plan, Choosing(state, self._planner))
@@ -291,6 +298,16 @@ class Engine:
         if isinstance(plan, Refuse):
             return compose_refusal(turn, plan)
         return compose_clarify(turn, with_previews(plan, choices or self._planner, turn.clock, self.layer.query))
+
+    def _select(self, question: str, clock: Clock) -> ExplorePlan | Refuse | None:
+        """A SELECT that was pasted, or the draft of one where a draft is asked for; None for any other question."""
+        wanted = draft_asked(question)
+        if wanted is None:
+            return pasted_select(question, self.layer.model)
+        if self._drafter is None:
+            return Refuse(reason="MISSING_INPUT", message=NO_DRAFTER)
+        drafted = self._drafter.draft(wanted, self.layer.views(), clock)
+        return drafted if isinstance(drafted, ExplorePlan) else Refuse(reason="MISSING_INPUT", message=drafted.why)
 
     def _explored(self, turn: Turn, plan: ExplorePlan) -> Answer:
         """An analyst's SELECT, where the setting allows it; what the guard or the engine refuses becomes a refusal."""

@@ -18,6 +18,7 @@ from sqlglot.errors import SqlglotError
 from copilot.answer import Answer, Cell, Table, TableColumn
 from copilot.composition import Turn
 from copilot.planning.plan import ExplorePlan, ReasonCode, Refuse
+from copilot.wording.quoting import clean
 from semantic_layer.errors import GuardError, SemanticLayerError, TimeLimitError, TooLargeError
 from semantic_layer.exploration import Exploration
 from semantic_layer.fragments import DUCKDB
@@ -52,17 +53,21 @@ def compose_exploration(turn: Turn, plan: ExplorePlan, found: Exploration, model
     """The rows with their label, the SQL that ran, and what a metric of it would look like."""
     rows = tuple(tuple(_cell(value) for value in row) for row in found.rows[:SHOWN])
     cut = found.truncated or len(found.rows) > SHOWN
-    caveats = ["Exploratory: this is your own SQL. No vetted metric stands behind it, and nothing ties it to a total."]
+    author = f"the language model {clean(plan.drafted_by, 40)} drafted" if plan.drafted_by else "you wrote"
+    caveats = [f"Exploratory: {author} this SQL. No vetted metric stands behind it, and nothing ties it to a total."]
+    if plan.drafted_by:
+        caveats.append("Read the SQL before you use a figure of it: a draft can ask for something else than you meant.")
     if cut:
         caveats.append("Not all rows are shown: `tenor explore --csv` gives more.")
+    whose = "The drafted" if plan.drafted_by else "Your"
     offer, action = _offer(plan.sql, model)
     return Answer(
         status="answered",
         question=turn.question,
-        reading="your own SELECT, run through the guard",
+        reading=f"{'a drafted' if plan.drafted_by else 'your own'} SELECT, run through the guard",
         plan=plan.model_dump(mode="json"),
         table=Table(columns=_columns(found.columns), rows=rows, row_count=len(found.rows), truncated=cut),
-        narrative=f"Your SELECT ran as exploration; it is no certified figure. {offer}",
+        narrative=f"{whose} SELECT ran as exploration; it is no certified figure. {offer}",
         sql=(found.sql,),
         trust="exploratory",
         caveats=tuple(caveats),

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
 
     exploration: bool = Field(
         default=False,
-        description="Lets people paste a SELECT into a question: it runs guarded, as exploration, never certified.",
+        description="Lets people paste a SELECT or have one drafted: it runs guarded, as exploration, never certified.",
     )
     policies: Path | None = Field(
         default=None,

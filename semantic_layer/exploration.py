@@ -171,9 +171,15 @@ def _value(cell: Any) -> Any:
 
 
 def view_definitions(
-    model: SemanticModel, data_date: date, reporting_currency: str, viewer: Viewer, columns: Columns
+    model: SemanticModel,
+    data_date: date,
+    reporting_currency: str,
+    viewer: Viewer,
+    columns: Columns,
+    *,
+    qualified: bool = True,
 ) -> dict[str, str]:
-    """The SQL of each view by name, over the tables of the catalogue `mirror`.
+    """The SQL of each view by name, over the tables of the catalogue `mirror`, or with their bare names.
 
     An entity in which the viewer's rows cannot be told apart is no view; neither is one that the mirror lacks a table
     or a column for.
@@ -185,7 +191,7 @@ def view_definitions(
     for name in sorted(model.entities):
         body = _view(model, name, viewer, bindings, columns, hidden)
         if body is not None:
-            found[name] = _qualified(body, columns)
+            found[name] = _qualified(body, columns) if qualified else body
     return found
 
 

@@ -27,7 +27,7 @@ from semantic_layer.coverage import require_coverage
 from semantic_layer.database import Mirror, Snapshot
 from semantic_layer.drilling import by_record, cell_query, drill_of
 from semantic_layer.errors import MissingFeedError, NoDataError
-from semantic_layer.exploration import Exploration, Limits, Source, explore
+from semantic_layer.exploration import Exploration, Limits, Source, explore, view_definitions
 from semantic_layer.feed_needs import last_month, missing_feed, require_month
 from semantic_layer.fragments import Statement, tables_of
 from semantic_layer.guard import guard, guard_queries
@@ -240,6 +240,14 @@ class SemanticLayer:
         snapshot = self.mirror.snapshot()
         mirror = Source(snapshot.file, snapshot.columns, snapshot.data_date, snapshot.key)
         return explore(sql, self.model, self.reporting_currency, self.viewer, mirror, today, limits)
+
+    def views(self) -> dict[str, tuple[str, ...]]:
+        """The views that `explore` reads for this viewer, with their columns."""
+        snapshot = self.mirror.snapshot()
+        bodies = view_definitions(
+            self.model, snapshot.data_date, self.reporting_currency, self.viewer, snapshot.columns, qualified=False
+        )
+        return {name: snapshot.run(f"FROM ({body}) LIMIT 0").columns for name, body in bodies.items()}
 
     def _hidden(self, snapshot: Snapshot) -> frozenset[str]:
         """The fields that the viewer may not see, found once per version of the mirror."""

@@ -62,24 +62,31 @@ def test_every_command_is_documented_and_helps(command: str) -> None:
         assert f"{command} {name}" in text, f"{command} {name} is not documented"
 
 
-def terminal_lines() -> list[str]:
-    """The commands of the README's section on the terminal that read a mirror."""
+def terminal_lines() -> list[tuple[str, ...]]:
+    """The commands of the README's section on the terminal that read a mirror; those of one thread go together."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## In a terminal")[1].split("## ")[0]
     lines = re.findall(r"^\.venv/bin/(.+?)(?:\s+#.*)?$", section, re.MULTILINE)
-    return [line for line in lines if "once" not in line]
+    alone = [(line,) for line in lines if "once" not in line and "--thread" not in line]
+    return [*alone, tuple(line for line in lines if "--thread" in line)]
 
 
-@pytest.mark.parametrize("line", terminal_lines())
-def test_the_commands_of_the_readme_run(line: str, mirror_folder: Path) -> None:
+@pytest.mark.parametrize("lines", terminal_lines(), ids=lambda lines: lines[0])
+def test_the_commands_of_the_readme_run(lines: tuple[str, ...], mirror_folder: Path) -> None:
     """Each command as it stands in the README, beside the mirror of the tiny company."""
-    home = mirror_folder.parent.parent
-    command, *arguments = shlex.split(line)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TENOR_")}
-    run = subprocess.run(
-        [BIN / command, *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert run.returncode == 0, run.stderr + run.stdout
-    assert run.stdout.strip()
+    for line in lines:
+        command, *arguments = shlex.split(line)
+        run = subprocess.run(
+            [BIN / command, *arguments],
+            cwd=mirror_folder.parent.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr + run.stdout
+        assert run.stdout.strip()
 
 
 GIT = shutil.which("git") or "git"

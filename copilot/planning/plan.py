@@ -203,10 +203,14 @@ class WhyPlan(_Frozen):
 
 
 class ExplorePlan(_Frozen):
-    """Run an analyst's own SELECT as exploration: guarded, in a process of its own, never a certified figure."""
+    """Run a SELECT as exploration: guarded, in a process of its own, never a certified figure.
+
+    It is the analyst's own, or the draft of a language model (`drafted_by`).
+    """
 
     kind: Literal["explore"] = "explore"
     sql: str
+    drafted_by: str | None = None
     coverage: tuple[Covered, ...] = ()
     """Empty: no word of it is read as a question."""
 

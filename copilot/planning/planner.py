@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeGuard
 
+from copilot.language_model import LanguageModel
 from copilot.planning.description import describe
 from copilot.planning.model_budget import Allowance, Budget, Ledger, MemoryLedger
 from copilot.planning.model_planner import UNCLEAR, ModelPlanner, NoReading
+from copilot.planning.model_values import Shield
 from copilot.planning.plan import Choice, Clarify, Clock, MetricPlan, Plan, Refuse
 from copilot.planning.rule_planner import RulePlanner
 from copilot.planning.slots import Lexicon, Slots
+from copilot.planning.sql_drafting import SqlDrafter
 from copilot.planning.vocabulary import Layer
 from copilot.settings import Settings
 
@@ -144,14 +147,10 @@ def planner_for(
 
     `examples` are questions that the rules are known to read rightly, for the model to go by; `ledger` keeps what it used.
     """
-    rules = RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start, settings.time_zone())
-    if not (settings.model_base_url and settings.model_name):
+    rules = _rules(layer, settings)
+    endpoint = _endpoint(settings)
+    if endpoint is None:
         return rules
-    from copilot.chat_completions import OpenAICompatibleModel  # noqa: PLC0415 (takes half a second to import)
-
-    endpoint = OpenAICompatibleModel(
-        settings.model_base_url, settings.model_name, settings.model_api_key, settings.model_timeout
-    )
     model = ModelPlanner(
         rules,
         endpoint,
@@ -161,3 +160,26 @@ def planner_for(
         mode=settings.model_reads,
     )
     return SecondOpinion(rules, model, confirm=settings.model_confirms or settings.model_reads == "figure")
+
+
+def drafter_for(layer: Layer, settings: Settings, ledger: Ledger | None = None) -> SqlDrafter | None:
+    """What drafts a SELECT where somebody asks for one; None without a model's address in the settings."""
+    endpoint = _endpoint(settings)
+    if endpoint is None:
+        return None
+    shield = Shield(_rules(layer, settings), settings.model_values)
+    return SqlDrafter(endpoint, shield, Allowance(budget_of(settings), ledger or MemoryLedger()))
+
+
+def _rules(layer: Layer, settings: Settings) -> RulePlanner:
+    return RulePlanner(layer, settings.reporting_currency, settings.fiscal_year_start, settings.time_zone())
+
+
+def _endpoint(settings: Settings) -> LanguageModel | None:
+    if not (settings.model_base_url and settings.model_name):
+        return None
+    from copilot.chat_completions import OpenAICompatibleModel  # noqa: PLC0415 (takes half a second to import)
+
+    return OpenAICompatibleModel(
+        settings.model_base_url, settings.model_name, settings.model_api_key, settings.model_timeout
+    )
