@@ -6,8 +6,8 @@ One scenario is a company of a few dozen records, served over HTTP, and one mirr
 edited at random, trouble is drawn, and a sync runs in a process of its own, which is killed (SIGKILL) at a random
 moment or left to end. After each run that ended well, and at the end after one without trouble, the published mirror
 must equal the company: every row of every table, now, and as known at the end of each earlier run that ended well.
-With `--resources 3`, a scenario mirrors invoices, approvals and three other resources, drawn anew for each: what CI
-plays, since a run then takes half as long.
+With `--resources 2`, a scenario mirrors invoices, approvals and two other resources, which scenarios take in turn: what
+CI plays, since a run then takes half as long.
 
 The sandbox writes what is compared with (`sync.sandbox.direct`), and shares no code with the sync.
 """
@@ -16,6 +16,8 @@ import argparse
 import asyncio
 import contextlib
 import datetime as dt
+import functools
+import gc
 import json
 import os
 import random
@@ -36,6 +38,7 @@ import duckdb
 
 ROOT = Path(__file__).resolve().parents[1]
 START = dt.datetime(2026, 11, 22, 5, tzinfo=dt.UTC)
+SOURCE, WORK_FILE = "https://survives.example", "work.duckdb"
 ENDED_WELL, ENDED_BADLY = 0, 3
 ALWAYS = ("invoices", "approvals")  # approvals come in both, so that both fill one table
 RAW = {"raw"}
@@ -123,10 +126,21 @@ def _kill(child: int) -> None:
 
 
 class Scenario:
-    """One company, one mirror, some steps. `often` sweeps in every run, so that each run's knowledge can be compared."""
+    """One company, one mirror, some steps.
+
+    `often` sweeps in every run, so that each run's knowledge can be compared. `deadly` is the share of runs that are
+    to be killed, at a moment that may come after their end.
+    """
 
     def __init__(
-        self, company: Any, folder: Path, worker: Worker, seed: int, tally: Tally, others: int | None = None
+        self,
+        company: Any,
+        folder: Path,
+        worker: Worker,
+        seed: int,
+        tally: Tally,
+        others: int | None = None,
+        deadly: float = 0.7,
     ) -> None:
         from sync.resources import RESOURCES  # noqa: PLC0415 -- the worker loads it before it forks
         from sync.sandbox.editing.edits import Edits  # noqa: PLC0415 -- the worker must not load the sandbox
@@ -136,38 +150,67 @@ class Scenario:
         self.seed, self.folder, self.worker, self.tally = seed, folder, worker, tally
         self.now = START
         self.often = self.random.random() < 0.7
+        self.deadly = deadly
         free = [resource.name for resource in RESOURCES if resource.name not in ALWAYS]
-        drawn = {*ALWAYS, *(free if others is None else self.random.sample(free, others))}
-        self.resources = [resource for resource in RESOURCES if resource.name in drawn]
+        more = free if others is None else [free[(seed * others + place) % len(free)] for place in range(others)]
+        self.resources = [resource for resource in RESOURCES if resource.name in {*ALWAYS, *more}]
+        self.tables = {table.name for resource in self.resources for table in resource.tables}
         self.edits = Edits(company, now=lambda: self.now)
         rare = ("delete_any", "commodity", "entity", "silent_order_line", "contract", "allocation")
         self.busy = RandomEdits(self.edits, seed, weights={"touch": 2, **dict.fromkeys(rare, 1)})
         self.truths: dict[dt.datetime, Path] = {}
         self.usual_seconds = 0.3 + 0.08 * len(self.resources)  # of a run that is left to end
 
-    def play(self, steps: int) -> None:
-        """All steps, each followed by a run, then one run in peace, then the comparison."""
-        for _ in range(steps):
-            self._step()
-        self.busy.settle()
-        self._later()
-        code, _ = self._sync(troubles=(), kill_after=None, sweep=True)
+    def play(self, steps: int, kills: int = 0) -> None:
+        """Steps, each followed by a run, then one run in peace, then the comparison.
+
+        Steps go on until so many runs were killed, though not for more than four times the steps. Where all of them
+        were, one more is left to end before the last.
+        """
+        from sync.sandbox import Stage, running  # noqa: PLC0415
+        from sync.sandbox.app import create_app  # noqa: PLC0415
+
+        if self.seed % 4:
+            self._make_work_file()
+        self.stage = Stage(create_app(self.edits))
+        with running(self.stage) as self.address:
+            killed = step = 0
+            while step < steps or (killed < kills and step < 4 * steps):
+                killed += self._step() is None
+                step += 1
+            if killed == step:
+                self._step(left_to_end=True)
+            self.busy.settle()
+            self._later()
+            code, _ = self._sync(troubles=(), kill_after=None, sweep=True)
         self._expect(code == ENDED_WELL, f"the last run, in peace, ended with {code}")
         self._note_truth()
         self.compare()
 
-    def _step(self) -> None:
+    def _make_work_file(self) -> None:
+        """An empty work file: making its hundred tables takes longer than most runs, and is killed in the others."""
+        place = self.folder / "work" / WORK_FILE
+        place.parent.mkdir(mode=0o700)
+        place.write_bytes(empty_work_file())
+
+    def _step(self, *, left_to_end: bool = False) -> int | None:
+        """Edits and a run, of which this is the exit code; None when it was killed."""
         self._later()
         self.tally.edits += len(self.busy.take(self.random.randrange(1, 8)))
         troubles = tuple(trouble for trouble in TROUBLES if self.random.random() < 0.2)
-        kill_after = self.random.uniform(0, 1.2 * self.usual_seconds) if self.random.random() < 0.7 else None
+        kill_after = self.random.uniform(0, 1.1 * self.usual_seconds) if self.random.random() < self.deadly else None
+        if left_to_end:
+            kill_after = None
         meddled = self.random.random() < 0.3
         with self._meddling() if meddled else contextlib.nullcontext():
             code, seconds = self._sync(troubles, kill_after, sweep=self.often)
+        if code is None:
+            self.usual_seconds *= 1.05  # or a run that is slower than usual would never end
         if code == ENDED_WELL:
             self.usual_seconds = 0.7 * self.usual_seconds + 0.3 * seconds
             if self.often and not meddled:
                 self._note_truth()
+        return code
 
     def _later(self) -> None:
         self.now += dt.timedelta(minutes=self.random.randrange(5, 300))
@@ -178,7 +221,7 @@ class Scenario:
         ended = threading.Event()
 
         def meddle() -> None:
-            while not ended.wait(0.02):
+            while not ended.wait(0.06):
                 self.tally.edits += len(self.busy.take(1))
 
         thread = threading.Thread(target=meddle)
@@ -190,34 +233,33 @@ class Scenario:
             thread.join()
 
     def _sync(self, troubles: tuple[str, ...], kill_after: float | None, *, sweep: bool) -> tuple[int | None, float]:
-        from sync.sandbox import running  # noqa: PLC0415
         from sync.sandbox.app import create_app  # noqa: PLC0415
         from sync.sandbox.faults import Faults  # noqa: PLC0415
 
         faults = Faults.of(*troubles, seed=self.random.randrange(10**6))
-        with running(create_app(self.edits, rate_limit=False, faults=faults)) as address:
-            order = {
-                "now": self.now.isoformat(),
-                "resources": [resource.name for resource in self.resources],
-                "settings": {
-                    "coupa_url": address.url,
-                    "coupa_client_id": address.client_id,
-                    "coupa_client_secret": address.client_secret,
-                    "mirror": str(self.folder / "mirror"),
-                    "sync_folder": str(self.folder / "work"),
-                    "requests_per_second": 0,
-                    "concurrency": 6,
-                    "lookback_months": 0,
-                    "batch_records": self.random.choice((5, 20, 2000)),
-                    "page_size": self.random.choice((13, 50)),
-                    "sweep_hours": 0 if sweep else 10**6,
-                    "sweep_loss": 1.0,
-                    "reread_minutes": 0 if sweep else 600,
-                    "reconcile_hours": 0 if sweep and not troubles else 10**6,
-                    "overlap_minutes": 10,
-                },
-            }
-            code, seconds = self.worker.run(order, kill_after)
+        self.stage.app = create_app(self.edits, rate_limit=False, faults=faults)
+        order = {
+            "now": self.now.isoformat(),
+            "resources": [resource.name for resource in self.resources],
+            "settings": {
+                "coupa_url": self.address.url,
+                "coupa_client_id": self.address.client_id,
+                "coupa_client_secret": self.address.client_secret,
+                "mirror": str(self.folder / "mirror"),
+                "sync_folder": str(self.folder / "work"),
+                "requests_per_second": 0,
+                "concurrency": 6,
+                "lookback_months": 0,
+                "batch_records": self.random.choice((5, 20, 2000)),
+                "page_size": self.random.choice((13, 50)),
+                "sweep_hours": 0 if sweep else 10**6,
+                "sweep_loss": 1.0,
+                "reread_minutes": 0 if sweep else 600,
+                "reconcile_hours": 0 if sweep and not troubles else 10**6,
+                "overlap_minutes": 10,
+            },
+        }
+        code, seconds = self.worker.run(order, kill_after)
         self.tally.runs += 1
         self.tally.kills += code is None
         self.tally.ended_well += code == ENDED_WELL
@@ -235,7 +277,7 @@ class Scenario:
         from sync.sandbox.direct import write_company  # noqa: PLC0415
 
         self.truths[self.now] = self.folder / f"truth-{len(self.truths)}.duckdb"
-        write_company(self.truths[self.now], self.edits.company)
+        write_company(self.truths[self.now], self.edits.company, self.tables)
 
     def compare(self) -> None:
         """The published mirror, now and as known then, against each truth."""
@@ -245,8 +287,7 @@ class Scenario:
             drift = connection.execute("SELECT drift, drift_summary FROM mirror.mirror_manifest").fetchone()
             self._expect(drift == (0, None), f"the sync's own comparison with Coupa says {drift}")
             held = _tables(connection, "mirror")
-            mirrored = {table.name for resource in self.resources for table in resource.tables}
-            tables = [name for name in held if name in mirrored]
+            tables = [name for name in held if name in self.tables]
             for name in tables:
                 self._check_past(connection, name)
             for moment, path in self.truths.items():
@@ -295,9 +336,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
 
 
 def play(
-    scenarios: int, steps: int, seed: int, folder: Path, workers: Sequence[Worker], others: int | None = None
+    scenarios: int,
+    steps: int,
+    seed: int,
+    folder: Path,
+    workers: Sequence[Worker],
+    others: int | None = None,
+    deadly: float = 0.7,
+    kills: int = 0,
 ) -> Tally:
-    """Plays scenarios, as many at a time as there are workers; raises AssertionError at the first difference."""
+    """Plays scenarios, as many at a time as there are workers; raises AssertionError at the first difference.
+
+    In each, at least `kills` runs are killed.
+    """
     from sync.sandbox.company.company import build_company  # noqa: PLC0415
     from sync.sandbox.editing.forks import pocket  # noqa: PLC0415
 
@@ -308,12 +359,23 @@ def play(
         while (number := next(numbers, None)) is not None:
             place = folder / str(number)
             place.mkdir(parents=True)
-            Scenario(company, place, worker, number, tally, others).play(steps)
+            Scenario(company, place, worker, number, tally, others, deadly).play(steps, kills)
 
     with ThreadPoolExecutor(len(workers)) as pool:
         for done in [pool.submit(play_some, worker) for worker in workers]:
             done.result()
     return tally
+
+
+@functools.cache
+def empty_work_file() -> bytes:
+    """A work file without records."""
+    from sync.mirror import Mirror  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / WORK_FILE
+        Mirror.open(path, SOURCE).close()
+        return path.read_bytes()
 
 
 def quick_folder() -> str | None:
@@ -337,6 +399,7 @@ def work() -> None:
     asyncio.run(_load_http())
     stamina.set_testing(testing=True, attempts=6)
     stamina.instrumentation.set_on_retry_hooks([])
+    gc.freeze()  # a child that collected what is there would copy all of it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -369,7 +432,7 @@ def _sync_in_child(order: dict[str, Any]) -> int:
     given = order["settings"] | {"coupa_client_secret": SecretStr(order["settings"]["coupa_client_secret"])}
     now = dt.datetime.fromisoformat(order["now"])
     try:
-        asyncio.run(worker.sync_once(Settings(**given), Source("https://survives.example"), lambda: now, Quiet()))
+        asyncio.run(worker.sync_once(Settings(**given), Source(SOURCE), lambda: now, Quiet()))
     except SyncError as error:
         if os.environ.get("SURVIVES_VERBOSE"):
             print(type(error).__name__, error, file=sys.stderr)
@@ -405,6 +468,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resources", type=int, help="how many besides invoices and approvals; all unless said")
+    parser.add_argument("--deadly", type=float, default=0.7, help="share of runs that are to be killed")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -414,7 +478,13 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(dir=quick_folder()) as folder:
             tally = play(
-                options.scenarios, options.steps, options.seed, Path(folder), workers, others=options.resources
+                options.scenarios,
+                options.steps,
+                options.seed,
+                Path(folder),
+                workers,
+                others=options.resources,
+                deadly=options.deadly,
             )
     finally:
         for worker in workers:

@@ -6,7 +6,7 @@ as integers (days, seconds, hundredths) and become dates, times and decimals the
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,8 +37,11 @@ def write_mirror(path: Path, preset: str, seed: int, today: dt.date, time_zone: 
     write_company(path, build_company(preset, seed, today, time_zone))
 
 
-def write_company(path: Path, company: Company) -> None:
-    """Writes the mirror of a company to a new file; raises SandboxError when the file exists."""
+def write_company(path: Path, company: Company, only: Collection[str] = ()) -> None:
+    """Writes the mirror of a company to a new file, all tables of records unless some are named.
+
+    Raises SandboxError when the file exists.
+    """
     if path.exists():
         raise SandboxError(f"{path} exists already; remove it or name another file.")
     # without a place of its own, a database in memory spills into the working directory
@@ -48,8 +51,14 @@ def write_company(path: Path, company: Company) -> None:
         connection.execute("USE mirror")
         connection.execute("BEGIN")
         for layout in MIRROR_TABLES:
-            _write_table(connection, company, layout)
+            if not only or layout.name in only:
+                _write_table(connection, company, layout)
         _write_countries(connection)
+        # empty, as in a mirror without feeds: segments look for it
+        connection.execute(
+            "CREATE TABLE feed_supplier_risk (supplier_id BIGINT, source VARCHAR, measure VARCHAR, score_date DATE,"
+            " score DECIMAL(32, 4), band VARCHAR)"
+        )
         _write_bookkeeping(connection, company)
         connection.execute("COMMIT")
         connection.execute("USE memory")

@@ -18,6 +18,7 @@ import duckdb
 from sync.schema import COUPA_TABLES, FEED_TABLES, OWN_TABLES
 
 UTC = dt.UTC
+_FEEDS = tuple(table for table in FEED_TABLES if not table.name.endswith("_past"))
 
 
 def day(text: str) -> dt.date:
@@ -114,8 +115,7 @@ class Books:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"mirror-{version}.duckdb"
         with duckdb.connect(str(file)) as connection:
-            fed = [table for table in FEED_TABLES if table.name in self.rows]
-            for table in (*COUPA_TABLES, *OWN_TABLES, *fed):
+            for table in (*COUPA_TABLES, *OWN_TABLES, *_FEEDS):
                 connection.execute(table.ddl())
             for statement in (text for table in COUPA_TABLES for text in table.history_ddl()):
                 connection.execute(statement)
@@ -142,7 +142,7 @@ def empty_mirror() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "empty.duckdb"
         with duckdb.connect(str(file)) as connection:
-            for table in (*COUPA_TABLES, *OWN_TABLES):
+            for table in (*COUPA_TABLES, *OWN_TABLES, *_FEEDS):
                 connection.execute(table.ddl())
             for statement in (text for table in COUPA_TABLES for text in table.history_ddl()):
                 connection.execute(statement)

@@ -194,7 +194,7 @@ def reference(resource: Resource, text: str) -> list[tuple[str, dict[str, object
         for owner, item in ((holder, item) for holder in holders for item in holder[child.keys[-1]] or ()):
             row = _row(child.table, item, owner)
             if child.within is not None:
-                row["invoice_id"] = record["id"]
+                row["invoice_id" if "invoice_id" in row else "purchase_order_id"] = record["id"]
             elif child.table.has("custom_fields"):
                 row["custom_fields"] = _without_blanks(row["custom_fields"])
             if child.parent_type is not None:

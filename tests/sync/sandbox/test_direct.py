@@ -11,8 +11,8 @@ from sync.sandbox.direct import write_mirror
 from sync.sandbox.errors import SandboxError
 
 TODAY = dt.date(2026, 11, 22)
-OWN = {"mirror_manifest", "sync_bookmarks", "sync_runs", "countries"}
-"""Tables that a sync keeps for itself, or ships."""
+OWN = {"mirror_manifest", "sync_bookmarks", "sync_runs", "countries", "feed_supplier_risk"}
+"""Tables that a sync keeps for itself, ships, or fills from feeds."""
 
 
 @pytest.fixture(scope="module")
