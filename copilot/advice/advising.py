@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 
 from copilot.advice.segments_told import tell_movers, tell_segments
 from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
+from copilot.advice.waits_told import tell_faster, tell_waits
 from copilot.errors import TreasuryPolicyError
+from copilot.opportunities.bottlenecks import WITHIN, wait_report
+from copilot.opportunities.process_log import STEP
+from copilot.opportunities.process_reading import read_process
 from copilot.opportunities.segment_reading import read_segments
 from copilot.opportunities.term_outcomes import OpportunityRefused
 from copilot.opportunities.term_reading import read_mismatches, read_terms
-from copilot.opportunities.treasury_policy import load_policy
+from copilot.opportunities.treasury_policy import TreasuryPolicy, load_policy
 from copilot.planning.plan import OpportunityPlan
 from copilot.settings import Settings
 from copilot.wording.quoting import clean
@@ -39,6 +44,8 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
             return tell_mismatches(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
         case "segments" | "movers":
             return _segments(layer, plan, currency)
+        case "waits" | "faster_stage":
+            return _waits(layer, plan, policy, where, currency)
         case _:
             return tell_several(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
 
@@ -48,6 +55,21 @@ def _segments(layer: SemanticLayer, plan: OpportunityPlan, currency: str) -> Adv
     report = read_segments(layer, since, plan.end, currency=currency)
     tell = tell_movers if plan.shows == "movers" else tell_segments
     return tell(report, rules_version(layer), plan.limit)
+
+
+def _waits(
+    layer: SemanticLayer, plan: OpportunityPlan, policy: TreasuryPolicy, where: str, currency: str
+) -> Advice | OpportunityRefused:
+    book = read_process(layer, policy, plan.filters, start=plan.start, end=plan.end, currency=currency)
+    if plan.shows == "waits":
+        return tell_waits(wait_report(book), where, plan.limit)
+    stage = STEP if plan.stage is None else f"{STEP}{plan.stage}"
+    steps = sorted({part.stage for way in book.ways for part in way.stages if part.stage.startswith(STEP)})
+    if plan.stage is not None and stage not in steps:
+        known = ", ".join(steps) or "none in that time"
+        return OpportunityRefused(book.end, "UNKNOWN_VALUE", f"There is no {stage}; there are: {known}.")
+    within = Decimal(WITHIN if plan.within_days is None else plan.within_days)
+    return tell_faster(wait_report(book, stage, within), where)
 
 
 def rules_version(layer: SemanticLayer) -> str:

@@ -117,7 +117,7 @@ def _terms(sheet: Sheet) -> None:
 def _stages(sheet: Sheet) -> None:
     """As in "cycle time by stage", "where do invoices get stuck": each stage has a figure of its own."""
     slots, words = sheet.slots, [sheet.word(at) for at in range(len(sheet))]
-    if not set(STAGES) <= set(sheet.model.metrics) or slots.externals or slots.vague:
+    if not set(STAGES) <= set(sheet.model.metrics) or slots.externals or slots.vague or slots.opportunity:
         return
     at = next((i for i in sheet.free() if words[i] in _STAGE_WORDS and words[i - 1] in GROUPERS), None)
     if at is not None and slots.metrics and set(slots.metrics) <= {"cycle_time", *STAGES}:

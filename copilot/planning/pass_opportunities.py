@@ -11,6 +11,11 @@ from copilot.planning.slots import OpportunityAsk, Sheet
 _TERMS = r"(payment )?(terms?|conditions?)"
 _WHO = r"(suppliers?|vendors?|parents?|supplier (groups?|famil(y|ies))|families)"
 _LONGER = r"(extend|lengthen|stretch|renegotiate|re negotiate|negotiate)"
+_FASTER = (
+    r"\bapprov(?:e|ing|als?)(?: of)?(?: every| each| all| the)?(?: invoices?)?(?: (?:at|in))?(?: (?:stage|step|level) (?P<stage>\d|one|two|three))?(?: approvals?)?"
+    r"(?: (?:within|in(?: at most)?|in under|under) )(?P<days>\d{1,3}|one|two|three|five) days?\b"
+)
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "five": 5}
 _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
     "terms": (
         rf"\b(which|what) (\w+ ){{0,4}}{_WHO}\b.*\b{_LONGER}\b",
@@ -30,6 +35,12 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
         rf"\b(which|what) segments? (is|are) (each|every|which|our|the) {_WHO}\b|\b(which|what) {_WHO} (is|are) in (which|what) segments?\b",
         rf"\b{_WHO} (and|with) (their|its) segments?\b|^(show |list )?(me )?((our|the|all) )*(supplier )?segments( of ((our|the) )?suppliers)?( and why)?$",
     ),
+    "waits": (
+        r"\bwhere (do|are|did|does) ((our|the|my) )?(invoices?|bills?) (get |getting |got |be )?(stuck|wait|waiting|held up|delayed|lose time|losing time)\b",
+        r"\b(where|what) (is|are) (the |our )?bottlenecks?\b|\b(approval|invoice|process|invoice to pay) bottlenecks?\b|\bbottlenecks? (in|of) (the |our )?(approvals?|invoices?|process|invoice process)\b",
+        r"\bwhich (approval )?(stage|step) (takes|took|is) (the )?(longest|slowest|most time)\b",
+    ),
+    "faster_stage": (_FASTER,),
     "several_terms": (
         rf"\b{_WHO}\b.*\b(several|multiple|various|more than one|different|two|many)( different)? {_TERMS}\b",
     ),
@@ -40,12 +51,27 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
     ),
 }
 _PATTERNS = {view: tuple(re.compile(text) for text in texts) for view, texts in _TEXTS.items()}
-_GLUE = frozenset(
-    "which what where who whom how far suppliers supplier vendors vendor parent parents group groups family families payment terms term conditions "
-    "condition should shall can could may we i you our us the a an with to for from of in on at is are be please renegotiate negotiate extend lengthen "
-    "stretch opportunity opportunities potential candidates candidate extension room longer better shorter than their its peers have has get give on "
-    "several multiple various more one different two many move put push bring take set do not agree mismatch mismatches differ differs difference "
-    "differences disagree changed moved switched changing left entered joined segment segments movers moves changes into by each every our show list me all why since it  invoices invoice bills bill orders order po pos contract contracts master agreed whose match between and or vs other now next".split()
+_BASE = (
+    "which what where who whom how suppliers supplier vendors vendor we our us the a an with to for from of in on at is are be please should shall can "
+    "could may i you have has show list me all and now"
+)
+_WORDS: Mapping[OpportunityView, str] = {
+    "terms": "far payment terms term condition conditions renegotiate negotiate extend lengthen stretch opportunity opportunities potential candidates "
+    "candidate extension room longer better shorter extended extending than their its peers get give move put push bring take set next",
+    "several_terms": "parent parents group groups family families payment terms term conditions condition several multiple various more than one "
+    "different two many",
+    "term_mismatches": "payment terms term conditions condition do not agree match mismatch mismatches differ differs difference differences disagree "
+    "shorter other different than their its invoices invoice bills bill orders order po pos contract contracts master agreed whose between or vs",
+    "movers": "changed moved switched changing left entered joined segment segments movers moves changes between into by their its since",
+    "segments": "segment segments each every their its why",
+    "waits": "invoices invoice bills bill get got getting stuck wait waiting held up delayed lose losing time do did does most bottleneck bottlenecks "
+    "approval approvals process stage step takes took longest slowest pay my",
+    "duplicates": "",
+}
+_GLUES = {view: frozenset(f"{_BASE} {words}".split()) for view, words in _WORDS.items()}
+"""Words that ask for a view and say nothing else; a word that turns its sense round is none of them."""
+_FASTER_GLUE = frozenset(
+    "what would will does do it bring save gain us be worth is how much many discounts discount mean for the a in if we you our of value benefit more by".split()
 )
 _NET = re.compile(r"\bnet (\d{1,3})\b")
 
@@ -59,6 +85,9 @@ def read_opportunities(sheet: Sheet) -> None:
     view = next((view for view, patterns in _PATTERNS.items() if any(p.search(written) for p in patterns)), None)
     if view is None:
         return
+    if view == "faster_stage":
+        _read_faster(sheet)
+        return
     net = _NET.search(written) if view == "terms" else None
     sheet.slots.opportunity = OpportunityAsk(view, net_days=int(net.group(1)) if net else None)
     for at in sheet.free():
@@ -67,8 +96,28 @@ def read_opportunities(sheet: Sheet) -> None:
             sheet.take(at, "opportunity", f"net {net.group(1)}")
         elif _leads_to_place(sheet, at):
             continue
-        elif set(text.split() or [sheet.word(at)]) <= _GLUE and sheet.spans[at].time is None:
+        elif set(text.split() or [sheet.word(at)]) <= _GLUES[view] and sheet.spans[at].time is None:
             sheet.take(at, "opportunity", view.replace("_", " "))
+
+
+def _read_faster(sheet: Sheet) -> None:
+    """As in "what would approving stage 2 within 2 days bring": the step, the days, and the words around them."""
+    found = re.search(_FASTER, sheet.question.casefold())
+    if found is None:
+        return
+    stage, days = found["stage"], found["days"]
+    sheet.slots.opportunity = OpportunityAsk(
+        "faster_stage", stage=None if stage is None else _number(stage), within_days=_number(days)
+    )
+    for at in sheet.free():
+        span = sheet.spans[at]
+        inside = span.start >= found.start() and span.end <= found.end()
+        if inside or set(_said(sheet, at).split()) <= _FASTER_GLUE:
+            sheet.take(at, "opportunity", f"within {_number(days)} days" if inside else "faster approval")
+
+
+def _number(text: str) -> int:
+    return _NUMBERS.get(text) or int(text)
 
 
 def _said(sheet: Sheet, at: int) -> str:
