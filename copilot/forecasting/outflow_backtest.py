@@ -2,8 +2,8 @@
 
 At each origin the book is cut back to what was known, everything is learned anew, and the weeks ahead are forecast. The
 truth is the cash that then left, on documents known at the origin ("open book": owed or in process) and on others ("new
-business"). Bands are widened or narrowed by earlier origins whose truth had come by then, never by what is scored; the
-origins before the scored ones only serve that purpose.
+business"). Bands are widened or narrowed by earlier origins whose truth had come by then, never by what came later; the
+first origins only serve that purpose, all others are scored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from numpy.typing import NDArray
 from copilot.forecasting.baselines import weekly_baselines
 from copilot.forecasting.book import Book
 from copilot.forecasting.cash_paths import LAYERS, learn_model, simulate_cash
-from copilot.forecasting.trials import QUANTILES, Part, Score, Span, Trial, banded, calibrated, scores, widening
+from copilot.forecasting.trials import (
+    QUANTILES,
+    Part,
+    Score,
+    Span,
+    Trial,
+    banded,
+    by_kind,
+    calibrated,
+    scores,
+    stretches,
+)
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +37,10 @@ OURS = "tenor"
 HORIZONS = (1, 2, 4, 8, 13)
 HISTORY_NEEDED = 182
 """Days of history an origin must have behind it."""
-SCORED = 26
+FEWEST_SCORED = 26
 WARM_UP = 26
+"""Origins that only calibrate, if enough of them are left to score."""
+MOST_ORIGINS = 104
 
 
 @dataclass(frozen=True)
@@ -66,21 +79,21 @@ def backtest_outflow(
     book: Book,
     last_day: date,
     *,
-    scored: int = SCORED,
+    scored: int | None = None,
     warm_up: int = WARM_UP,
     paths: int = 500,
     seed: int = 1,
     history: int = HISTORY_NEEDED,
     progress: Callable[[int, int], None] | None = None,
 ) -> OutflowBacktest:
-    """Back-test on the latest `scored` weekly origins, after `warm_up` more that only calibrate.
+    """Back-test on weekly origins: the latest `scored`, or all but the first `warm_up`, which only calibrate.
 
-    Each has `history` days behind it. `progress` is told (origins done, origins in all). Empty when there is
-    too little history.
+    Overlapping spans of four weeks say little each: the more origins, the surer what is found. Each has `history` days
+    behind it. `progress` is told (origins done, origins in all). Empty when there is too little history.
     """
     # Documents rejected since are left out of the book from the start: no share of them may be taken off again.
     book = replace(book, withdrawn_share=0.0)
-    starts = origins_of(book, last_day, scored + warm_up, history=history)
+    starts = origins_of(book, last_day, MOST_ORIGINS if scored is None else scored + warm_up, history=history)
     found: list[Trial] = []
     for place, origin in enumerate(starts):
         found += trials_at(book, origin, paths, seed)
@@ -88,17 +101,18 @@ def backtest_outflow(
             progress(place + 1, len(starts))
     ours = calibrated([trial for trial in found if trial.method == OURS])
     others = banded([trial for trial in found if trial.method != OURS])
-    kept = frozenset(starts[-scored:])
+    wanted = max(FEWEST_SCORED, len(starts) - warm_up) if scored is None else scored
+    kept = frozenset(starts[-wanted:])
     trials = tuple(trial for trial in (*ours, *others) if trial.origin in kept)
     return OutflowBacktest(tuple(sorted(kept)), trials, scores(trials), _factors(found, last_day))
 
 
 def _factors(raw: Sequence[Trial], day: date) -> dict[tuple[Part, Span, int], float]:
-    groups: dict[tuple[Part, Span, int], list[Trial]] = {}
-    for trial in raw:
-        if trial.method == OURS and trial.known_on <= day:
-            groups.setdefault((trial.part, trial.span, trial.horizon), []).append(trial)
-    return {key: widening(group) for key, group in groups.items()}
+    return {
+        key[1:]: stretches([raw[place] for place in places], day)[1]
+        for key, places in by_kind(raw).items()
+        if key[0] == OURS
+    }
 
 
 def trials_at(book: Book, origin: date, paths: int, seed: int) -> list[Trial]:

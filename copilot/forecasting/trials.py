@@ -1,4 +1,4 @@
-"""One forecast and what came of it, scores over many, and the widening that past trials ask for.
+"""One forecast and what came of it, scores over many, and the stretch of bands that past trials ask for.
 
 A trial holds QUANTILES of the forecast. All measures are over amounts: WAPE = sum|forecast - actual| / sum|actual|,
 bias = sum(forecast - actual) / sum|actual|, pinball = mean over the quantiles of max(q (a - f), (q - 1)(a - f)), MASE =
@@ -7,6 +7,8 @@ mean|error| / mean|error of "last month, same week"| on the same trials, coverag
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -18,10 +20,11 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 MEDIAN = QUANTILES.index(0.5)
 BANDS = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
 """Nominal coverage in percent -> the places of its two ends in QUANTILES."""
-SHRINKAGE = 8.0
-"""Trials' worth of trust in the simulated band before past trials may change it."""
 ENOUGH = 5
+STRETCH_STEP = 0.2
+"""What an outcome moves the logarithm of the stretch by: a miss up by 0.8 of it, a hit down by 0.2."""
 STRETCH_LIMITS = (0.5, 3.0)
+NOMINAL = 0.8
 
 Part = Literal["all", "open book", "new business"]
 Span = Literal["sum", "week"]
@@ -109,26 +112,38 @@ def score(trials: Sequence[Trial], naive: Sequence[Trial] = ()) -> Score:
 
 def scores(trials: Iterable[Trial]) -> tuple[Score, ...]:
     """One score per method, part, span and horizon."""
-    groups: dict[tuple[str, Part, Span, int], list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault((trial.method, trial.part, trial.span, trial.horizon), []).append(trial)
+    all_of = tuple(trials)
+    groups = {key: [all_of[place] for place in places] for key, places in by_kind(all_of).items()}
     return tuple(
         score(group, groups.get(("last month, same week", *key[1:]), ())) for key, group in sorted(groups.items())
     )
 
 
-def widening(past: Sequence[Trial]) -> float:
-    """The factor on a band that would have covered 80 % of these trials, shrunk to 1 and kept within STRETCH_LIMITS.
+def stretches(trials: Sequence[Trial], today: date) -> tuple[tuple[float, ...], float]:
+    """The factor on the band of each of these trials, and the one on that of a forecast made `today`.
 
-    Split conformal: the ceil(0.8 (n + 1))-th of the n stretches. It may narrow as well as widen. Trials must lie in the
-    past of the forecast it is used for.
+    Online quantile tracking (Gibbs and Candes 2021, adaptive conformal inference; Angelopoulos, Candes and Tibshirani
+    2023), on the logarithm of the factor: it starts at 1, and each outcome, once it is known, moves it up if it fell
+    outside the band that was shown then, else down by a quarter of that. Whatever the company does, the share inside
+    is then driven to 80 %; nothing is assumed of how outcomes hang together. A factor knows only outcomes that had come
+    by its day. Trials are of one method, part, span and horizon, in any order; factors come in theirs.
     """
-    if len(past) < ENOUGH:
-        return 1.0
-    ordered = sorted(trial.stretch for trial in past)
-    rank = min(len(ordered), int(np.ceil(0.8 * (len(ordered) + 1))))
-    found = (len(ordered) * ordered[rank - 1] + SHRINKAGE) / (len(ordered) + SHRINKAGE)
-    return float(np.clip(found, *STRETCH_LIMITS))
+    order = sorted(range(len(trials)), key=lambda place: trials[place].origin)
+    known = [trials[place].known_on for place in order]
+    factors = [1.0] * len(trials)
+    levels = [0.0]
+    low, high = (math.log(limit) for limit in STRETCH_LIMITS)
+
+    def at(day: date) -> float:
+        outcomes = bisect_right(known, day)
+        for place in order[len(levels) - 1 : outcomes]:
+            step = STRETCH_STEP * ((trials[place].stretch > factors[place]) - (1.0 - NOMINAL))
+            levels.append(min(high, max(low, levels[-1] + step)))
+        return math.exp(levels[outcomes])
+
+    for place in order:
+        factors[place] = at(trials[place].origin)
+    return tuple(factors), at(today)
 
 
 def widened(trial: Trial, factor: float) -> Trial:
@@ -138,12 +153,21 @@ def widened(trial: Trial, factor: float) -> Trial:
 
 
 def calibrated(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """Each trial widened by what was known on its origin: earlier trials like it whose truth had come by then."""
-    found = []
-    for trial in trials:
-        past = [t for t in trials if like(t, trial) and t.known_on <= trial.origin]
-        found.append(widened(trial, widening(past)))
+    """Each trial stretched by what was known on its origin: earlier trials like it whose truth had come by then."""
+    found = list(trials)
+    for places in by_kind(trials).values():
+        factors, _ = stretches([trials[place] for place in places], date.max)
+        for place, factor in zip(places, factors, strict=True):
+            found[place] = widened(trials[place], factor)
     return tuple(found)
+
+
+def by_kind(trials: Sequence[Trial]) -> dict[tuple[str, Part, Span, int], list[int]]:
+    """The places of the trials of each method, part, span and horizon."""
+    groups: dict[tuple[str, Part, Span, int], list[int]] = {}
+    for place, trial in enumerate(trials):
+        groups.setdefault((trial.method, trial.part, trial.span, trial.horizon), []).append(place)
+    return groups
 
 
 def like(one: Trial, other: Trial) -> bool:

@@ -13,17 +13,16 @@ from datetime import date
 from decimal import Decimal
 from html import escape
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from copilot.forecasting.outflow_backtest import HORIZONS, OURS, OutflowBacktest
 from copilot.forecasting.timing_backtest import TimingScore
 from copilot.forecasting.trials import BANDS, MEDIAN, Score, Trial
-from copilot.simulations.outflow import UNCALIBRATED, Calibration
-from copilot.simulations.outflow_outcomes import Coverage
+from copilot.simulations.calibration import UNCALIBRATED, BandStretch, Calibration, Coverage
 
 SCHEMA = "tenor.backtest/1"
 HEADLINE_WEEKS = 4
+_SPANS = {1: "one week's", 2: "two weeks'", 4: "four weeks'", 8: "eight weeks'", 13: "thirteen weeks'"}
 DEFINITION = (
     "All cash to suppliers over the four weeks after each origin, in the reporting currency; known then, compared with"
     " what left. WAPE and bias as shares of the cash that left; pinball over seven quantiles as a share of it; bands"
@@ -58,7 +57,7 @@ class BacktestReport:
             **_headline(outflow.score(), len(outflow.origins)),
             "origin_dates": [day.isoformat() for day in outflow.origins],
             "baselines": {name: _headline(outflow.score(name), len(outflow.origins)) for name in outflow.methods},
-            "stretch": stretch_of(outflow),
+            "stretches": stretch_of(outflow).content(),
             "scores": [_score_row(score) for score in outflow.scores],
             "pay_dates": [asdict(score) for score in self.pay_dates],
             "projected_dpo": list(self.projected_dpo),
@@ -123,10 +122,10 @@ class BacktestReport:
         return "".join(parts)
 
 
-def stretch_of(outflow: OutflowBacktest) -> float:
-    """The factor on a week's band that all past origins together ask for (mean over the horizons; 1 without any)."""
-    factors = [value for (part, span, _), value in outflow.factors.items() if (part, span) == ("all", "week")]
-    return round(mean(factors), 4) if factors else 1.0
+def stretch_of(outflow: OutflowBacktest) -> BandStretch:
+    """The factors on the bands of a forecast made today, by span and horizon."""
+    whole = {(span, weeks): round(value, 4) for (part, span, weeks), value in outflow.factors.items() if part == "all"}
+    return BandStretch.of(whole)
 
 
 SAVED = "backtest.json"
@@ -147,13 +146,30 @@ def load_calibration(path: Path) -> Calibration:
         return UNCALIBRATED
     if content.get("schema") != SCHEMA or content.get("coverage_80") is None:
         return UNCALIBRATED
-    covered, wape, bias = (Decimal(str(content[key])) for key in ("coverage_80", "wape_4w", "bias_4w"))
+    since = f"origins {content['origin_dates'][0]} to {content['origin_dates'][-1]}"
+    factors = {
+        (span, int(weeks)): float(factor)
+        for span, by_weeks in content.get("stretches", {}).items()
+        for weeks, factor in by_weeks.items()
+    }
+    headline = [{"horizon": HEADLINE_WEEKS, "coverage": {"80": content["coverage_80"]}, "trials": content["origins"],
+                 "wape": content["wape_4w"], "bias": content["bias_4w"]}]  # fmt: skip
+    rows = [
+        row for row in content.get("scores", []) if (row["method"], row["part"], row["span"]) == (OURS, "all", "sum")
+    ]
+    measured = {int(row["horizon"]): _coverage(row, since) for row in rows or headline}
+    return Calibration(BandStretch.of(factors), measured)
+
+
+def _coverage(row: Mapping[str, Any], since: str) -> Coverage:
+    """What the score of one horizon says, in a sentence."""
+    covered, wape, bias = (Decimal(str(value)) for value in (row["coverage"]["80"], row["wape"], row["bias"]))
+    weeks = int(row["horizon"])
     sentence = (
-        f"Of {content['origins']} past forecasts of four weeks' cash (origins {content['origin_dates'][0]} to"
-        f" {content['origin_dates'][-1]}), {covered:.0%} fell inside their 80 % band; mean error {wape:.1%},"
-        f" bias {bias:+.1%}."
+        f"Of {row['trials']} past forecasts of {_SPANS.get(weeks, f'{weeks} weeks of')} cash ({since}), {covered:.0%}"
+        f" fell inside their 80 % band; mean error {wape:.1%}, bias {bias:+.1%}."
     )
-    return Calibration(float(content["stretch"]), Coverage(sentence, int(content["origins"]), covered, wape, bias))
+    return Coverage(sentence, int(row["trials"]), weeks, covered, wape, bias)
 
 
 def dpo_coverage(path: Path) -> str | None:

@@ -74,7 +74,7 @@ def cash_ahead(outflow: OutflowForecast, feed: CashFeed, first: date, last: date
     days = tuple(
         CashDay(
             outflow.as_of + timedelta(days=place + 1),
-            band_of(paths[:, place], outflow.stretch),
+            band_of(paths[:, place], outflow.stretch.until(place + 1)),
             _chance(short[:, place - begin]),
         )
         for place in range(begin, reach)

@@ -27,11 +27,10 @@ from copilot.forecasting.cash_paths import (
 )
 from copilot.forecasting.closed_form import quantile_of_sum
 from copilot.forecasting.fingerprint import fingerprint
+from copilot.simulations.calibration import AS_SIMULATED, UNCALIBRATED, BandStretch, Calibration
 from copilot.simulations.outcomes import Assumption
 from copilot.simulations.outflow_outcomes import (
-    UNMEASURED,
     Accrual,
-    Coverage,
     ExpectedDocument,
     GroupCash,
     HorizonOutOfReach,
@@ -81,17 +80,6 @@ class OutflowSettings:
     """The published mirror that the book was read from, for the evidence."""
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What a back-test found: by how much to stretch a week's band, and how often past bands held."""
-
-    stretch: float
-    coverage: Coverage
-
-
-UNCALIBRATED = Calibration(1.0, UNMEASURED)
-
-
 def forecast_outflow(
     book: Book,
     as_of: date,
@@ -135,34 +123,36 @@ def _forecast(
 ) -> OutflowForecast:
     total = simulated.total
     start = model.as_of + timedelta(days=1)
-    factor = calibration.stretch
+    stretch = calibration.stretch
     calendar = [start + timedelta(days=step) for step in range(days)]
     rows, chances = paid_chances(model, days)
     span = _span(model, settings)
-    weeks = tuple(_period(label, total, calendar, low, high, factor) for label, low, high in _weeks(calendar))
+    spread = stretch.between((span.start or 0) + 1, span.stop or days)
+    weeks = tuple(_period(label, total, calendar, low, high, stretch) for label, low, high in _weeks(calendar))
     return OutflowForecast(
         as_of=model.as_of,
         currency=settings.currency,
-        total=band_of(total.sum(axis=1), factor),
-        days=tuple(_period(day.isoformat(), total, calendar, at, at, 1.0) for at, day in enumerate(calendar)),
+        total=band_of(total.sum(axis=1), stretch.until(days)),
+        days=tuple(_period(day.isoformat(), total, calendar, at, at, AS_SIMULATED) for at, day in enumerate(calendar)),
         weeks=weeks,
         runs=tuple(
-            _period(f"run of {calendar[at].isoformat()}", total, calendar, at, at, 1.0) for at in _runs(model, days)
+            _period(f"run of {calendar[at].isoformat()}", total, calendar, at, at, AS_SIMULATED)
+            for at in _runs(model, days)
         ),
-        layers=_groups({name: cash[:, span].sum(axis=1) for name, cash in simulated.layers.items()}, factor),
-        groups={name: _sliced(model, days, settings, name, factor) for name in settings.groups},
+        layers=_groups({name: cash[:, span].sum(axis=1) for name, cash in simulated.layers.items()}, spread),
+        groups={name: _sliced(model, days, settings, name, spread) for name in settings.groups},
         contents=_contents(model, simulated, weeks, rows, chances),
         late=_late(model, rows, chances, days, settings),
         accruals=_accruals(model, days),
-        assumptions=_assumptions(model, settings, calibration),
+        assumptions=_assumptions(model, settings, stretch.until(days)),
         checks=_checks(model, simulated, chances, rows),
-        coverage=calibration.coverage,
+        coverage=calibration.coverage(days),
         seed=settings.seed,
         model_version=MODEL_VERSION,
         paths=total,
         inputs=fingerprint(model.book, model.as_of),
         mirror_version=settings.mirror_version,
-        stretch=factor,
+        stretch=stretch,
     )
 
 
@@ -185,7 +175,10 @@ def _weeks(calendar: Sequence[date]) -> list[tuple[str, int, int]]:
     return found
 
 
-def _period(label: str, cash: Floats, calendar: Sequence[date], low: int, high: int, factor: float) -> PeriodCash:
+def _period(
+    label: str, cash: Floats, calendar: Sequence[date], low: int, high: int, stretch: BandStretch
+) -> PeriodCash:
+    factor = stretch.between(low + 1, high + 1)
     return PeriodCash(label, calendar[low], calendar[high], band_of(cash[:, low : high + 1].sum(axis=1), factor))
 
 
@@ -316,7 +309,7 @@ def _accruals(model: Model, days: int) -> tuple[Accrual, ...]:
     return tuple(found)
 
 
-def _assumptions(model: Model, settings: OutflowSettings, calibration: Calibration) -> tuple[Assumption, ...]:
+def _assumptions(model: Model, settings: OutflowSettings, factor: float) -> tuple[Assumption, ...]:
     timing, learned = model.timing, f"documents and payments known on {model.as_of.isoformat()}"
     still_open = timing.at_risk - timing.observed
     runs = ", ".join(
@@ -325,7 +318,7 @@ def _assumptions(model: Model, settings: OutflowSettings, calibration: Calibrati
     kept = ", ".join(sorted({country for country in timing.countries if country}))
     approved = f"{model.approvals.observed:,} approvals; {model.approvals.withdrawn_share:.1%} of documents withdrawn"
     saved = f"{1.0 - float(model.cash_share[1]):.2%} of what carries an offer is saved, as before"
-    band = f"10th to 90th percentile of {settings.paths:,} paths, stretched by {calibration.stretch:.2f}"
+    band = f"10th to 90th percentile of {settings.paths:,} paths, stretched by {factor:.2f}"
     new = "whole past days again at the level of the last 90 days, less what is in process, on order or recurring"
     return (
         Assumption("payment timing", f"{timing.observed:,} payments, {still_open:,} still open", learned),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from copilot.simulations.calibration import AS_SIMULATED, BandStretch, Coverage
 from copilot.simulations.outcomes import Assumption
 from semantic_layer.results import Check
 
@@ -94,20 +95,6 @@ class Chance:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How often past forecasts of this kind were right; `sentence` stands under every forecast."""
-
-    sentence: str
-    origins: int
-    coverage_80: Decimal | None
-    wape_4w: Decimal | None
-    bias_4w: Decimal | None
-
-
-UNMEASURED = Coverage("Not measured on this mirror yet: run `tenor backtest`.", 0, None, None, None)
-
-
-@dataclass(frozen=True)
 class WeekContent:
     """What one week holds: its cash, by layer, and the known documents with the largest expected payments."""
 
@@ -144,8 +131,8 @@ class OutflowForecast:
     inputs: str = ""
     """Hash of everything that was read; with the seed, the paths and the horizon it gives the same bytes again."""
     mirror_version: str = ""
-    stretch: float = 1.0
-    """By how much past origins asked the band of a week to be stretched around its median (1 = as simulated)."""
+    stretch: BandStretch = AS_SIMULATED
+    """By how much past outcomes asked bands to be stretched around their medians."""
 
     @property
     def end(self) -> date:
@@ -168,15 +155,21 @@ class OutflowForecast:
         chosen = [week for week in self.weeks if week.end >= first and week.start <= last]
         if not chosen or last > self.end:
             raise IndexError(f"The forecast reaches from {self.days[0].start} to {self.end}.")
-        sums = np.stack([stretched(self._sum(week.start, week.end), self.stretch) for week in chosen], axis=1)
+        sums = np.stack([self._stretched(week.start, week.end) for week in chosen], axis=1)
         over = sums > float(threshold)
-        total = np.greater(stretched(self._sum(max(first, self.days[0].start), last), self.stretch), float(threshold))
+        total = np.greater(self._stretched(max(first, self.days[0].start), last), float(threshold))
         by_week = tuple((week.label, chance(column)) for week, column in zip(chosen, over.T, strict=True))
         return Chance(threshold, first, last, chance(over.any(axis=1)), by_week, chance(total))
 
     def band(self, start: date, end: date) -> Band:
         """The band of everything between two days, from the paths: not the sum of the bands of its days."""
-        return band_of(self._sum(start, end), self.stretch)
+        return band_of(self._sum(start, end), self._factor(start, end))
+
+    def _stretched(self, start: date, end: date) -> Floats:
+        return stretched(self._sum(start, end), self._factor(start, end))
+
+    def _factor(self, start: date, end: date) -> float:
+        return self.stretch.between((start - self.as_of).days, (end - self.as_of).days)
 
     def _sum(self, start: date, end: date) -> Floats:
         first, last = (start - self.as_of).days - 1, (end - self.as_of).days
@@ -222,7 +215,7 @@ class OutflowForecast:
                 "paths": len(self.paths),
                 "as_of": self.as_of,
                 "end": self.end,
-                "stretch": self.stretch,
+                "stretch": self.stretch.content(),
             },
         }
         return json.dumps(content, default=str, indent=2, ensure_ascii=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot.simulations.backtest_report import BacktestReport
 
 REPORT_NAME = "backtest.html"
+DPO_ORIGINS = 26
 FILE_HISTORY = 91
 """Days of history before the first origin in a file, which often holds no more than a year."""
 
@@ -40,7 +41,10 @@ def backtest(  # noqa: PLR0913 (the options of a command)
     trials: Annotated[
         Path | None, typer.Option("--trials", help="Write every forecast and its outcome to this CSV file.")
     ] = None,
-    origins: Annotated[int, typer.Option("--origins", min=4, max=104, help="Weekly origins to score.")] = 26,
+    origins: Annotated[
+        int | None,
+        typer.Option("--origins", min=4, max=78, help="Score the latest of these weekly origins [default: all]."),
+    ] = None,
     paths: Annotated[int, typer.Option("--paths", min=50, max=5_000, help="Simulated paths per origin.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")] = 1,
     dpo: Annotated[bool, typer.Option("--dpo/--no-dpo", help="Back-test projected DPO too (mirror only).")] = True,
@@ -68,7 +72,7 @@ def backtest(  # noqa: PLR0913 (the options of a command)
 
 
 def _of_file(
-    csv_file: Path | None, log: Path | None, origins: int, paths: int, seed: int, *, day_first: bool
+    csv_file: Path | None, log: Path | None, origins: int | None, paths: int, seed: int, *, day_first: bool
 ) -> BacktestReport:
     from copilot.forecasting.event_log import is_event_log, read_event_log  # noqa: PLC0415 (numpy; other commands need not)
     from copilot.forecasting.invoice_file import read_invoices  # noqa: PLC0415
@@ -92,7 +96,7 @@ def _of_file(
 
 
 def _of_mirror(
-    mirror: Path | None, origins: int, paths: int, seed: int, *, with_dpo: bool
+    mirror: Path | None, origins: int | None, paths: int, seed: int, *, with_dpo: bool
 ) -> tuple[BacktestReport, Path]:
     from copilot.forecasting.backtest import backtest as backtest_dpo  # noqa: PLC0415 (numpy; others need not)
     from copilot.forecasting.book_reading import read_book  # noqa: PLC0415
@@ -105,7 +109,9 @@ def _of_mirror(
     layer = open_layer(settings)
     book = read_book(layer)
     found = backtest_outflow(book, layer.data_date, scored=origins, paths=paths, seed=seed, progress=_progress())
-    scores = backtest_dpo(layer, count=origins, paths=min(paths, 300), seed=seed).scores if with_dpo else ()
+    scores = (
+        backtest_dpo(layer, count=origins or DPO_ORIGINS, paths=min(paths, 300), seed=seed).scores if with_dpo else ()
+    )
     timing = backtest_timing(book.ledger, layer.data_date, book.countries)
     name = f"mirror {layer.mirror_version}"
     report = BacktestReport(name, layer.data_date, found, timing, tuple(asdict(score) for score in scores))

@@ -115,7 +115,7 @@ def test_the_measured_coverage_stands_under_a_forecast(mirror_folder: Path, tmp_
     shutil.copytree(mirror_folder, mirror)
     saved = {
         "schema": "tenor.backtest/1", "coverage_80": 0.77, "wape_4w": 0.094, "bias_4w": -0.024, "origins": 26,
-        "origin_dates": ["2026-02-28", "2026-10-24"], "stretch": 1.3, "projected_dpo": [{"coverage": 0.8, "horizon": 30}],
+        "origin_dates": ["2026-02-28", "2026-10-24"], "stretches": {"sum": {"4": 1.3}, "week": {}}, "projected_dpo": [{"coverage": 0.8, "horizon": 30}],
     }  # fmt: skip
 
     def caveats(question: str) -> str:

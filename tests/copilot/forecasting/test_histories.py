@@ -16,7 +16,7 @@ from copilot.forecasting.outflow_backtest import backtest_outflow
 from copilot.forecasting.payment_timing import usual_days
 from copilot.forecasting.timing_backtest import backtest_timing
 from copilot.simulations.backtest_report import SCHEMA, BacktestReport, load_calibration
-from copilot.simulations.outflow import UNCALIBRATED
+from copilot.simulations.calibration import UNCALIBRATED
 
 AS_OF = date(2026, 11, 21)
 EVENT = (
@@ -139,8 +139,10 @@ def test_the_report_has_the_promised_keys_and_becomes_a_calibration(trade: Calla
     file = tmp_path / "backtest.json"
     file.write_text(report.to_json(), encoding="utf-8")
     calibration = load_calibration(file)
-    assert "6 past forecasts" in calibration.coverage.sentence
-    assert calibration.stretch == content["stretch"]
+    assert "6 past forecasts of four weeks' cash" in calibration.coverage(28).sentence
+    assert "thirteen weeks' cash" in calibration.coverage(90).sentence
+    assert calibration.stretch.content() == content["stretches"]
+    assert set(content["stretches"]["sum"]) == {"1", "2", "4", "8", "13"}
     assert load_calibration(tmp_path / "none.json") is UNCALIBRATED
     page = report.page()
     assert page.count("<svg") == 2

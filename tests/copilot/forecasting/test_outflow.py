@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from copilot.forecasting.book import Book
-from copilot.simulations.outflow import Calibration, OutflowSettings, forecast_outflow
-from copilot.simulations.outflow_outcomes import UNMEASURED, HorizonOutOfReach, NothingToForecast, OutflowForecast
+from copilot.simulations.calibration import UNMEASURED, BandStretch, Calibration, Coverage
+from copilot.simulations.outflow import OutflowSettings, forecast_outflow
+from copilot.simulations.outflow_outcomes import Band, HorizonOutOfReach, NothingToForecast, OutflowForecast
 
 AS_OF = date(2026, 11, 21)
 FAST = OutflowSettings(paths=300, groups=("currency",))
@@ -91,12 +92,34 @@ def test_late_invoices_are_named(trade: Callable[..., Book]) -> None:
 
 def test_calibration_stretches_around_the_median(trade: Callable[..., Book], forecast: OutflowForecast) -> None:
     """Twice as wide, the same middle; the mean stays."""
-    wide = forecast_outflow(trade(), AS_OF, settings=FAST, calibration=Calibration(2.0, UNMEASURED))
+    wide = forecast_outflow(trade(), AS_OF, settings=FAST, calibration=Calibration(BandStretch.constant(2.0)))
     assert isinstance(wide, OutflowForecast)
     one, two = forecast.total, wide.total
     assert two.median == one.median
     assert two.high - two.median == pytest.approx((one.high - one.median) * 2, abs=Decimal("0.05"))
     assert two.mean == one.mean
+
+
+def test_each_horizon_has_its_own_stretch_and_coverage(trade: Callable[..., Book], forecast: OutflowForecast) -> None:
+    """All thirteen weeks, the first and the fourth are stretched as measured for them; the sentence is of thirteen."""
+    stretch = BandStretch(((1, 1.5), (13, 3.0)), ((1, 1.0), (4, 2.0), (13, 2.0)))
+    measured = {weeks: Coverage(f"{weeks} weeks", 26, weeks) for weeks in (4, 13)}
+    wide = forecast_outflow(trade(), AS_OF, settings=FAST, calibration=Calibration(stretch, measured))
+    assert isinstance(wide, OutflowForecast)
+    assert wide.coverage.sentence == "13 weeks"
+    assert forecast.coverage == UNMEASURED
+
+    def times(wider: Band, narrower: Band) -> float:
+        return float((wider.high - wider.median) / (narrower.high - narrower.median))
+
+    assert times(wide.total, forecast.total) == pytest.approx(3.0, abs=0.01)
+    assert times(wide.week(4).week.cash, forecast.week(4).week.cash) == pytest.approx(2.0, abs=0.01)
+    assert times(wide.week(1).week.cash, forecast.week(1).week.cash) == pytest.approx(1 + 1 / 21, abs=0.01)  # to day 8
+    assert times(
+        wide.band(AS_OF + timedelta(1), AS_OF + timedelta(7)), forecast.band(AS_OF + timedelta(1), AS_OF + timedelta(7))
+    ) == pytest.approx(1.5, abs=0.01)
+    assert stretch.until(49) == pytest.approx(2.25)  # half way from one week to thirteen
+    assert stretch.between(22, 28) == 2.0
 
 
 def test_exports_hold_the_same_figures(forecast: OutflowForecast) -> None:

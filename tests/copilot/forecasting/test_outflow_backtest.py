@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from copilot.forecasting.baselines import DUE_DATE, HIERARCHICAL, LAST_MONTH, lateness, weekly_baselines
 from copilot.forecasting.book import Book
-from copilot.forecasting.outflow_backtest import OURS, actual_weeks, backtest_outflow, origins_of, trials_at
-from copilot.forecasting.trials import QUANTILES, Trial, banded, calibrated, pinball, scores, widened, widening
+from copilot.forecasting.outflow_backtest import OURS, WARM_UP, actual_weeks, backtest_outflow, origins_of, trials_at
+from copilot.forecasting.trials import (
+    QUANTILES,
+    STRETCH_LIMITS,
+    STRETCH_STEP,
+    Trial,
+    banded,
+    calibrated,
+    pinball,
+    scores,
+    stretches,
+    widened,
+)
 
 AS_OF = date(2026, 11, 21)
 
@@ -38,12 +52,45 @@ def test_pinball_by_hand() -> None:
     assert pinball((100.0,) * 7, 110.0) == pytest.approx(expected)
 
 
-def test_widening_needs_evidence_and_moves_both_ways() -> None:
-    """Four trials say nothing; twenty outcomes twice as far as the band widen it; twenty at the median narrow it."""
-    assert widening([trial(500.0)] * 4) == 1.0
-    assert widening([trial(140.0)] * 20) == pytest.approx((20 * 2.0 + 8) / 28)
-    assert widening([trial(100.0)] * 20) == 0.5
+def test_outcomes_move_the_stretch_once_they_are_known() -> None:
+    """A miss widens by 0.8 of a step, a hit narrows by 0.2, each on the day it is known; there are limits."""
+    weekly = [trial(500.0, origin=AS_OF + timedelta(weeks=week)) for week in range(7)]
+    factors, today = stretches(weekly, AS_OF + timedelta(weeks=5))
+    assert factors[:4] == (1.0,) * 4  # four weeks ahead: nothing is known before the fifth origin
+    assert factors[4] == pytest.approx(math.exp(0.8 * STRETCH_STEP))
+    assert today == factors[5] == pytest.approx(math.exp(1.6 * STRETCH_STEP))
+    assert stretches(list(reversed(weekly)), AS_OF)[0] == tuple(reversed(factors))
+    hits = [trial(100.0, origin=AS_OF + timedelta(weeks=week)) for week in range(60)]
+    assert stretches(hits, AS_OF + timedelta(weeks=2))[1] == 1.0
+    assert stretches(hits, date.max)[1] == pytest.approx(STRETCH_LIMITS[0])
     assert widened(trial(0.0), 2.0).quantiles == (60.0, 80.0, 90.0, 100.0, 120.0, 140.0, 180.0)
+
+
+def recorded() -> dict[str, list[float]]:
+    """Of sandbox companies by seed: how far each of some 80 weekly origins' outcome lay out, in bands as simulated."""
+    found: dict[str, list[float]] = json.loads((Path(__file__).parent / "sandbox_stretches.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("seed", sorted(recorded(), key=int))
+def test_every_company_gets_the_coverage_that_its_band_promises(seed: str) -> None:
+    """Four weeks' cash: of the origins after the warm-up 74 to 86 % fall inside the 80 % band, company by company."""
+    weekly = [
+        trial(100.0 + 20.0 * stretch, origin=AS_OF + timedelta(weeks=week))
+        for week, stretch in enumerate(recorded()[seed])
+    ]
+    (score,) = scores(calibrated(weekly)[WARM_UP:])
+    assert score.trials >= 26
+    assert 0.74 <= score.coverage[80] <= 0.86
+
+
+def test_without_calibration_half_of_them_would_not() -> None:
+    """What the test above rests on: as simulated, half of the companies or more are outside those limits."""
+    shares = [
+        sum(stretch <= 1.0 for stretch in found[WARM_UP:]) / len(found[WARM_UP:]) for found in recorded().values()
+    ]
+    assert len(shares) >= 14
+    assert sum(not 0.74 <= share <= 0.86 for share in shares) >= len(shares) / 2
 
 
 def test_calibration_looks_back_only() -> None:
