@@ -122,8 +122,12 @@ def trials_at(book: Book, origin: date, paths: int, seed: int) -> list[Trial]:
     simulated = simulate_cash(model, 7 * weeks, paths, seed)
     by_week = {name: cash.reshape(paths, weeks, 7).sum(axis=2) for name, cash in simulated.layers.items()}
     known = by_week["approved"] + by_week["in process"]
+    on_order = by_week["received not invoiced"] + by_week["ordered"]
     to_come = sum((by_week[name] for name in LAYERS[2:]), np.zeros_like(known))
     ours: dict[Part, Floats] = {"all": known + to_come, "open book": known, "new business": to_come}
+    ours |= {"approved": by_week["approved"], "in process": by_week["in process"]}
+    if model.book.orders is not None:
+        ours |= {"on order": on_order, "not on order": to_come - on_order}
     actual = actual_weeks(book, origin, weeks)
     found = []
     for part, cash in ours.items():
@@ -138,18 +142,27 @@ def trials_at(book: Book, origin: date, paths: int, seed: int) -> list[Trial]:
 
 
 def actual_weeks(book: Book, origin: date, weeks: int) -> dict[Part, Floats]:
-    """The cash that left in each of the weeks after an origin, by part."""
+    """The cash that left in each of the weeks after an origin, by part: by what was known of the document then."""
     today = origin.toordinal()
     week = (book.paid_day - today - 1) // 7
     inside = (week >= 0) & (week < weeks)
     known = np.minimum(book.received_day, np.where(book.recognised_day > 0, book.recognised_day, 2**40)) <= today
-    of_known = known[book.paid_row]
+    approved = (book.recognised_day > 0) & (book.recognised_day <= today)
+    on_order = ~known & (book.ordered_day > 0) & (book.ordered_day <= today)
 
-    def added(chosen: NDArray[np.bool_]) -> Floats:
+    def added(documents: NDArray[np.bool_]) -> Floats:
+        chosen = inside & documents[book.paid_row]
         return np.bincount(week[chosen], weights=book.paid[chosen], minlength=weeks).astype(np.float64)
 
-    open_book, new = added(inside & of_known), added(inside & ~of_known)
-    return {"all": open_book + new, "open book": open_book, "new business": new}
+    return {
+        "all": added(np.ones_like(known)),
+        "open book": added(known),
+        "new business": added(~known),
+        "approved": added(approved),
+        "in process": added(known & ~approved),
+        "on order": added(on_order),
+        "not on order": added(~known & ~on_order),
+    }
 
 
 def _trials(method: str, part: Part, origin: date, cash: Floats, actual: Floats) -> list[Trial]:

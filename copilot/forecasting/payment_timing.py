@@ -3,20 +3,21 @@
 The anchor of a document is the later of its due date and its recognition date (without a due date: the recognition
 date). On each day x relative to the anchor on which a document is recognised and unpaid, it is paid with probability
 
-    h(x, entity, day) = min(1, a(x) * f(entity, weekday))
+    h(x, entity, day) = min(1, a(x) * t(entity, weekday of the anchor, x) * f(entity, weekday))
 
 `f` is the payment-run calendar of the buying entity (mean 1 over the week; 0 on days without runs; on a public holiday
-its run moves to the next day that is none) and `a` the rate, both fitted to events over exposure, so that open
-documents count as "not paid so far" (Kaplan-Meier with late entry): paid-only timing would be biased short. Rates
-shrink along all documents -> kind -> terms -> buying entity -> supplier: (events + k * parent rate) / (exposure + k),
-which is the n/(n+k) weight applied to each day's rate, n being what was at risk on that day. Open documents draw from
-the distribution that remains given their age, hence never from the past.
+its run moves to the next day that is none), `t` the turn: whether what is due between two runs is paid in the one
+before or after (mean near 1), and `a` the rate, all fitted to events over exposure, so that open documents count as
+"not paid so far" (Kaplan-Meier with late entry): paid-only timing would be biased short. Rates shrink along all
+documents -> kind -> terms -> buying entity -> supplier: (events + k * parent rate) / (exposure + k), which is the
+n/(n+k) weight applied to each day's rate, n being what was at risk on that day. Open documents draw from the
+distribution that remains given their age, hence never from the past.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -40,6 +41,8 @@ DELAY_LIMITS = (0.3, 3.0)
 SLIP_LIMITS = (0.03, 0.25)
 """Share of a week's payments that may move to the next week or come from it, as a standard deviation."""
 LEVEL_SPELLS = 30_000
+TURN_SHRINKAGE = 5.0
+"""Payments' worth of trust that a rate does not depend on the weekday of the anchor."""
 RUN_SHRINKAGE = 15.0
 """Payments' worth of the company's run calendar in that of each buying entity."""
 
@@ -107,6 +110,8 @@ class PaymentTiming:
     entity_weekdays: Floats
     countries: tuple[str, ...] = ()
     slip: float = 0.0
+    turns: Floats = field(default_factory=lambda: np.ones((0, 7, STEPS)))
+    """`[entity, weekday of the anchor, step]`: a factor on the rate, before or after a due day."""
 
     def cells(self, cells: Cells) -> Ints:
         """The row of `rates` for each document: its supplier's, else the nearest level above that was seen."""
@@ -128,7 +133,10 @@ class PaymentTiming:
         `closed` is false.
         """
         day = first_day[:, None] + np.arange(days)
-        rate = self.rates[rows[:, None], step_of(day - anchor[:, None])]
+        step = step_of(day - anchor[:, None])
+        rate = self.rates[rows[:, None], step]
+        if entity is not None and len(self.turns):
+            rate = rate * self.turns[entity[:, None], weekday(anchor)[:, None], step]
         if entity is None:
             factor = self.weekdays[weekday(day)]
         elif not closed or not any(self.countries) or not len(rows):
@@ -273,7 +281,7 @@ def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> Payment
     by_entity, company = _run_calendar(spells, cells, len(ledger.buying_entities))
     runs = _Runs.over(by_entity, countries, spells)
     rates, row_of = _shrunk_rates(spells, cells, runs)
-    rates = _levelled(rates, row_of, spells, cells, runs)
+    rates, turns = _levelled(rates, row_of, spells, cells, runs)
     spread = _weekly_spread(spells, cells, runs, rates[0])
     return PaymentTiming(
         rates=rates,
@@ -285,6 +293,7 @@ def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> Payment
         entity_weekdays=by_entity,
         countries=countries,
         slip=float(np.clip(spread, *SLIP_LIMITS)),
+        turns=turns,
     )
 
 
@@ -418,26 +427,44 @@ def _shrunk_rates(spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, d
     return np.stack(rates), row_of
 
 
-def _levelled(rates: Floats, row_of: dict[CellKey, int], spells: _Spells, cells: Cells, runs: _Runs) -> Floats:
-    """Rates lifted per step until the events they predict are those that happened.
+def _levelled(
+    rates: Floats, row_of: dict[CellKey, int], spells: _Spells, cells: Cells, runs: _Runs
+) -> tuple[Floats, Floats]:
+    """Rates lifted per step until the events they predict are those that happened, and the turns.
 
     A hazard cannot exceed 1: on a run day near the anchor, rate times factor often would, and what is cut off there
-    would be missing from the prediction. Read from LEVEL_SPELLS spells, spread evenly.
+    would be missing from the prediction. Turns do the same by entity and weekday of the anchor, shrunk to 1: what is
+    due on a Sunday is paid in the run before, not after. Read from LEVEL_SPELLS spells, spread evenly.
     """
     every = max(1, len(spells.document) // LEVEL_SPELLS)
     some = spells.sample(every)
     finder = PaymentTiming(rates, row_of, np.ones(7), 0.0, 0, 0, np.ones((1, 7)))
     row_at = finder.cells(cells.picked(some.document))
     entity = cells.buying_entity[some.document]
+    turned = weekday(cells.anchor[some.document])
+    entities = len(runs.factor)
+    size = entities * 7 * STEPS
+    shape = (entities, 7, STEPS)
     row, step, day = _events(some, cells)
-    happened = _tally(step, some.weight(row, day), STEPS)
+    happened = _tally((entity[row] * 7 + turned[row]) * STEPS + step, some.weight(row, day), size).reshape(shape)
+    turns = np.ones(shape)
     for _ in range(4):
-        predicted = np.zeros(STEPS)
+        predicted = np.zeros(size)
         for row, step, day in _exposure(some, cells):
-            hazard = np.minimum(rates[row_at[row], step] * runs.at(entity[row], day), 1.0)
-            predicted += _tally(step, some.weight(row, day) * hazard, STEPS)
-        rates = rates * np.clip((happened + 1.0) / (predicted + 1.0), 0.5, 2.0)
-    return rates
+            key = (entity[row] * 7 + turned[row]) * STEPS + step
+            hazard = np.minimum(rates[row_at[row], step] * turns.ravel()[key] * runs.at(entity[row], day), 1.0)
+            predicted += _tally(key, some.weight(row, day) * hazard, size)
+        cube = predicted.reshape(shape)
+        rates = rates * np.clip((happened.sum(axis=(0, 1)) + 1.0) / (cube.sum(axis=(0, 1)) + 1.0), 0.5, 2.0)
+        turns = _turns(happened, cube / turns)
+    return rates, turns
+
+
+def _turns(happened: Floats, predicted: Floats) -> Floats:
+    """Events over prediction, `[entity, weekday of the anchor, step]`, shrunk to the company's and that to 1."""
+    whole = (happened.sum(axis=0) + TURN_SHRINKAGE) / (predicted.sum(axis=0) + TURN_SHRINKAGE)
+    found: Floats = (happened + TURN_SHRINKAGE * whole) / (predicted + TURN_SHRINKAGE)
+    return found
 
 
 def _summed(values: Floats, member: Ints, groups: int) -> Floats:

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,12 +21,14 @@ MEDIAN = QUANTILES.index(0.5)
 BANDS = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
 """Nominal coverage in percent -> the places of its two ends in QUANTILES."""
 ENOUGH = 5
-STRETCH_STEP = 0.2
+STRETCH_STEP = 0.25
 """What an outcome moves the logarithm of the stretch by: a miss up by 0.8 of it, a hit down by 0.2."""
 STRETCH_LIMITS = (0.5, 3.0)
 NOMINAL = 0.8
 
-Part = Literal["all", "open book", "new business"]
+Part = Literal["all", "open book", "new business", "approved", "in process", "on order", "not on order"]
+"""What of the cash: all of it; the open book is what is approved or in process, new business is on order or not."""
+PARTS: tuple[Part, ...] = get_args(Part)
 Span = Literal["sum", "week"]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from copilot.forecasting.outflow_backtest import HORIZONS, OURS, OutflowBacktest
 from copilot.forecasting.timing_backtest import TimingScore
-from copilot.forecasting.trials import BANDS, MEDIAN, Score, Trial
+from copilot.forecasting.trials import BANDS, MEDIAN, PARTS, Score, Trial
 from copilot.simulations.calibration import UNCALIBRATED, BandStretch, Calibration, Coverage
 
 SCHEMA = "tenor.backtest/1"
@@ -76,14 +76,13 @@ class BacktestReport:
             f"{self.source}: {len(self.outflow.origins)} weekly origins, {first} to {last}; cash of weeks 1 to h",
             f"{'method':22}  {'h':>2}  {'WAPE':>6}  {'bias':>6}  {'MASE':>5}  {'pinball':>7}  coverage 50/80/95",
         ]
-        for score in self.outflow.scores:
-            if score.part == "all" and score.span == "sum":
-                scaled = f"{score.mase:5.2f}" if score.mase is not None else "    -"
-                cover = "/".join(f"{score.coverage[level]:.0%}" for level in BANDS)
-                found.append(
-                    f"{score.method:22}  {score.horizon:>2}  {score.wape:6.1%}  {score.bias:+6.1%}  {scaled}"
-                    f"  {score.pinball:7.3f}  {cover}"
-                )
+        for score in self._shown():
+            scaled = f"{score.mase:5.2f}" if score.mase is not None else "    -"
+            cover = "/".join(f"{score.coverage[level]:.0%}" for level in BANDS)
+            found.append(
+                f"{_name(score):22}  {score.horizon:>2}  {score.wape:6.1%}  {score.bias:+6.1%}  {scaled}"
+                f"  {score.pinball:7.3f}  {cover}"
+            )
         found += _timing_lines(self.pay_dates)
         for row in self.projected_dpo:
             found.append(
@@ -91,6 +90,16 @@ class BacktestReport:
                 f" {row['mean_absolute_error']:.2f} days (naive {row['naive_error']:.2f})"
             )
         return found
+
+    def _shown(self) -> list[Score]:
+        """All cash at every horizon, then the parts of our own forecast of the headline horizon that hold any."""
+        sums = [score for score in self.outflow.scores if score.span == "sum"]
+        ours = [score for score in sums if (score.method, score.horizon) == (OURS, HEADLINE_WEEKS)]
+        parts = sorted(
+            (score for score in ours if score.part != "all" and score.width_80 > 0),
+            key=lambda score: PARTS.index(score.part),
+        )
+        return [score for score in sums if score.part == "all"] + parts
 
     def page(self) -> str:
         """One HTML page without scripts or anything to load: scores, and plots drawn as SVG."""
@@ -180,6 +189,10 @@ def dpo_coverage(path: Path) -> str | None:
         return None
     parts = [f"{row['coverage']:.0%} at {row['horizon']} days" for row in rows]
     return f"of past projections inside their 80 % band: {', '.join(parts)}" if parts else None
+
+
+def _name(score: Score) -> str:
+    return score.method if score.part == "all" else f"  {score.method}: {score.part}"
 
 
 def _is_headline(trial: Trial | Score) -> bool:

@@ -136,6 +136,9 @@ def test_the_report_has_the_promised_keys_and_becomes_a_calibration(trade: Calla
     assert (content["schema"], content["origins"]) == (SCHEMA, 6)
     assert set(content["baselines"]) == {"due date", "hierarchical", "last month, same week"}
     assert all(keys <= set(values) for values in content["baselines"].values())
+    layers = {row["part"] for row in content["scores"] if row["method"] == "tenor"}
+    assert {"approved", "in process", "open book", "new business"} <= layers
+    assert any(line.startswith("  tenor: in process") for line in report.lines())
     file = tmp_path / "backtest.json"
     file.write_text(report.to_json(), encoding="utf-8")
     calibration = load_calibration(file)

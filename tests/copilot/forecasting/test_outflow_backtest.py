@@ -132,6 +132,10 @@ def test_actuals_by_part_add_up(trade: Callable[..., Book]) -> None:
         assert row < len(book)
     assert actual["all"].tolist() == pytest.approx(by_hand)
     assert (actual["open book"] + actual["new business"]).tolist() == pytest.approx(by_hand)
+    assert (actual["approved"] + actual["in process"]).tolist() == pytest.approx(actual["open book"].tolist())
+    assert (actual["on order"] + actual["not on order"]).tolist() == pytest.approx(actual["new business"].tolist())
+    assert actual["approved"].sum() > 0
+    assert actual["in process"].sum() > 0
 
 
 def test_origins_leave_room_on_both_sides(trade: Callable[..., Book]) -> None:

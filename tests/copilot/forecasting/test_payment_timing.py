@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -48,6 +49,48 @@ def test_run_days_are_learned_and_nothing_is_paid_on_other_days(world: Callable[
     paid = -np.diff(np.concatenate([[1.0], unpaid]))
     days = {(first + offset + 6) % 7 for offset in np.flatnonzero(paid > 1e-12).tolist()}
     assert days == {1, 3}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_due_between_two_runs_is_paid_in_the_one_that_is_usual(*, before: bool) -> None:
+    """Runs on Tuesdays and Thursdays: due on a Sunday means Thursday before, or Tuesday after, as it always did."""
+    documents = [document(key, AS_OF - timedelta(days=300 - key // 2)) for key in range(600)]
+    settlements = []
+    for doc in documents:
+        paid = doc.due_date or AS_OF
+        while paid.weekday() not in {1, 3}:
+            paid += timedelta(days=-1 if before else 1)
+        if paid <= AS_OF:
+            settlements.append(Settlement(doc.document_id, paid, doc.gross))
+    timing = fit(Ledger.of(documents, settlements), AS_OF)
+    coming = [document(key, AS_OF + timedelta(days=ahead), recognised=AS_OF) for key, ahead in enumerate((8, 13))]
+    cells = cells_of(Ledger.of(coming, []))  # due on a Sunday and on the Friday after it
+    unpaid = timing.survival(timing.cells(cells), cells.anchor, cells.entry + 1, 20, cells.buying_entity)
+    thursday, next_tuesday, next_thursday = 5, 10, 12
+    sunday, friday = unpaid
+    if before:
+        assert sunday[thursday - 1] < 0.1
+        assert friday[next_tuesday - 1] > 0.9
+        assert friday[next_thursday - 1] < 0.1
+    else:
+        assert sunday[thursday - 1] > 0.9
+        assert sunday[next_tuesday - 1] < 0.1
+        assert friday[next_thursday - 1] > 0.9
+
+
+def test_an_entity_without_history_is_paid_as_the_company_is() -> None:
+    """The ledger knows of an entity that has no document yet: its runs and turns are those of all."""
+    known = [document(key, AS_OF - timedelta(days=200 - key)) for key in range(160)]
+    settlements = [Settlement(doc.document_id, doc.due_date or AS_OF, doc.gross) for doc in known]
+    later = replace(
+        document(500, AS_OF + timedelta(days=200)), buying_entity="US02", recognised_date=AS_OF + timedelta(days=90)
+    )
+    ledger = Ledger.of([*known, later], settlements)
+    timing = fit(ledger, AS_OF)
+    cells = cells_of(ledger).picked(np.array([len(ledger) - 1]))
+    unpaid = timing.survival(timing.cells(cells), cells.anchor, cells.entry, 130, cells.buying_entity)[0]
+    assert unpaid[105] > 0.9
+    assert unpaid[112] < 0.1
 
 
 def test_open_documents_count_as_unpaid_so_far() -> None:
