@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ NAMES = {
     "paid_date": ("paiddate", "paymentdate", "settleddate", "clearingdate", "cleareddate", "datepaid"),
 }  # fmt: skip
 NEEDED = ("amount", "invoice_date", "paid_date")
+FAR_DAYS = 180
+"""So long after the last invoice payments of it may still be known."""
+FUTURE = "payments dated ahead (taken as not made yet)"
 
 
 def read_invoices(path: Path, *, day_first: bool = False) -> tuple[Book, date]:
@@ -57,11 +61,21 @@ def read_invoices(path: Path, *, day_first: bool = False) -> tuple[Book, date]:
 def book_of_invoices(invoices: Sequence[dict[str, Any]]) -> tuple[Book, date]:
     """The book of invoices given as id, supplier, entity, country, currency, amount and the four dates.
 
-    Each is paid at once; a payment date before the invoice date is moved to it. Raises HistoryFileError when there is
-    none. Also gives the last day anything happened.
+    Each is paid at once; a payment date before the invoice date is moved to it. A payment dated more than FAR_DAYS
+    after the last invoice of all has not been made yet, whatever the file says: it is left out and counted as skipped.
+    Raises HistoryFileError when there is no invoice. Also gives the last day anything happened.
     """
     if not invoices:
         raise HistoryFileError("There is no invoice to learn from in that file.")
+    latest = max(invoice["recognised_date"] for invoice in invoices) + timedelta(days=FAR_DAYS)
+    ahead = sum(invoice["paid_date"] is not None and invoice["paid_date"] > latest for invoice in invoices)
+    invoices = [
+        {
+            **invoice,
+            "paid_date": None if invoice["paid_date"] and invoice["paid_date"] > latest else invoice["paid_date"],
+        }
+        for invoice in invoices
+    ]
     last = max(max(i["recognised_date"], i["paid_date"] or i["recognised_date"]) for i in invoices)
     documents: dict[str, list[Any]] = {name: [] for name in DOCUMENT_COLUMNS}
     payments: dict[str, list[Any]] = {"invoice_id": [], "payment_date": [], "amount_reporting": []}
@@ -94,7 +108,8 @@ def book_of_invoices(invoices: Sequence[dict[str, Any]]) -> tuple[Book, date]:
         if paid:
             for name, value in zip(payments, (key, paid, invoice["amount"]), strict=True):
                 payments[name].append(value)
-    return book_of(documents, payments), last
+    book = book_of(documents, payments)
+    return (replace(book, skipped={**book.skipped, FUTURE: ahead}) if ahead else book), last
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:

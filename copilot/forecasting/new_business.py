@@ -181,6 +181,7 @@ def weekly_volatility(recognised_day: Ints, source: Ints, season: Season) -> flo
     first = int(source[-1]) - 7 * weeks + 1
     inside = recognised_day[recognised_day >= first]
     count = np.bincount((inside - first) // 7, weights=1.0 / season.factor(inside), minlength=weeks)
+    count = count.astype(np.float64)  # of nothing at all numpy counts in integers
     around = np.convolve(np.pad(count, 4, mode="reflect"), np.ones(9) / 9, mode="valid")
     ratio = np.divide(count, around, out=np.ones_like(count), where=around > 0)
     chance = float(np.mean(1.0 / np.maximum(around, 1.0)))

@@ -113,11 +113,13 @@ def score(trials: Sequence[Trial], naive: Sequence[Trial] = ()) -> Score:
 
 
 def scores(trials: Iterable[Trial]) -> tuple[Score, ...]:
-    """One score per method, part, span and horizon."""
+    """One score per method, part, span and horizon; none where no cash left at all, as nothing can be a share of it."""
     all_of = tuple(trials)
     groups = {key: [all_of[place] for place in places] for key, places in by_kind(all_of).items()}
     return tuple(
-        score(group, groups.get(("last month, same week", *key[1:]), ())) for key, group in sorted(groups.items())
+        score(group, groups.get(("last month, same week", *key[1:]), ()))
+        for key, group in sorted(groups.items())
+        if any(trial.actual for trial in group)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from copilot.planning.calendar_words import NEXT
@@ -24,7 +25,12 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _FILLERS = frozenset(
     "we need to pay spend that of any a in one be paid are which open invoice is the than go out have".split()
 )
-_LONGEST_HORIZON = 26
+_WEEKS_MEANT = 520
+"""Up to here a number before "weeks" is a horizon; the decision says how far a forecast reaches."""
+_CONTENT = re.compile(
+    r"^(so )?(what( is|'s)?|what all is|which invoices are|show me what( is|'s)?) (in|inside|part of|makes up|due in) week (?P<week>\d{1,2})"
+    r"( of the (forecast|outflow|cash forecast|outflow forecast|ap outflow))?\W*$"
+)
 
 
 def read_outflow(sheet: Sheet) -> None:
@@ -44,11 +50,22 @@ def read_outflow(sheet: Sheet) -> None:
 
 
 def _view(sheet: Sheet) -> OutflowView | None:
-    for look in (cash_ahead_asked, _accruals, _run, _chance, _late, _cash):
+    for look in (cash_ahead_asked, _content, _accruals, _run, _chance, _late, _cash):
         found = look(sheet)
         if found is not None:
             return found
     return None
+
+
+def _content(sheet: Sheet) -> OutflowView | None:
+    """As in "what is in week 3": the third whole week ahead, whole questions only."""
+    asked = _CONTENT.match(" ".join(sheet.question.casefold().split()))
+    if asked is None:
+        return None
+    sheet.slots.week_number = sheet.slots.weeks = int(asked["week"])
+    for at in sheet.free():
+        sheet.take(at, "simulation", f"AP outflow, week {asked['week']} ahead")
+    return "cash"
 
 
 def _cash(sheet: Sheet) -> OutflowView | None:
@@ -175,7 +192,7 @@ def _horizon(sheet: Sheet, at: int) -> None:
     if span.amount is None or span.amount.kind != "plain" or sheet.word(at + 1) != "week":
         return
     number = span.amount.value
-    if number != int(number) or not 1 <= number <= _LONGEST_HORIZON:
+    if number != int(number) or not 1 <= number <= _WEEKS_MEANT:
         return
     sheet.slots.weeks = int(number)
     sheet.take(at, "time", f"{number} weeks ahead", 2)

@@ -22,6 +22,7 @@ from copilot.simulations.levers import (
     Selection,
     SpendGrowth,
     StopEarlyPayment,
+    range_sentence,
 )  # fmt: skip
 
 _OPENERS = (
@@ -253,11 +254,14 @@ def _growth(sheet: Sheet, at: int, selection: Selection) -> bool:
 
 
 def _hurdle(sheet: Sheet, at: int, selection: Selection) -> bool:
-    """As in "hurdle at 10 %", "cost of capital 9 %"."""
-    if not (sheet.spans[at].one("external") or sheet.word(at) in {"hurdle", "wacc"}):
+    """As in "hurdle at 10 %", "cost of capital 9 %", "our revolver rate were 9 %"."""
+    if not (sheet.spans[at].one("external") or sheet.word(at) in {"hurdle", "wacc", "revolver"}):
         return False
     place = at + 1
-    while sheet.word(place) in {"rate", "at", "of", "is", "be", "was", "to", "="} or sheet.text(place) == "=":
+    while (
+        sheet.word(place) in {"rate", "at", "of", "is", "be", "was", "were", "cost", "costs", "to", "="}
+        or sheet.text(place) == "="
+    ):
         place += 1
     span = sheet.span(place)
     if span is None or span.amount is None or span.amount.kind != "percent":
@@ -274,10 +278,8 @@ def _add(sheet: Sheet, at: int, count: int, make: Callable[[], Lever]) -> bool:
     try:
         lever = make()
     except ValidationError as error:
-        first = error.errors()[0]
-        sheet.slots.out_of_range.append(
-            f"{sheet.question[sheet.spans[at].start : sheet.spans[at + count - 1].end]}: {first['msg']}"
-        )
+        words = sheet.question[sheet.spans[at].start : sheet.spans[at + count - 1].end]
+        sheet.slots.out_of_range.append(f'"{words}": {range_sentence(error)}')
         sheet.take(at, "scenario", "out of range", count)
         return True
     sheet.slots.levers.append(lever)

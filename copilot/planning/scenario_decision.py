@@ -73,6 +73,8 @@ def _until(slots: Slots, clock: Clock) -> date | None:
 
 
 def _refused(slots: Slots, message: str) -> Refuse:
-    ways = "Levers are: terms, discounts, payment run days, approval speed, early payment, spend, hurdle rate."
+    ways = (
+        "Levers are: terms, discounts, payment run days, approval speed, early payment, spend, hurdle or revolver rate."
+    )
     found = refusal("UNMAPPED_WORDS" if slots.unresolved else "OUT_OF_SCOPE", f"{message} {ways}", SUGGESTED)
     return found.model_copy(update={"coverage": slots.coverage})

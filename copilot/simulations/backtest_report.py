@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from html import escape
@@ -28,6 +28,10 @@ DEFINITION = (
     " what left. WAPE and bias as shares of the cash that left; pinball over seven quantiles as a share of it; bands"
     " calibrated on earlier origins only."
 )
+TOO_SHORT = "Too little history for a back-test: an origin needs half a year behind it and 13 weeks ahead."
+NO_PAYMENTS = (
+    "Nothing was paid in the weeks after any of the origins, so there is nothing to score: are the payment dates there?"
+)
 WIDTH, HEIGHT = 820, 260
 
 
@@ -40,6 +44,8 @@ class BacktestReport:
     outflow: OutflowBacktest
     pay_dates: tuple[TimingScore, ...] = ()
     projected_dpo: tuple[Mapping[str, Any], ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """What was left out of the history, by reason, with its number."""
 
     @property
     def scored(self) -> bool:
@@ -53,6 +59,7 @@ class BacktestReport:
             "schema": SCHEMA,
             "source": self.source,
             "data_date": self.data_date.isoformat(),
+            "left_out": dict(self.skipped),
             "definition": DEFINITION,
             **_headline(outflow.score(), len(outflow.origins)),
             "origin_dates": [day.isoformat() for day in outflow.origins],
@@ -70,12 +77,13 @@ class BacktestReport:
     def lines(self) -> list[str]:
         """A table for the terminal."""
         if not self.scored:
-            return ["Too little history for a back-test: an origin needs half a year behind it and 13 weeks ahead."]
+            return [NO_PAYMENTS if self.outflow.trials else TOO_SHORT]
         first, last = self.outflow.origins[0], self.outflow.origins[-1]
         found = [
             f"{self.source}: {len(self.outflow.origins)} weekly origins, {first} to {last}; cash of weeks 1 to h",
             f"{'method':22}  {'h':>2}  {'WAPE':>6}  {'bias':>6}  {'MASE':>5}  {'pinball':>7}  coverage 50/80/95",
         ]
+        found += [f"Left out: {reason}: {count:,}" for reason, count in self.skipped.items() if count]
         for score in self._shown():
             scaled = f"{score.mase:5.2f}" if score.mase is not None else "    -"
             cover = "/".join(f"{score.coverage[level]:.0%}" for level in BANDS)

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 Weekday = Annotated[int, Field(ge=0, le=6)]
@@ -62,7 +62,7 @@ class ExtendTerms(_Lever):
     @model_validator(mode="after")
     def _one_target(self) -> ExtendTerms:
         if self.add_days and self.net_days is not None:
-            raise ValueError("give add_days or net_days, not both: they contradict each other")
+            raise ValueError("Terms longer by some days and terms of so many days contradict each other; give one")
         return self
 
 
@@ -146,6 +146,36 @@ KINDS: tuple[type[_Lever], ...] = (
     CashFloor,
     HurdleRate,
 )
+
+
+RANGES = {
+    "add_days": "Terms can be 0 to 120 days longer",
+    "net_days": "New terms can be 0 to 180 days",
+    "acceptance": "The share of suppliers that agree is 0 to 1 (0.8 is 80 %)",
+    "ramp_days": "Until all suppliers have moved it can take 0 to 730 days",
+    "hurdle": "The yearly yield from which offers are taken is 0 to 5 (0.12 is 12 %)",
+    "share": "The share of offers that is taken is 0 to 1 (0.8 is 80 %)",
+    "faster": "Approval can be faster by 0 to 0.9 of its time (0.3 is 30 %)",
+    "tolerance_days": "What is not to be paid early can be let go 0 to 60 days before it is due",
+    "growth": "Spend can grow by -0.9 to 2 (0.1 is a tenth more, -0.5 half)",
+    "floor": "A cash floor is an amount of 0 or more",
+    "rate": "A hurdle or revolver rate is 0 to 1 a year (0.08 is 8 %)",
+    "top_suppliers": "Of the largest suppliers 0 to 10,000 can be chosen",
+    "horizon_days": "A scenario reaches 7 to 366 days ahead",
+    "seed": "A seed is a whole number of 0 or more",
+}
+"""What each number may be, in plain words."""
+
+
+def range_sentence(error: ValidationError) -> str:
+    """What is wrong with a lever, its range and what was given; without a full stop."""
+    first = error.errors(include_url=False)[0]
+    name = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
+    if first["type"] == "value_error":
+        return first["msg"].removeprefix("Value error, ")
+    if name in RANGES:
+        return f"{RANGES[name]}, not {first['input']}"
+    return f"{name.replace('_', ' ') or 'the lever'}: {first['msg']}"
 
 
 class SavedScenario(BaseModel):

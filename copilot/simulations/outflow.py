@@ -7,7 +7,7 @@ by day, week, run, layer, entity, currency, supplier; what a week holds; which i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -102,7 +102,14 @@ def forecast_outflow(
     stub = (7 - as_of.isoweekday()) % 7
     days = stub + 7 * weeks
     simulated = simulate_cash(model, days, chosen.paths, chosen.seed)
-    return _forecast(model, simulated, days, chosen, calibration)
+    found = _forecast(model, simulated, days, chosen, calibration)
+    ahead = int(np.count_nonzero(book.paid_day > as_of.toordinal()))
+    if not ahead:
+        return found
+    known = Assumption(
+        "payments dated ahead", f"{ahead:,} dated after {as_of}: not made yet, forecast like others", "data"
+    )
+    return replace(found, assumptions=(*found.assumptions, known))
 
 
 def _missing(book: Book, as_of: date) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from difflib import get_close_matches
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from copilot.forecasting.book import Book
+from copilot.forecasting.book import Book, Names
 from copilot.forecasting.cash_feed import LOAD, CashFeed, NoCashFeed
 from copilot.forecasting.cash_paths import Model, learn_model
 from copilot.forecasting.event_paths import MARGIN, NEW, Events, added, cash_out, draw_events, payables, purchases
@@ -33,6 +34,7 @@ from copilot.simulations.levers import (
     HurdleRate,
     Lever,
     RunDays,
+    Selection,
     SpendGrowth,
     StopEarlyPayment,
 )
@@ -52,6 +54,13 @@ SUPPLIER_RATE = Decimal("0.10")
 DAY = Decimal("0.01")
 STEADY_TOLERANCE = 0.10
 STEADY_DAYS = 91
+SHORT_LIST = 12
+"""Up to so many values are listed to somebody whose name is none of them."""
+WEEKEND = frozenset({5, 6})
+WEEKEND_CLOSED = (
+    "banks settle nothing on Saturdays and Sundays in most countries: what is run then leaves on the next working day,"
+    " which is not simulated"
+)
 
 
 @dataclass(frozen=True)
@@ -267,9 +276,15 @@ def _contradiction(levers: Sequence[Lever]) -> str | None:
 
 def _refused_by_book(model: Model, levers: Sequence[Lever]) -> LeverRefused | None:
     for lever in levers:
+        unknown = unknown_value(model.book, lever.selection)
+        if unknown is not None:
+            return LeverRefused(model.as_of, "UNKNOWN_VALUE", unknown)
         chosen = selected(model.book, lever.selection, model.today)
         if not chosen.any():
-            reason = f"The filter of {lever.kind.replace('_', ' ')} matches no document; check the names."
+            reason = (
+                f"No document meets all conditions of {lever.kind.replace('_', ' ')}: nothing would change."
+                " Leave one of them out."
+            )
             return LeverRefused(model.as_of, "UNKNOWN_VALUE", reason)
         if isinstance(lever, ExtendTerms) and lever.net_days is not None:
             limits = legal_limits(model, lever)[chosen]
@@ -278,16 +293,45 @@ def _refused_by_book(model: Model, levers: Sequence[Lever]) -> LeverRefused | No
     return None
 
 
+def unknown_value(book: Book, selection: Selection) -> str | None:
+    """The first name of a selection that the data does not hold, with the nearest ones; None when all are known."""
+    columns: tuple[tuple[str, Names, tuple[str, ...]], ...] = (
+        ("supplier", book.supplier, (*selection.suppliers, *selection.excluded_suppliers)),
+        ("category", book.category, selection.categories),
+        ("supplier country", book.supplier_country, selection.supplier_countries),
+        ("buying entity", book.buying_entity, selection.buying_entities),
+    )
+    for what, column, wanted in columns:
+        by_name = {value.casefold(): value for value in column.values}
+        for name in wanted:
+            if name.casefold() not in by_name:
+                near = [by_name[found] for found in get_close_matches(name.casefold(), by_name, n=3)]
+                hint = ""
+                if what == "supplier country" and len(name) != 2:
+                    hint = " Countries are written as codes, such as DE."
+                elif near:
+                    hint = f" Did you mean {' or '.join(near)}?"
+                elif len(column.values) <= SHORT_LIST:
+                    hint = f" There are {', '.join(column.values)}."
+                return f"There is no {what} {name!r}, so nothing would change.{hint}"
+    return None
+
+
 def _clause(model: Model, lever: ExtendTerms, chosen: NDArray[np.bool_]) -> str:
-    broken: list[LegalCap] = []
-    for column in (model.book.supplier_country, model.book.entity_country):
-        countries = [column.values[code] for code in np.unique(column.code[chosen]).tolist()]
-        caps = [cap for country in countries if (cap := cap_of(country, lever.start or model.as_of))]
-        broken = broken or [cap for cap in caps if cap.max_days < (lever.net_days or 0)]
-    rules = "; ".join(f"{cap.rule} ({cap.source})" for cap in broken)
-    lowest = int(legal_limits(model, lever)[chosen].min())
+    """Every rule that is broken, with its days and source, and what could be simulated instead."""
+    broken: dict[str, tuple[LegalCap, str]] = {}
+    sides = (("Suppliers in", model.book.supplier_country), ("buying entities in", model.book.entity_country))
+    for side, column in sides:
+        for code in np.unique(column.code[chosen]).tolist():
+            cap = cap_of(column.values[code], lever.start or model.as_of)
+            if cap is not None and cap.max_days < (lever.net_days or 0):
+                broken.setdefault(cap.rule, (cap, f"{side} {column.values[code]}"))
+    rules = "; ".join(f"{where}: {cap.rule} ({cap.source})" for cap, where in broken.values())
+    limits = legal_limits(model, lever)[chosen]
+    low, high = int(limits.min()), int(limits.max())
+    most = f"net {high}" if low == high else f"net {high}, and net {low} where the strictest of these rules holds"
     return (
-        f"Net {lever.net_days} is longer than law allows there: {rules}. The longest that can be simulated is {lowest}."
+        f"Net {lever.net_days} is longer than law allows there. {rules}. The longest that can be simulated is {most}."
     )
 
 
@@ -479,6 +523,8 @@ def _guards(model: Model, levers: Sequence[Lever], cost: float) -> tuple[Guard, 
     found = []
     for lever in levers:
         found.append(Guard(lever.kind, binding=False, detail=f"decided by {lever.owner}; {lever.guards}"))
+        if isinstance(lever, RunDays) and WEEKEND & set(lever.weekdays):
+            found.append(Guard("weekend", binding=True, detail=WEEKEND_CLOSED))
         if isinstance(lever, ExtendTerms):
             found += _legal_guards(model, lever)
     if cost > 0:

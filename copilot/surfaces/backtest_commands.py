@@ -92,7 +92,7 @@ def _of_file(
     found = backtest_outflow(
         book, last, scored=origins, paths=paths, seed=seed, progress=_progress(), history=FILE_HISTORY
     )
-    return BacktestReport(name, last, found, backtest_timing(book.ledger, last, book.countries))
+    return BacktestReport(name, last, found, backtest_timing(book.ledger, last, book.countries), skipped=book.skipped)
 
 
 def _of_mirror(
@@ -114,7 +114,9 @@ def _of_mirror(
     )
     timing = backtest_timing(book.ledger, layer.data_date, book.countries)
     name = f"mirror {layer.mirror_version}"
-    report = BacktestReport(name, layer.data_date, found, timing, tuple(asdict(score) for score in scores))
+    report = BacktestReport(
+        name, layer.data_date, found, timing, tuple(asdict(score) for score in scores), book.skipped
+    )
     return report, backtest_file(settings.mirror).parent
 
 

@@ -135,7 +135,9 @@ def scenario(  # noqa: PLR0913 (the options of a command)
     stop_early: Annotated[int | None, typer.Option("--stop-early", help="Days before due still allowed.")] = None,
     capture: Annotated[float | None, typer.Option("--capture", help="Take offers above this yearly yield.")] = None,
     growth: Annotated[float | None, typer.Option("--growth", help="Spend growth, such as 0.1.")] = None,
-    hurdle: Annotated[float | None, typer.Option("--hurdle", help="What a year of cash is worth.")] = None,
+    hurdle: Annotated[
+        float | None, typer.Option("--hurdle", help="What a year of cash is worth: hurdle or revolver rate.")
+    ] = None,
     floor: Annotated[str | None, typer.Option("--cash-floor", help="Cash to keep, with --capture.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A saved scenario (JSON) instead of options.")] = None,
     save: Annotated[str | None, typer.Option("--save", help="Save it under a name, or as a .json file.")] = None,
@@ -152,7 +154,7 @@ def scenario(  # noqa: PLR0913 (the options of a command)
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 (only where levers are built)
 
-    from copilot.simulations.levers import Lever, SavedScenario  # noqa: PLC0415
+    from copilot.simulations.levers import Lever, SavedScenario, range_sentence  # noqa: PLC0415
     from copilot.simulations.saved_scenarios import save_scenario  # noqa: PLC0415
     from copilot.simulations.scenarios import ScenarioOutcome  # noqa: PLC0415
 
@@ -167,6 +169,14 @@ def scenario(  # noqa: PLR0913 (the options of a command)
         faster=faster_approval, stop_early=stop_early, capture=capture, growth=growth, hurdle=hurdle, floor=floor,
     )  # fmt: skip
     with plain_errors():
+        unused = _without_effect(
+            given,
+            file,
+            selected=bool(top or country or supplier or category),
+            paced=acceptance != 1.0 or ramp_days != 0,
+        )
+        if unused is not None:
+            raise CopilotError(unused)
         try:
             if file is not None:
                 saved = SavedScenario.model_validate_json(file.read_bytes())
@@ -176,7 +186,7 @@ def scenario(  # noqa: PLR0913 (the options of a command)
                 name = Path(save).stem if save is not None else "scenario"
                 saved = SavedScenario(name=name, levers=levers, horizon_days=days, seed=seed)
         except ValidationError as error:
-            raise CopilotError(_lever_sentence(error)) from None
+            raise CopilotError(f"{range_sentence(error)}.") from None
         settings = settings_of(mirror)
         (found,), version = _run([saved], settings)
         if not isinstance(found, ScenarioOutcome):
@@ -267,6 +277,20 @@ def saved(*, mirror: MirrorOption = None) -> None:
             typer.echo("No scenario is saved yet; save one with `tenor simulate scenario … --save NAME`.")
 
 
+def _without_effect(given: list[dict[str, Any]], file: Path | None, *, selected: bool, paced: bool) -> str | None:
+    """Which options would change nothing, so that nobody takes the outcome for theirs; None when all do."""
+    kinds = {lever["kind"] for lever in given}
+    if file is not None and (given or selected or paced):
+        return "A saved scenario holds its own levers; give --file or levers, not both."
+    if paced and "extend_terms" not in kinds:
+        return "--acceptance and --ramp-days are about longer terms; give --add-days or --net-days with them."
+    if selected and given and kinds <= WHOLE:
+        return "A hurdle rate and a cash floor are of the whole company; leave out the choice of suppliers."
+    return None
+
+
+WHOLE = frozenset({"hurdle_rate", "cash_floor"})
+"""Levers of the whole company, which select no documents."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -294,17 +318,10 @@ def _levers(selection: dict[str, Any], **given: Any) -> list[dict[str, Any]]:
         "hurdle_rate": ("rate", given["hurdle"]),
         "cash_floor": ("floor", None if given["floor"] is None else given["floor"].replace(",", "").replace("_", "")),
     }
-    whole = {"hurdle_rate", "cash_floor"}  # levers of the whole company, which select no documents
     for kind, (name, value) in simple.items():
         if value is not None:
             found.append({"kind": kind, name: value if isinstance(value, int) else str(value)})
-    return [lever if lever["kind"] in whole else {**lever, "selection": selection} for lever in found]
-
-
-def _lever_sentence(error: Any) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    place = " ".join(str(part).replace("_", " ") for part in first["loc"] if isinstance(part, str))
-    return f"That lever is outside its range: {place}: {first['msg'].removeprefix('Value error, ')}."
+    return [lever if lever["kind"] in WHOLE else {**lever, "selection": selection} for lever in found]
 
 
 def _scenario_lines(found: ScenarioOutcome) -> list[str]:

@@ -89,10 +89,21 @@ def test_a_thread_about_cash(engine: Engine) -> None:
     assert week.plan["filters"] == worst.plan["filters"]
 
 
+@pytest.mark.parametrize("question", ["what is in week 3", "What's in week 3?", "what is in week 3 of the forecast"])
+def test_what_is_in_a_week(engine: Engine, question: str) -> None:
+    """The third whole week ahead, with the documents that will probably be paid in it."""
+    answer = engine.ask(question)
+    assert answer.status == "answered"
+    assert (answer.plan["shows"], answer.plan["week"]) == ("week", 3)
+    assert answer.headline is not None
+
+
 @pytest.mark.parametrize(
     ("question", "says"),
     [
         ("AP outflow last month", "past"),
+        ("AP outflow for 60 weeks", "26 weeks ahead"),
+        ("what is in week 60", "26 weeks ahead"),
         ("AP outflow by category", "not by category"),
         ("AP outflow until end of 2028", "26 weeks"),
         ("AP outflow for supplier Nobody Knows Ltd", ""),

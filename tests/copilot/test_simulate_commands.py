@@ -59,9 +59,13 @@ def test_a_scenario_is_saved_and_run_again(run: Run, tmp_path: Path) -> None:
     ("words", "code", "says"),
     [
         (("--net-days", "90", "--country", "FR"), 4, "L441-10"),
-        (("--add-days", "500"), 1, "outside its range"),
+        (("--add-days", "500"), 1, "0 to 120 days longer, not 500"),
+        (("--add-days", "5", "--net-days", "60"), 1, "contradict each other"),
+        (("--capture", "0.1", "--acceptance", "0.5"), 1, "about longer terms"),
+        (("--hurdle", "0.1", "--top", "5"), 1, "whole company"),
+        (("--add-days", "5", "--country", "France"), 4, "such as DE"),
         ((), 4, "at least one lever"),
-        (("--add-days", "5", "--supplier", "Nobody"), 4, "matches no document"),
+        (("--add-days", "5", "--supplier", "Nobody"), 4, "no supplier 'Nobody'"),
         (("--run-days", "Tue,Noday"), 1, "no weekday"),
     ],
 )

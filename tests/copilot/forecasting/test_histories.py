@@ -3,15 +3,18 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from copilot.errors import HistoryFileError
 from copilot.forecasting.book import Book
 from copilot.forecasting.event_log import is_event_log, read_event_log
-from copilot.forecasting.invoice_file import read_invoices
+from copilot.forecasting.invoice_file import FUTURE, book_of_invoices, read_invoices
 from copilot.forecasting.outflow_backtest import backtest_outflow
 from copilot.forecasting.payment_timing import usual_days
 from copilot.forecasting.timing_backtest import backtest_timing
@@ -150,6 +153,33 @@ def test_the_report_has_the_promised_keys_and_becomes_a_calibration(trade: Calla
     page = report.page()
     assert page.count("<svg") == 2
     assert "http" not in page
+
+
+def test_payments_dated_ahead_are_taken_as_not_made_yet() -> None:
+    """A payment dated five years on does not move the end of the data there; it is counted, the invoice is open."""
+    invoices = [
+        {"id": str(n), "supplier": "S", "entity": None, "country": None, "currency": "EUR", "amount": Decimal(100),
+         "invoice_date": AS_OF - timedelta(days=n), "recognised_date": AS_OF - timedelta(days=n), "due_date": None,
+         "paid_date": date(2031, 5, 5) if n % 2 else None if n < 30 else AS_OF - timedelta(days=n - 30)}
+        for n in range(60)
+    ]  # fmt: skip
+    book, last = book_of_invoices(invoices)
+    assert last == AS_OF
+    assert book.skipped[FUTURE] == 30
+    assert int(np.count_nonzero(book.open_amount)) == 45
+    lines = BacktestReport("test", last, backtest_outflow(book, last), skipped=book.skipped).content()
+    assert lines["left_out"][FUTURE] == 30
+
+
+def test_without_a_payment_there_is_nothing_to_score(trade: Callable[..., Book]) -> None:
+    """No share of nothing is called right: it says that no payment was seen."""
+    book = trade(days=500)
+    none = np.zeros(0, dtype=np.int64)
+    unpaid = replace(book, paid_row=none, paid_day=none, paid=np.zeros(0))
+    report = BacktestReport("test", AS_OF, backtest_outflow(unpaid, AS_OF, scored=4, warm_up=2, paths=50))
+    assert not report.scored
+    assert "Nothing was paid" in report.lines()[0]
+    assert "Nothing was paid" in report.page()
 
 
 def test_too_little_history_has_no_score(trade: Callable[..., Book]) -> None:

@@ -139,6 +139,19 @@ def test_the_same_bytes_again(trade: Callable[..., Book], forecast: OutflowForec
     assert again.to_json() == forecast.to_json()
 
 
+def test_payments_dated_ahead_are_said(trade: Callable[..., Book]) -> None:
+    """A book that knows of payments after the day of the forecast says how many, and forecasts them like others."""
+    early = AS_OF - timedelta(days=7)
+    found = forecast_outflow(trade(), early, settings=FAST)
+    assert isinstance(found, OutflowForecast)
+    (said,) = [item for item in found.assumptions if item.name == "payments dated ahead"]
+    assert "not made yet" in said.value
+    blind = forecast_outflow(trade().known_on(early), early, settings=FAST)
+    assert isinstance(blind, OutflowForecast)
+    assert blind.total == found.total
+    assert not [item for item in blind.assumptions if item.name == "payments dated ahead"]
+
+
 def test_what_cannot_be_forecast_is_said(trade: Callable[..., Book]) -> None:
     """Too little history names what is missing; a horizon has limits."""
     short = forecast_outflow(trade(days=40), AS_OF)

@@ -5,12 +5,13 @@ from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from copilot.forecasting.book import Book
 from copilot.forecasting.cash_paths import learn_model
@@ -19,6 +20,7 @@ from copilot.simulations.legal_caps import cap_of, legal_caps
 from copilot.simulations.lever_effects import apply, extension
 from copilot.simulations.levers import (
     KINDS,
+    RANGES,
     ApprovalSpeed,
     CaptureDiscounts,
     ExtendTerms,
@@ -29,8 +31,9 @@ from copilot.simulations.levers import (
     Selection,
     SpendGrowth,
     StopEarlyPayment,
+    range_sentence,
 )
-from copilot.simulations.scenarios import LeverRefused, ScenarioOutcome, shapley, simulate, steady_change
+from copilot.simulations.scenarios import LeverRefused, ScenarioOutcome, shapley, simulate, steady_change, unknown_value
 
 AS_OF = date(2026, 11, 21)
 NOTHING: tuple[Lever, ...] = (
@@ -281,6 +284,48 @@ def test_levers_have_ranges() -> None:
             adapter.validate_python(wrong)
     assert all(kind.owner and kind.guards for kind in KINDS)
     assert len(KINDS) == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "low", "high"),
+    [
+        (ExtendTerms, "add_days", 0, 120), (ExtendTerms, "net_days", 0, 180), (ExtendTerms, "acceptance", 0, 1),
+        (ExtendTerms, "ramp_days", 0, 730), (CaptureDiscounts, "hurdle", 0, 5), (CaptureDiscounts, "share", 0, 1),
+        (ApprovalSpeed, "faster", 0, Decimal("0.9")), (StopEarlyPayment, "tolerance_days", 0, 60),
+        (SpendGrowth, "growth", Decimal("-0.9"), 2), (HurdleRate, "rate", 0, 1), (Selection, "top_suppliers", 0, 10_000),
+    ],
+)  # fmt: skip
+def test_the_range_that_is_told_is_the_one_that_holds(kind: type[BaseModel], name: str, low: Any, high: Any) -> None:
+    """Both ends are taken; beyond them the sentence names both and what was given."""
+    for fine in (low, high):
+        kind(**{name: fine})
+    for wrong in (low - 1, high + 1):
+        with pytest.raises(ValidationError) as caught:
+            kind(**{name: wrong})
+        sentence = range_sentence(caught.value)
+        assert sentence.startswith(RANGES[name])
+        assert sentence.endswith(f"not {wrong}")
+        assert f"{low:,} to {high:,}" in sentence
+
+
+def test_names_that_the_data_does_not_hold_are_told_with_the_nearest(company: Book) -> None:
+    """One unknown name among known ones is no filter of the known ones."""
+    near = simulate(company, AS_OF, [ExtendTerms(add_days=5, selection=Selection(suppliers=("S1", "S77")))])
+    assert isinstance(near, LeverRefused)
+    assert "no supplier 'S77'" in near.reason
+    assert "Did you mean S7" in near.reason
+    both = Selection(suppliers=("S1",), categories=("Services",))
+    nobody = simulate(company, AS_OF, [ExtendTerms(add_days=5, selection=both)])
+    assert isinstance(nobody, LeverRefused)
+    assert "'Services'" in nobody.reason
+    assert unknown_value(company, Selection(suppliers=("s1",), excluded_suppliers=("S2",))) is None
+
+
+def test_runs_at_the_weekend_are_pointed_out(company: Book) -> None:
+    """Banks settle nothing then."""
+    found = outcome(company, RunDays(weekdays=(6,)))
+    assert any(guard.name == "weekend" and guard.binding for guard in found.guards)
+    assert not any(guard.name == "weekend" for guard in outcome(company, RunDays(weekdays=(1,))).guards)
 
 
 def test_scenarios_can_be_saved() -> None:
