@@ -19,8 +19,9 @@ LARGEST = 400
 
 def quantile_of_sum(amount: Floats, chance: Floats, level: float) -> float:
     """The quantile of sum(amount x paid), documents independent; amounts may be negative (credit notes)."""
-    order = np.argsort(-np.abs(amount), kind="stable")
-    amount, chance = amount[order], chance[order]
+    if len(amount) > LARGEST:
+        order = np.argpartition(-np.abs(amount), LARGEST)  # the largest in front; a full sort takes half of the time
+        amount, chance = amount[order], chance[order]
     # A credit note that comes with chance p is its full amount, less it with chance 1 - p.
     shift = float(amount[amount < 0].sum())
     chance = np.where(amount < 0, 1.0 - chance, chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -26,6 +27,8 @@ def _fed(found: Any, value: Any) -> None:
         for column in fields(value):
             found.update(column.name.encode())
             _fed(found, getattr(value, column.name))
+    elif isinstance(value, tuple | list) and value and all(isinstance(item, Decimal) for item in value):
+        found.update(f"D[{len(value)}".encode() + "\0".join(map(str, value)).encode() + b"\0")
     elif isinstance(value, tuple | list) and not all(isinstance(item, str) for item in value):
         found.update(f"[{len(value)}".encode())
         for item in value:

@@ -28,6 +28,9 @@ Ints = NDArray[np.int64]
 POOL_DAYS = 365
 LEVEL_DAYS = 90
 REPLICATES = 32
+FEW_REPLICATES = 8
+MANY_DOCUMENTS = 50_000
+"""From so many documents on, a day holds enough of them for few draws of their payment dates."""
 _DOCUMENT_CHUNK = 4_096
 
 
@@ -117,9 +120,10 @@ def _unpaid_curves(
 
     The days run from recognition and are weighted by amount.
     """
+    replicates = REPLICATES if len(pool) <= MANY_DOCUMENTS else FEW_REPLICATES
     cells = cells_of(ledger, current_due_days(ledger))
     rows = timing.cells(cells)
-    flat = np.zeros(sources * REPLICATES * (days + 1))
+    flat = np.zeros(sources * replicates * (days + 1))
     open_days = 0.0
     for begin in range(0, len(pool), _DOCUMENT_CHUNK):
         part = pool[begin : begin + _DOCUMENT_CHUNK]
@@ -127,11 +131,11 @@ def _unpaid_curves(
             rows[part], cells.anchor[part], cells.entry[part], days, cells.buying_entity[part], closed=False
         )
         open_days += float(ledger.gross[part] @ survival.sum(axis=1))
-        drawn = draw_days(survival, REPLICATES, generator)
-        slot = (cells.entry[part] - first)[:, None] * REPLICATES + np.arange(REPLICATES)
+        drawn = draw_days(survival, replicates, generator)
+        slot = (cells.entry[part] - first)[:, None] * replicates + np.arange(replicates)
         index = (slot * (days + 1) + drawn).ravel()
-        flat += np.bincount(index, weights=np.repeat(ledger.gross[part], REPLICATES), minlength=len(flat))
-    paid = flat.reshape(sources, REPLICATES, days + 1)
+        flat += np.bincount(index, weights=np.repeat(ledger.gross[part], replicates), minlength=len(flat))
+    paid = flat.reshape(sources, replicates, days + 1)
     total = paid.sum(axis=2, keepdims=True)
     unpaid = np.concatenate([total, total - np.cumsum(paid[:, :, :-1], axis=2)], axis=2)
     gross = float(ledger.gross[pool].sum())

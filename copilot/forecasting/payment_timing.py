@@ -62,8 +62,9 @@ _CHUNK = 500_000
 _FADING = 0.5 ** (np.arange(HISTORY_DAYS + 1) / HALF_LIFE_DAYS)
 """The weight of what happened so many days ago."""
 
-CellKey = tuple[int, int, int, int]
-TOP: CellKey = (-1, -1, -1, -1)
+_KIND, _TERMS, _ENTITY = 56, 52, 32
+_MASKS = (0, -1 << _KIND, -1 << _TERMS, -1 << _ENTITY, -1)
+"""What of a cell's code counts at each level: nothing, kind, terms, buying entity, supplier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +90,37 @@ class Cells:
         )
 
 
+def _codes(kind: Ints, terms: Ints, entity: Ints, supplier: Ints) -> Ints:
+    """One integer per cell; a part that does not count is 0 in it."""
+    return (kind + 1 << _KIND) | (terms + 1 << _TERMS) | (entity + 1 << _ENTITY) | (supplier + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CellRows:
+    """Where the rates of each cell of every level are: rows by code, codes ascending."""
+
+    codes: Ints
+    rows: Ints
+
+    def at(self, cells: Cells) -> Ints:
+        """The row of each document: its supplier's, else that of the nearest level above that was seen."""
+        code = _codes(cells.kind, cells.terms, cells.buying_entity, cells.supplier)
+        found = np.zeros(len(code), dtype=np.int64)
+        left = np.arange(len(code))
+        for mask in reversed(_MASKS):
+            wanted = code[left] & mask
+            place = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
+            seen = self.codes[place] == wanted
+            found[left[seen]] = self.rows[place[seen]]
+            left = left[~seen]
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class PaymentTiming:
     """Fitted rates and the weekday factors.
 
-    `rates[row, step]`, with `row_of` from (kind, terms, buying entity, supplier). `weekly_delay` is the standard
+    `rates[row, step]`, with the row of each cell from `rows_of`. `weekly_delay` is the standard
     deviation, in days, of what all payments of a week share beyond chance (a run pulled forward, a week of closing).
     `observed` counts the settlements behind the fit, `at_risk` all observations, open ones included. `weekdays` are
     the factors of the whole company, `entity_weekdays[entity, weekday]` those of each buying entity, shrunk to it;
@@ -102,7 +129,7 @@ class PaymentTiming:
     """
 
     rates: Floats
-    row_of: dict[CellKey, int]
+    rows_of: CellRows
     weekdays: Floats
     weekly_delay: float
     observed: int
@@ -115,14 +142,7 @@ class PaymentTiming:
 
     def cells(self, cells: Cells) -> Ints:
         """The row of `rates` for each document: its supplier's, else the nearest level above that was seen."""
-        keys = np.stack([cells.kind, cells.terms, cells.buying_entity, cells.supplier], axis=1)
-        unique, inverse = _distinct(keys)
-        rows = np.array([self._row(_key(key)) for key in unique], dtype=np.int64)
-        return rows[inverse]
-
-    def _row(self, key: CellKey) -> int:
-        chain = (_above(key, depth) for depth in (4, 3, 2, 1, 0))
-        return next(self.row_of[level] for level in chain if level in self.row_of)
+        return self.rows_of.at(cells)
 
     def survival(
         self, rows: Ints, anchor: Ints, first_day: Ints, days: int, entity: Ints | None = None, *, closed: bool = True
@@ -280,12 +300,12 @@ def fit(ledger: Ledger, as_of: date, countries: tuple[str, ...] = ()) -> Payment
     spells = _spells(known, cells, as_of.toordinal())
     by_entity, company = _run_calendar(spells, cells, len(ledger.buying_entities))
     runs = _Runs.over(by_entity, countries, spells)
-    rates, row_of = _shrunk_rates(spells, cells, runs)
-    rates, turns = _levelled(rates, row_of, spells, cells, runs)
+    rates, rows_of = _shrunk_rates(spells, cells, runs)
+    rates, turns = _levelled(rates, rows_of, spells, cells, runs)
     spread = _weekly_spread(spells, cells, runs, rates[0])
     return PaymentTiming(
         rates=rates,
-        row_of=row_of,
+        rows_of=rows_of,
         weekdays=company,
         weekly_delay=float(np.clip(7.0 * spread, *DELAY_LIMITS)),
         observed=int(spells.settled.sum()),
@@ -330,14 +350,14 @@ def _spells(ledger: Ledger, cells: Cells, today: int) -> _Spells:
     return _Spells(document[keep], first[keep], last[keep], share[keep], settled[keep], today)
 
 
-def _exposure(spells: _Spells, cells: Cells) -> Iterator[tuple[Ints, Ints, Ints]]:
+def _exposure(spells: _Spells, cells: Cells, chunk: int = _CHUNK) -> Iterator[tuple[Ints, Ints, Ints]]:
     """(spell, step, day) of each day at risk, in chunks so that memory stays small."""
     length = spells.last - spells.first + 1
     ends = np.cumsum(length)
     begin = 0
     while begin < len(length):
         done = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, done + _CHUNK, side="right")))
+        end = max(begin + 1, int(np.searchsorted(ends, done + chunk, side="right")))
         span = length[begin:end]
         row = np.repeat(np.arange(begin, end), span)
         day = np.arange(len(row)) - np.repeat(np.cumsum(span) - span, span) + spells.first[row]
@@ -405,31 +425,33 @@ def _ratio(events: Floats, exposure: Floats) -> Floats:
     return np.divide(events, exposure, out=np.zeros_like(events), where=exposure > 0)
 
 
-def _shrunk_rates(spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, dict[CellKey, int]]:
-    """Rates per cell of every level, each shrunk to the level above, and where each cell's row is."""
-    columns = [cells.kind, cells.terms, cells.buying_entity, cells.supplier]
-    keys = np.stack([column[spells.document] for column in columns], axis=1)
-    rare = np.bincount(keys[:, 3], minlength=1)[keys[:, 3]] < SUPPLIER_MINIMUM
-    keys[:, 3] = np.where(rare, -1, keys[:, 3])
-    finest, group = _distinct(keys)
+def _shrunk_rates(spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, CellRows]:
+    """Rates per cell of every level, each shrunk to the level above, and where each cell's row is (0: of all)."""
+    supplier = cells.supplier[spells.document]
+    rare = np.bincount(supplier, minlength=1)[supplier] < SUPPLIER_MINIMUM
+    supplier = np.where(rare, -1, supplier)
+    rows = spells.document
+    code = _codes(cells.kind[rows], cells.terms[rows], cells.buying_entity[rows], supplier)
+    finest, group = np.unique(code, return_inverse=True)
     events, exposure = _counts(spells, cells, runs, group, len(finest))
-    row_of: dict[CellKey, int] = {TOP: 0}
-    rates = [_ratio(events.sum(axis=0), exposure.sum(axis=0))]
-    for depth in (1, 2, 3, 4):
-        unique, member = _distinct(np.where(np.arange(4) < depth, finest, -1))
-        happened, at_risk = _summed(events, member, len(unique)), _summed(exposure, member, len(unique))
-        for index, raw in enumerate(unique):
-            key = _key(raw)
-            if key not in row_of:  # a rare supplier has no cell of its own
-                prior = rates[row_of[_above(key, depth - 1)]]
-                row_of[key] = len(rates)
-                rates.append((happened[index] + SHRINKAGE * prior) / (at_risk[index] + SHRINKAGE))
-    return np.stack(rates), row_of
+    above_codes, above = np.zeros(1, dtype=np.int64), _ratio(events.sum(axis=0), exposure.sum(axis=0))[None]
+    codes, rates = [above_codes], [above]
+    for mask, mask_above in zip(_MASKS[1:], _MASKS, strict=False):
+        unique, member = np.unique(finest & mask, return_inverse=True)
+        level = above[np.searchsorted(above_codes, unique & mask_above)]
+        level *= SHRINKAGE  # in place: with many cells these tables are the largest there are
+        level += _summed(events, member, len(unique))
+        level /= _summed(exposure, member, len(unique)) + SHRINKAGE
+        own = ~np.isin(unique, above_codes)  # a rare supplier has no cell of its own
+        codes.append(unique[own])
+        rates.append(level[own])
+        above_codes, above = unique, level
+    every = np.concatenate(codes)
+    order = np.argsort(every)
+    return np.concatenate(rates), CellRows(every[order], order)
 
 
-def _levelled(
-    rates: Floats, row_of: dict[CellKey, int], spells: _Spells, cells: Cells, runs: _Runs
-) -> tuple[Floats, Floats]:
+def _levelled(rates: Floats, rows_of: CellRows, spells: _Spells, cells: Cells, runs: _Runs) -> tuple[Floats, Floats]:
     """Rates lifted per step until the events they predict are those that happened, and the turns.
 
     A hazard cannot exceed 1: on a run day near the anchor, rate times factor often would, and what is cut off there
@@ -438,8 +460,7 @@ def _levelled(
     """
     every = max(1, len(spells.document) // LEVEL_SPELLS)
     some = spells.sample(every)
-    finder = PaymentTiming(rates, row_of, np.ones(7), 0.0, 0, 0, np.ones((1, 7)))
-    row_at = finder.cells(cells.picked(some.document))
+    row_at = rows_of.at(cells.picked(some.document))
     entity = cells.buying_entity[some.document]
     turned = weekday(cells.anchor[some.document])
     entities = len(runs.factor)
@@ -484,27 +505,9 @@ def _counts(spells: _Spells, cells: Cells, runs: _Runs, group: Ints, groups: int
     size = groups * STEPS
     entity = cells.buying_entity[spells.document]
     exposure = np.zeros(size)
-    for row, step, day in _exposure(spells, cells):
+    # Each chunk adds a whole table: where that is large, a few large chunks cost less than many small ones.
+    for row, step, day in _exposure(spells, cells, min(max(_CHUNK, size // 4), 4 * _CHUNK)):
         exposure += _tally(group[row] * STEPS + step, spells.weight(row, day) * runs.at(entity[row], day), size)
     row, step, day = _events(spells, cells)
     events = _tally(group[row] * STEPS + step, spells.weight(row, day), size)
     return events.reshape(groups, STEPS), exposure.reshape(groups, STEPS)
-
-
-def _distinct(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct rows of four keys, and for each row the index of its like."""
-    spread = keys.max(axis=0, initial=0) + 2  # one integer per row sorts faster than rows do
-    code = np.ravel_multi_index(tuple((keys + 1).T), tuple(spread.tolist()))
-    unique, inverse = np.unique(code, return_inverse=True)
-    return np.stack(np.unravel_index(unique, tuple(spread.tolist())), axis=1).astype(np.int64) - 1, inverse.reshape(-1)
-
-
-def _key(raw: Ints) -> CellKey:
-    kind, terms, entity, supplier = (int(part) for part in raw)
-    return kind, terms, entity, supplier
-
-
-def _above(key: CellKey, depth: int) -> CellKey:
-    """The cell of the level `depth` (0 all documents … 4 supplier) that holds `key`."""
-    kind, terms, entity, supplier = (part if place < depth else -1 for place, part in enumerate(key))
-    return kind, terms, entity, supplier
