@@ -50,6 +50,7 @@ from copilot.layer_opening import open_layer
 from copilot.missed_answers import compose_missed
 from copilot.opportunities.discount_outcomes import DiscountOutcome, DiscountsRefused
 from copilot.opportunities.discount_plan import plan_discounts
+from copilot.opportunities.kept_terms import read_kept_terms
 from copilot.opportunities.missed_discounts import MissedTree
 from copilot.opportunities.missed_reading import read_missed
 from copilot.opportunities.offer_reading import read_inputs
@@ -84,7 +85,7 @@ from copilot.simulations.outflow import OutflowSettings, forecast_outflow
 from copilot.simulations.outflow_outcomes import OutflowForecast, OutflowOutcome
 from copilot.simulations.projected_dpo import Settings as ProjectionSettings
 from copilot.simulations.projected_dpo import project
-from copilot.simulations.scenarios import HORIZON_DAYS, Scenario, simulate
+from copilot.simulations.scenarios import HORIZON_DAYS, LeverRefused, Scenario, simulate
 from copilot.state.store import StateStore, open_store
 from copilot.verified.library import Library, VerifiedPlanner
 from copilot.verified.questions import load as verified_questions
@@ -414,7 +415,12 @@ class Engine:
         day = self.layer.data_date
         horizon = HORIZON_DAYS if plan.until is None else (plan.until - day).days
         currency = self._settings.reporting_currency
-        return simulate(read_book(self.layer), day, plan.levers, horizon_days=max(7, horizon), currency=currency)
+        try:
+            kept = read_kept_terms(self.layer, load_policy(self._settings.treasury_policy))
+        except TreasuryPolicyError as error:
+            return LeverRefused(day, "MISSING_INPUT", str(error))
+        book, horizon = read_book(self.layer), max(7, horizon)
+        return simulate(book, day, plan.levers, horizon_days=horizon, currency=currency, kept=kept)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:

@@ -120,6 +120,16 @@ def read_suppliers(layer: Rows, filters: tuple[Filter, ...] = ()) -> SupplierFil
     )
 
 
+def read_standings(layer: Rows) -> tuple[dict[int, Standing], dict[int, tuple[Agreement, ...]]]:
+    """Suppliers and their contracts alone, without documents; nothing where the viewer's rights do not have them."""
+    agreements = _by_supplier(layer, "agreement", AGREEMENT_COLUMNS)
+    standings = _by_supplier(layer, "supplier_standing", STANDING_COLUMNS)
+    return (
+        {key: _standing(rows[0]) for key, rows in standings.items()},
+        {key: tuple(sorted(map(_agreement, rows), key=lambda a: a.id)) for key, rows in agreements.items()},
+    )
+
+
 def read_documents(layer: Rows, filters: tuple[Filter, ...] = ()) -> tuple[Document, ...]:
     """Documents that are not dead and match the filters, without intercompany."""
     query = RecordQuery(

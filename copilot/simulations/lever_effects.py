@@ -223,6 +223,18 @@ def ready_days(events: Events, runs: Runs, entity: Ints) -> Ints:
     return np.where(at_run, ready, events.paid)
 
 
+def kept_until(book: Book, lever: ExtendTerms, today: int) -> Ints:
+    """By code of the supplier: the last day ahead on which its terms stay (NO_CAP: all days; -NO_CAP: none)."""
+    last = {kept.supplier.casefold(): kept.until for kept in lever.kept}
+    return np.array(
+        [
+            -NO_CAP if name not in last else NO_CAP if (until := last[name]) is None else until.toordinal() - today
+            for name in (value.casefold() for value in book.supplier.values)
+        ],
+        dtype=np.int64,
+    )
+
+
 def extension(model: Model, events: Events, lever: ExtendTerms) -> Ints:
     """Days by which each drawn document falls due later under a lever, legal caps respected."""
     book = model.book
@@ -238,6 +250,7 @@ def extension(model: Model, events: Events, lever: ExtendTerms) -> Ints:
         mine &= np.isin(net, lever.selection.now_net_days)
     mine &= (events.layer != OPEN) & (events.invoiced >= begins) & ~book.is_credit_note[events.row]
     mine &= events.due != NO_DAY
+    mine &= events.invoiced > kept_until(book, lever, model.today)[book.supplier.code[events.row]]
     wanted = net + lever.add_days if lever.net_days is None else np.maximum(net, lever.net_days)
     allowed = np.maximum(np.minimum(wanted, legal_limits(model, lever)[events.row]), net)
     return np.where(mine, allowed - net, 0)

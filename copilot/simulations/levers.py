@@ -41,6 +41,16 @@ class _Lever(BaseModel):
     selection: Selection = Selection()
 
 
+class KeptTerms(BaseModel):
+    """A supplier whose terms stay, and why; with `until`, invoices after that day may have new ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    supplier: str
+    reason: str
+    until: date | None = None
+
+
 class ExtendTerms(_Lever):
     """New invoices of the selected suppliers fall due later: by `add_days`, or after `net_days` where that is longer.
 
@@ -49,7 +59,7 @@ class ExtendTerms(_Lever):
     """
 
     owner: ClassVar[str] = "procurement"
-    guards: ClassVar[str] = "legal caps; never shortens; new invoices only"
+    guards: ClassVar[str] = "legal caps; vetoes by contract, hold and policy; never shortens; new invoices only"
     kind: Literal["extend_terms"] = "extend_terms"
     add_days: Annotated[int, Field(ge=0, le=120)] = 0
     net_days: Annotated[int, Field(ge=0, le=180)] | None = None
@@ -58,6 +68,8 @@ class ExtendTerms(_Lever):
     ramp_days: Annotated[int, Field(ge=0, le=730)] = 0
     express_agreement: bool = False
     """Whether terms over a soft legal cap are expressly agreed and fair; hard caps bind all the same."""
+    kept: tuple[KeptTerms, ...] = ()
+    """Suppliers that keep their terms; filled in when a scenario is run, and part of what replays it."""
 
     @model_validator(mode="after")
     def _one_target(self) -> ExtendTerms:

@@ -25,13 +25,14 @@ from copilot.forecasting.event_paths import MARGIN, NEW, Events, added, cash_out
 from copilot.forecasting.fingerprint import fingerprint
 from copilot.forecasting.ledger import TRAILING_DAYS
 from copilot.simulations.legal_caps import LegalCap, cap_of
-from copilot.simulations.lever_effects import NO_CAP, apply, extension, floor_of, legal_limits, selected
+from copilot.simulations.lever_effects import NO_CAP, apply, extension, floor_of, kept_until, legal_limits, selected
 from copilot.simulations.levers import (
     ApprovalSpeed,
     CaptureDiscounts,
     CashFloor,
     ExtendTerms,
     HurdleRate,
+    KeptTerms,
     Lever,
     RunDays,
     Selection,
@@ -54,6 +55,7 @@ SUPPLIER_RATE = Decimal("0.10")
 DAY = Decimal("0.01")
 STEADY_TOLERANCE = 0.10
 STEADY_DAYS = 91
+NAMED = 5
 SHORT_LIST = 12
 """Up to so many values are listed to somebody whose name is none of them."""
 WEEKEND = frozenset({5, 6})
@@ -168,12 +170,14 @@ def simulate(
     seed: int = 1,
     currency: str = "USD",
     cash: CashFeed | NoCashFeed | None = None,
+    kept: Sequence[KeptTerms] = (),
 ) -> Scenario:
     """Run levers against the baseline from what was known on `as_of`; the same arguments give the same bytes.
 
-    `cash` is what a cash floor is held against; with a floor and without it the scenario is refused.
+    `cash` is what a cash floor is held against; with a floor and without it the scenario is refused. `kept` are the
+    suppliers whose terms stay, whatever a lever says.
     """
-    given = tuple(levers)
+    given = tuple(_keeping(lever, tuple(kept)) for lever in levers)
     early = _refused_early(as_of, given, horizon_days, cash)
     if early is not None:
         return early
@@ -198,6 +202,13 @@ def simulate(
         return found
     held = _against_floor(feed, before, floor, (baseline, scenario), as_of)
     return replace(found, cash=held, assumptions=(*found.assumptions, *_cash_assumptions(feed, as_of, horizon_days)))
+
+
+def _keeping(lever: Lever, kept: tuple[KeptTerms, ...]) -> Lever:
+    """The lever with the suppliers that keep their terms, unless it was saved with its own."""
+    if isinstance(lever, ExtendTerms) and kept and not lever.kept:
+        return lever.model_copy(update={"kept": kept})
+    return lever
 
 
 def _against_floor(
@@ -286,6 +297,14 @@ def _refused_by_book(model: Model, levers: Sequence[Lever]) -> LeverRefused | No
                 " Leave one of them out."
             )
             return LeverRefused(model.as_of, "UNKNOWN_VALUE", reason)
+        if (
+            isinstance(lever, ExtendTerms)
+            and (kept_until(model.book, lever, model.today) == NO_CAP)[model.book.supplier.code[chosen]].all()
+        ):
+            detail = "; ".join(guard.detail for guard in _kept_guards(model, lever, chosen))
+            return LeverRefused(
+                model.as_of, "OUT_OF_SCOPE", f"All suppliers that are meant keep their terms: {detail}."
+            )
         if isinstance(lever, ExtendTerms) and lever.net_days is not None:
             limits = legal_limits(model, lever)[chosen]
             if (limits < lever.net_days).all():
@@ -533,14 +552,34 @@ def _guards(model: Model, levers: Sequence[Lever], cost: float) -> tuple[Guard, 
     return tuple(found)
 
 
+def _kept_guards(model: Model, lever: ExtendTerms, chosen: NDArray[np.bool_]) -> list[Guard]:
+    """Which of the suppliers meant keep their terms, by reason."""
+    column = model.book.supplier
+    meant = {column.values[code].casefold() for code in np.unique(column.code[chosen]).tolist()}
+    by_reason: dict[str, list[str]] = {}
+    for kept in lever.kept:
+        if kept.supplier.casefold() in meant:
+            until = f" until {kept.until.isoformat()}" if kept.until else ""
+            by_reason.setdefault(kept.reason, []).append(f"{kept.supplier}{until}")
+    return [
+        Guard(
+            "veto",
+            binding=True,
+            detail=f"{len(names)} {'suppliers keep their' if len(names) > 1 else 'supplier keeps its'} terms, {reason}:"
+            f" {', '.join(names[:NAMED])}{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}",
+        )
+        for reason, names in sorted(by_reason.items())
+    ]
+
+
 def _legal_guards(model: Model, lever: ExtendTerms) -> list[Guard]:
-    """Where a legal cap kept terms shorter than asked, by supplier country."""
+    """Where a legal cap kept terms shorter than asked, by supplier country; after the vetoes."""
     chosen = selected(model.book, lever.selection, model.today)
     limit = legal_limits(model, lever)
     net = model.book.due_day - model.book.invoice_day
     wanted = net + lever.add_days if lever.net_days is None else np.maximum(net, lever.net_days)
     bound = chosen & (model.book.due_day > 0) & (limit < NO_CAP) & (wanted > np.maximum(limit, net))
-    found = []
+    found = _kept_guards(model, lever, chosen)
     country = model.book.supplier_country
     for code in np.unique(country.code[bound]).tolist():
         suppliers = len(np.unique(model.book.supplier.code[bound & (country.code == code)]))
@@ -563,7 +602,7 @@ def _assumptions(
         Assumption("horizon", f"{horizon} days; a change that starts late shows in part only", "setting"),
         Assumption("random numbers", f"the same in both, {baseline.paths} paths", "simulation"),
         Assumption("exchange rates", "those of the invoice dates", "model"),
-        Assumption("vetoes", "supplier risk, contracts and disputes are not read; exclude suppliers by name", "model"),
+        Assumption("vetoes", "supplier risk, size and disputes are not read; exclude suppliers by name", "model"),
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -25,6 +25,7 @@ from copilot.simulations.levers import (
     CaptureDiscounts,
     ExtendTerms,
     HurdleRate,
+    KeptTerms,
     Lever,
     RunDays,
     SavedScenario,
@@ -326,6 +327,36 @@ def test_runs_at_the_weekend_are_pointed_out(company: Book) -> None:
     found = outcome(company, RunDays(weekdays=(6,)))
     assert any(guard.name == "weekend" and guard.binding for guard in found.guards)
     assert not any(guard.name == "weekend" for guard in outcome(company, RunDays(weekdays=(1,))).guards)
+
+
+def test_suppliers_with_a_veto_keep_their_terms(company: Book) -> None:
+    """On hold for good, under contract until a day; the others move as before, and it is said who stays and why."""
+    model = learn_model(company, AS_OF)
+    events = draw_events(model, 120, 3)
+    until = AS_OF + timedelta(days=30)
+    kept = (KeptTerms(supplier="S1", reason="on hold"), KeptTerms(supplier="S2", reason="under contract", until=until))
+    free, bound = (extension(model, events, ExtendTerms(add_days=10, kept=some)) for some in ((), kept))
+    supplier = company.supplier
+    name = np.array(supplier.values, dtype=object)[supplier.code[events.row]]
+    later = events.invoiced > 30
+    assert free[name == "S1"].any()
+    assert not bound[name == "S1"].any()
+    assert free[(name == "S2") & ~later].any()
+    assert not bound[(name == "S2") & ~later].any()
+    assert (bound[(name == "S2") & later] == free[(name == "S2") & later]).all()
+    others = (name != "S1") & (name != "S2")
+    assert (bound[others] == free[others]).all()
+    found = simulate(company, AS_OF, [ExtendTerms(add_days=10)], horizon_days=91, kept=kept)
+    assert isinstance(found, ScenarioOutcome)
+    said = [guard.detail for guard in found.guards if guard.name == "veto"]
+    assert said == [
+        "1 supplier keeps its terms, on hold: S1",
+        f"1 supplier keeps its terms, under contract: S2 until {until.isoformat()}",
+    ]
+    only = ExtendTerms(add_days=10, selection=Selection(suppliers=("S1",)))
+    nobody = simulate(company, AS_OF, [only], kept=kept)
+    assert isinstance(nobody, LeverRefused)
+    assert "on hold: S1" in nobody.reason
 
 
 def test_scenarios_can_be_saved() -> None:
