@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,9 +144,23 @@ def _on_connect(connection: object, _entry: ConnectionPoolEntry) -> None:
     """Take transactions over from the driver, which would run DDL outside of them."""
     connection.isolation_level = None  # type: ignore[attr-defined] # sqlite3.Connection behind SQLAlchemy's protocol
     cursor = connection.cursor()  # type: ignore[attr-defined] # as above
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+    for pragma in ("busy_timeout=5000", "foreign_keys=ON", "synchronous=NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
+    _use_log(cursor)
     cursor.close()
+
+
+def _use_log(cursor: sqlite3.Cursor) -> None:
+    """Switch a file to its write-ahead log. SQLite does not wait for others meanwhile, whatever the busy timeout."""
+    for waits_left in reversed(range(100)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except Exception as error:
+            if "locked" not in str(error) or not waits_left:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _on_begin(connection: Connection) -> None:
