@@ -89,7 +89,7 @@ _LOANS = {"supplier": "Lieferant", "suppliers": "Lieferanten", "by": "nach", "th
 def _loans(question: str) -> Iterator[str]:
     """German words among the English ones."""
     for english, german in _LOANS.items():
-        yield re.sub(rf"\b{english}\b(?! country)", german, question)
+        yield re.sub(rf"\b{english}\b(?! country| year end)", german, question)
 
 
 _EXCLUSIONS = ("excluding", "without", "not including", "w/o", "except for", "ex")

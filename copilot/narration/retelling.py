@@ -65,4 +65,7 @@ def label_in(label: str, language: Language) -> str:
     known = LABELS[language]
     if label in known:
         return known[label]
-    return known.get(label[:1].upper() + label[1:], label)
+    small, capital = label[:1].lower() + label[1:], label[:1].upper() + label[1:]
+    if small in known:
+        return known[small][:1].upper() + known[small][1:]
+    return known.get(capital, label)

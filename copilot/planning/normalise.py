@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from copilot.planning.calendar_words import MONTHS
+from copilot.planning.other_languages import LONGEST, PHRASES
 
 Kind = Literal["date", "period", "bucket", "number", "symbol", "word"]
 
@@ -118,11 +119,26 @@ def tokens(text: str) -> tuple[Token, ...]:
         start, end = pairs[match.start()][1], pairs[match.end() - 1][1] + 1
         shouted = calm and end - start > 1 and text[start:end].isupper()
         found += _tokens_of(match.group().strip(), match.lastgroup or "word", start, end, shouted=shouted)
-    joined_up = tuple(_with_negations_joined(tuple(_with_exceptions_joined(found))))
+    spoken = tuple(_with_phrases_exchanged(found))
+    joined_up = tuple(_with_negations_joined(tuple(_with_exceptions_joined(spoken))))
     return tuple(
         replace(token, apart=True) if at and _APART.search(text[joined_up[at - 1].end : token.start]) else token
         for at, token in enumerate(joined_up)
     )
+
+
+def _with_phrases_exchanged(found: Sequence[Token]) -> Iterator[Token]:
+    """As in "wie viele": the English words, each with the place of the whole phrase."""
+    at = 0
+    while at < len(found):
+        words = tuple(token.text for token in found[at : at + LONGEST])
+        length = next((n for n in range(len(words), 0, -1) if words[:n] in PHRASES), 0)
+        if length:
+            start, end = found[at].start, found[at + length - 1].end
+            yield from (Token(word, stem(word), "word", start, end) for word in PHRASES[words[:length]].split())
+        else:
+            yield found[at]
+        at += length or 1
 
 
 def _with_exceptions_joined(found: Sequence[Token]) -> Iterator[Token]:

@@ -32,14 +32,14 @@ STOP_WORDS = _stems(
     "chart graph plot table lines bars excel csv slide dashboard "
     "yet sql using use used using ballpark roughly approx among currently stand stands standing sit sits sitting run runs running looks looked kind sort"
     # German and French glue
-    "  der die das den dem des und oder ist sind war unser unsere unseren unserer fuer fur im am mit von "
-    "vom zu zum zur bei beim wie hoch viel bitte zeig "
+    "  der die das den dem des und oder ist sind war waren unser unsere unseren unserer fuer fur im am mit von "
+    "vom zu zum zur bei beim wie hoch viel bitte zeig etait etaient "
     "zeige mir wir haben hat welche welcher welches le la les l et ou est sont notre nos quel quelle "
     "quels quelles combien de du en avec pour "
     "montre moi avons nous a wieviel nur noch sind es an auf aus um gibt wurde wurden hatten worden einen eine ein uns "
     "far anything something everything everyone anyone anybody single um uh ly est-ce que qu sur dans nos ont"
     # Spanish glue
-    " el los las del al y o es son nuestro nuestra nuestros nuestras cual cuales cuanto cuanta cuantos cuantas que para con "
+    " el los las del al y o es son era eran fue fueron nuestro nuestra nuestros nuestras cual cuales cuanto cuanta cuantos cuantas que para con "
     "muestra muestrame dame hay tenemos"
 )
 """Words that carry no condition.

@@ -8,14 +8,17 @@ from typing import Any, get_args
 
 import pytest
 
+from copilot.answer import Answer, Headline, Table, TableColumn
 from copilot.cash_answers import TEMPLATES as CASH
 from copilot.cash_balance_answers import TEMPLATES as BALANCE
 from copilot.composition import Turn
+from copilot.narration.answer_language import LEADS, in_language
 from copilot.narration.grounding import Support, unsupported
 from copilot.narration.prose import Direction, Figure, Name, Slots, Term, fill, joined
 from copilot.narration.retelling import told
 from copilot.narration.sentences import DIRECTIONS, LABELS, SENTENCES, WORDS, Translated
 from copilot.narration.template_narrator import TEMPLATES
+from copilot.planning.plan import ReasonCode
 from copilot.scenario_answers import TEMPLATES as WHAT_IF
 from copilot.wording.languages import LANGUAGES, Language, language_of, localised
 
@@ -153,3 +156,35 @@ def test_every_kind_of_answer_is_told(answers: Any, language: Translated, monkey
 def _numbers(text: str) -> set[str]:
     plain = re.sub(r"“[^”]*”", "", text).replace("\u202f", "").replace(",", "")
     return {number.rstrip(".") for number in re.findall(r"\d[\d.]*", plain)}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_reason_has_its_sentence(language: Translated) -> None:
+    """A refusal or question back begins in the reader's language, with no number, and keeps its details."""
+    assert set(LEADS[language]) == set(get_args(ReasonCode))
+    assert not any(any(c.isdigit() for c in text) for text in LEADS[language].values())
+    refused = Answer(
+        status="refused", reason="OUT_OF_SCOPE", question="?", reading="", plan={}, narrative="No such thing.",
+        evidence_id="", thread="t", took_ms=0,
+    )  # fmt: skip
+    assert in_language(refused, language).narrative == f"{LEADS[language]['OUT_OF_SCOPE']} No such thing."
+    assert in_language(refused, "en") == refused
+
+
+def test_labels_and_headings_follow_the_language() -> None:
+    """The figure's name and the columns are German, a label without a translation stays; cells stay as they were."""
+    columns = tuple(
+        TableColumn(name=label.lower(), label=label, role="dimension", unit="text")
+        for label in ("Supplier", "Spend", "Xyzzy")
+    )
+    answer = Answer(
+        status="answered", question="?", reading="", plan={}, narrative="", evidence_id="", thread="t", took_ms=0,
+        headline=Headline(metric="spend", label="Spend", value=1, unit="money:USD", period="2026", as_of="2026-11-21"),
+        table=Table(columns=columns, rows=(("Supplier", 1, "Spend"),), row_count=1, truncated=False),
+    )  # fmt: skip
+    told_in_german = in_language(answer, "de")
+    assert told_in_german.headline is not None
+    assert told_in_german.headline.label == "Ausgaben"
+    assert told_in_german.table is not None
+    assert [column.label for column in told_in_german.table.columns] == ["Lieferant", "Ausgaben", "Xyzzy"]
+    assert told_in_german.table.rows == (("Supplier", 1, "Spend"),)
