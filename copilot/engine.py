@@ -45,6 +45,7 @@ from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
 from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.cash_feed import NoCashFeed, read_cash
+from copilot.forecasting.last_readings import LastReadings
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
 from copilot.missed_answers import compose_missed
@@ -95,6 +96,7 @@ from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
 from semantic_layer.errors import ExecutionError, GuardError
 
 STALE_AFTER_DAYS = 3
+LEDGERS, BOOKS = LastReadings(read_ledger), LastReadings(read_book)
 NO_DRAFTER = (
     "A language model would have to draft that query, and none is set (TENOR_MODEL_BASE_URL, TENOR_MODEL_NAME); "
     "paste a SELECT of your own."
@@ -330,7 +332,7 @@ class Engine:
         actual = self.layer.query(query)
         value = actual.total["dpo_purchases"]
         outcome = project(
-            read_ledger(self.layer, plan.filters),
+            LEDGERS(self.layer, plan.filters),
             plan.target,
             day,
             closing=closing_balances(self.layer, plan.filters),
@@ -375,7 +377,7 @@ class Engine:
         settings = OutflowSettings(
             currency=self._settings.reporting_currency, groups=groups, first=plan.start, last=plan.end
         )
-        book = read_book(self.layer, plan.filters)
+        book = BOOKS(self.layer, plan.filters)
         measured = load_calibration(backtest_file(self._settings.mirror))
         return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
 
@@ -421,7 +423,7 @@ class Engine:
             kept = read_kept_terms(self.layer, load_policy(self._settings.treasury_policy))
         except TreasuryPolicyError as error:
             return LeverRefused(day, "MISSING_INPUT", str(error))
-        book, horizon = read_book(self.layer), max(7, horizon)
+        book, horizon = BOOKS(self.layer), max(7, horizon)
         return simulate(book, day, plan.levers, horizon_days=horizon, currency=currency, kept=kept)
 
 
