@@ -49,7 +49,7 @@ from copilot.forecasting.last_readings import LastReadings
 from copilot.forecasting.record_reading import closing_balances, read_ledger
 from copilot.layer_opening import open_layer
 from copilot.missed_answers import compose_missed
-from copilot.narration.answer_language import in_language
+from copilot.narration.answer_language import for_reader
 from copilot.opportunities.discount_outcomes import DiscountOutcome, DiscountsRefused
 from copilot.opportunities.discount_plan import plan_discounts
 from copilot.opportunities.kept_terms import read_kept_terms
@@ -295,8 +295,8 @@ class Engine:
                     answer = self._held_back(turn, plan, choices)
         except QueryError as error:
             refused = refusal_of(error, plan if isinstance(plan, MetricPlan) else None, model)
-            return in_language(compose_refusal(turn, refused), turn.language)
-        return in_language(_with_drift(_with_staleness(answer, turn.clock)), turn.language)
+            return for_reader(compose_refusal(turn, refused), turn.language)
+        return for_reader(_with_drift(_with_staleness(answer, turn.clock)), turn.language)
 
     def _held_back(self, turn: Turn, plan: Clarify | Refuse, choices: Choosing | None) -> Answer:
         """A question back, its choices with the figures behind them, or a refusal."""

@@ -13,6 +13,7 @@ from copilot.answer import Answer
 from copilot.narration.retelling import label_in
 from copilot.narration.sentences import Translated
 from copilot.planning.plan import ReasonCode
+from copilot.wording.dates_in_words import dates_in_words
 from copilot.wording.languages import Language
 
 LEADS: Mapping[Translated, Mapping[ReasonCode, str]] = {
@@ -77,11 +78,14 @@ LEADS: Mapping[Translated, Mapping[ReasonCode, str]] = {
 """What happened, for each reason."""
 
 
-def in_language(answer: Answer, language: Language) -> Answer:
-    """The answer with its labels and headings in a language; what has no translation stays English."""
+def for_reader(answer: Answer, language: Language) -> Answer:
+    """The answer with dates of its notes in words, and its labels and headings in a language.
+
+    What has no translation stays English.
+    """
+    changed: dict[str, Any] = {"caveats": tuple(dates_in_words(note) for note in answer.caveats)}
     if language == "en":
-        return answer
-    changed: dict[str, Any] = {}
+        return answer.model_copy(update=changed)
     if answer.status != "answered" and answer.reason is not None:
         changed["narrative"] = f"{LEADS[language][answer.reason]} {answer.narrative}"
     if answer.headline is not None:

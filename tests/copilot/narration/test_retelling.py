@@ -12,7 +12,7 @@ from copilot.answer import Answer, Headline, Table, TableColumn
 from copilot.cash_answers import TEMPLATES as CASH
 from copilot.cash_balance_answers import TEMPLATES as BALANCE
 from copilot.composition import Turn
-from copilot.narration.answer_language import LEADS, in_language
+from copilot.narration.answer_language import LEADS, for_reader
 from copilot.narration.grounding import Support, unsupported
 from copilot.narration.prose import Direction, Figure, Name, Slots, Term, fill, joined
 from copilot.narration.retelling import told
@@ -167,8 +167,8 @@ def test_every_reason_has_its_sentence(language: Translated) -> None:
         status="refused", reason="OUT_OF_SCOPE", question="?", reading="", plan={}, narrative="No such thing.",
         evidence_id="", thread="t", took_ms=0,
     )  # fmt: skip
-    assert in_language(refused, language).narrative == f"{LEADS[language]['OUT_OF_SCOPE']} No such thing."
-    assert in_language(refused, "en") == refused
+    assert for_reader(refused, language).narrative == f"{LEADS[language]['OUT_OF_SCOPE']} No such thing."
+    assert for_reader(refused, "en") == refused
 
 
 def test_labels_and_headings_follow_the_language() -> None:
@@ -182,7 +182,7 @@ def test_labels_and_headings_follow_the_language() -> None:
         headline=Headline(metric="spend", label="Spend", value=1, unit="money:USD", period="2026", as_of="2026-11-21"),
         table=Table(columns=columns, rows=(("Supplier", 1, "Spend"),), row_count=1, truncated=False),
     )  # fmt: skip
-    told_in_german = in_language(answer, "de")
+    told_in_german = for_reader(answer, "de")
     assert told_in_german.headline is not None
     assert told_in_german.headline.label == "Ausgaben"
     assert told_in_german.table is not None
