@@ -27,6 +27,7 @@ from copilot.forecasting.cash_paths import (
 )
 from copilot.forecasting.closed_form import quantile_of_sum
 from copilot.forecasting.fingerprint import fingerprint
+from copilot.forecasting.terms_change import terms_change
 from copilot.simulations.calibration import AS_SIMULATED, UNCALIBRATED, BandStretch, Calibration
 from copilot.simulations.outcomes import Assumption
 from copilot.simulations.outflow_outcomes import (
@@ -358,7 +359,9 @@ def _orders_sentence(model: Model) -> str:
 
 
 def _habits_sentence(model: Model) -> str:
-    return "; ".join(habit.sentence for habit in habits(model)) or "nothing stands out"
+    change = terms_change(model.ledger)
+    found = [habit.sentence for habit in habits(model)] + ([change.sentence] if change else [])
+    return "; ".join(found) or "nothing stands out"
 
 
 def _series_sentence(model: Model) -> str:

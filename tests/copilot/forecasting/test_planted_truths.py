@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -13,6 +13,7 @@ from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.cash_paths import Model, learn_model
 from copilot.forecasting.current_terms import current_due_days
 from copilot.forecasting.payment_timing import cells_of
+from copilot.forecasting.terms_change import terms_change
 from semantic_layer import SemanticLayer
 from sync.sandbox import write_truth
 from sync.sandbox.direct import write_mirror
@@ -101,6 +102,21 @@ def test_the_change_of_terms_is_found(planted: tuple[SemanticLayer, dict[str, An
     assert float(np.mean(around)) >= 0.7
     (changed,) = of_kind(model, "changed terms")
     assert changed.value > 5.0
+
+
+def test_the_day_and_the_size_of_the_change_of_terms_are_found(
+    planted: tuple[SemanticLayer, dict[str, Any]], model: Model
+) -> None:
+    """Month 18: the planted day lies in the days that are named, within ten days of their middle; 15 days more, to one."""
+    _, truths = planted
+    found = terms_change(model.ledger)
+    assert found is not None
+    policy = date.fromisoformat(truths["terms_policy"]["from"])
+    assert found.first <= policy <= found.last
+    assert abs((found.middle - policy).days) <= 10
+    assert abs(found.days - 15.0) <= 1.0
+    before = learn_model(model.book, policy - timedelta(days=1))
+    assert terms_change(before.ledger) is None  # nothing of it is known before
 
 
 def test_the_slow_approver_is_found(planted: tuple[SemanticLayer, dict[str, Any]]) -> None:
