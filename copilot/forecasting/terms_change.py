@@ -21,7 +21,7 @@ LEAST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class TermsChange:
-    """`suppliers` suppliers changed together on a day from `first` to `last`; `days` is the median added to net days."""
+    """`suppliers` suppliers changed terms together, on a day from `first` to `last`; `days` is the median added."""
 
     first: date
     last: date
