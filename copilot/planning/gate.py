@@ -78,7 +78,8 @@ _RULES = (
         "What if the top 20 suppliers go to net 60?",
     ),
     _rule(
-        _POLITE
+        r"(?!.*\b(should|shall) we pay (anything|something|anyone|anybody|any|some)\b[\w ]{0,30}\bearly\b)"
+        + _POLITE
         + r"(pay|release|approve|reject|cancel|void|delete|remove invoice|wire|transfer|execute|submit|do it|book)\b(?! (terms?|time|rate|cycle|runs?)\b)"
         r"|\b(wire|transfer) (us |me )?[$€£]?\d",
         "NEEDS_APPROVAL",

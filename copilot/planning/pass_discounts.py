@@ -20,6 +20,7 @@ _ASKS = tuple(
         r"\bcash constrained\b.*\bdiscounts?\b|\bdiscounts?\b.*\b(under|within|given) (the |our )?(cash floor|cash we have|cash constraint)",
         r"\bdiscounts? (to take )?(for|in|on) (the |our )?next (payment )?run\b",
         r"\b(which|what) (open |approved )?(invoices|bills|suppliers) (should|shall|could|can) (we|i) pay early\b",
+        r"\b(should|shall) we pay (anything|something|anyone|anybody|(any|some)( of (the|our))?( open| approved)? ?(invoices?|bills?|suppliers?)) early\b",
         rf"\b(best|optimal) (discounts|discount offers) to {_TAKE}\b",
         (
             rf"\b{_TAKE} (all |every |each )?(the )?discounts? (above|over|from|of more than|of at least|with more than) "
@@ -48,7 +49,7 @@ _GLUE = frozenset(
     "which what discount discounts offer offers early payment pay should shall do could can we our us the a to take taking capture capturing accept "
     "accepting pursue go for pick worth now is are be cash constrained under within given floor constraint have all every each above over from of more "
     "than at least with would will cost need require tie up mean in on by next run payment best optimal how much if it impact effect % percent pct year "
-    "annualised annualized apr yield a p.a and or open approved invoices invoice bills suppliers supplier i".split()
+    "annualised annualized apr yield a p.a and any some anything something anyone anybody early or open approved invoices invoice bills suppliers supplier i".split()
 )
 
 
