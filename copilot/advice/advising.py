@@ -6,12 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
+from copilot.advice.duplicates_told import tell_duplicates
 from copilot.advice.segments_told import tell_movers, tell_segments
 from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
 from copilot.advice.waits_told import tell_faster, tell_waits
 from copilot.errors import TreasuryPolicyError
 from copilot.opportunities.bottlenecks import WITHIN, wait_report
+from copilot.opportunities.duplicate_reading import read_duplicates
 from copilot.opportunities.process_log import STEP
 from copilot.opportunities.process_reading import read_process
 from copilot.opportunities.segment_reading import read_segments
@@ -40,14 +42,15 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
         case "terms":
             outcome = read_terms(layer, policy, plan.filters, wanted=plan.net_days, currency=currency)
             return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
-        case "term_mismatches":
-            return tell_mismatches(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
         case "segments" | "movers":
             return _segments(layer, plan, currency)
+        case "duplicates":
+            return tell_duplicates(read_duplicates(layer, policy, plan.filters, currency=currency), where, plan.limit)
         case "waits" | "faster_stage":
             return _waits(layer, plan, policy, where, currency)
-        case _:
-            return tell_several(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+        case "term_mismatches" | "several_terms":
+            tell = tell_mismatches if plan.shows == "term_mismatches" else tell_several
+            return tell(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
 
 
 def _segments(layer: SemanticLayer, plan: OpportunityPlan, currency: str) -> Advice:

@@ -51,6 +51,8 @@ def opportunity_plan(slots: Slots, asked: OpportunityAsk, clock: Clock) -> Oppor
         )
     if period is not None and asked.shows in {"terms", "term_mismatches", "several_terms"}:
         return _refused(slots, "OUT_OF_SCOPE", "Terms are compared over the last 365 days; leave the time out.")
+    if period is not None and asked.shows == "duplicates":
+        return _refused(slots, "OUT_OF_SCOPE", "Invoices are compared over all days; leave the time out.")
     return OpportunityPlan(
         shows=asked.shows,
         filters=tuple(slots.filters),

@@ -41,6 +41,11 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
         r"\bwhich (approval )?(stage|step) (takes|took|is) (the )?(longest|slowest|most time)\b",
     ),
     "faster_stage": (_FASTER,),
+    "duplicates": (
+        r"\b(which|what) (invoices|bills) (were|are|have been|did we get|came|was) (probably |likely |possibly )?(sent |billed |invoiced |in )?(twice|double)\b",
+        r"\b(which|what) (invoices|bills) (were |are )?(probably |likely |possibly )?duplicates?\b|\b(find|list|show)( me)?( all| the| our)? (likely |probable )?duplicate (invoices|bills)\b",
+        r"\b(which|what) (invoices|bills) (did|have) we (probably )?(paid|pay) (twice|double)\b",
+    ),
     "several_terms": (
         rf"\b{_WHO}\b.*\b(several|multiple|various|more than one|different|two|many)( different)? {_TERMS}\b",
     ),
@@ -66,7 +71,8 @@ _WORDS: Mapping[OpportunityView, str] = {
     "segments": "segment segments each every their its why",
     "waits": "invoices invoice bills bill get got getting stuck wait waiting held up delayed lose losing time do did does most bottleneck bottlenecks "
     "approval approvals process stage step takes took longest slowest pay my",
-    "duplicates": "",
+    "duplicates": "invoices bills invoice bill were been did get came was probably likely possibly probable sent billed invoiced in twice double duplicate "
+    "duplicates find list did paid pay",
 }
 _GLUES = {view: frozenset(f"{_BASE} {words}".split()) for view, words in _WORDS.items()}
 """Words that ask for a view and say nothing else; a word that turns its sense round is none of them."""

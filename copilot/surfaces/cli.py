@@ -32,7 +32,15 @@ from copilot.surfaces.explore_command import explore
 from copilot.surfaces.key_command import rotate_key
 from copilot.surfaces.metrics_commands import metrics_app
 from copilot.surfaces.notice_commands import notices_app
-from copilot.surfaces.opportunity_commands import pack, segments, several_terms, term_mismatches, terms, waits
+from copilot.surfaces.opportunity_commands import (
+    duplicates,
+    pack,
+    segments,
+    several_terms,
+    term_mismatches,
+    terms,
+    waits,
+)
 from copilot.surfaces.simulate_commands import simulate_app
 from copilot.surfaces.slack_command import slack
 from copilot.surfaces.verified_commands import verified_app
@@ -178,6 +186,7 @@ app.command()(term_mismatches)
 app.command()(segments)
 app.command()(pack)
 app.command()(waits)
+app.command()(duplicates)
 app.command(name="eval")(evaluate_bank)
 app.command()(explore)
 app.add_typer(metrics_app, name="metrics")

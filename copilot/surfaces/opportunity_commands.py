@@ -110,6 +110,22 @@ def segments(
     run(OpportunityPlan(shows="movers" if movers else "segments", start=first), None, csv_file, mirror, as_json=as_json)
 
 
+def duplicates(
+    *,
+    where: WhereOption = None,
+    csv_file: CsvOption = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """List invoices that were probably sent twice, with the evidence.
+
+    Example: tenor duplicates --csv twice.csv
+    """
+    from copilot.planning.plan import OpportunityPlan  # noqa: PLC0415 (other commands start faster without)
+
+    run(OpportunityPlan(shows="duplicates", filters=_filters(where)), None, csv_file, mirror, as_json=as_json)
+
+
 def waits(
     *,
     where: WhereOption = None,
