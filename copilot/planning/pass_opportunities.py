@@ -43,7 +43,6 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
     "faster_stage": (_FASTER,),
     "duplicates": (
         r"\b(which|what) (invoices|bills) (were|are|have been|did we get|came|was) (probably |likely |possibly )?(sent |billed |invoiced |in )?(twice|double)\b",
-        r"\b(which|what) (invoices|bills) (were |are )?(probably |likely |possibly )?duplicates?\b|\b(find|list|show)( me)?( all| the| our)? (likely |probable )?duplicate (invoices|bills)\b",
         r"\b(which|what) (invoices|bills) (did|have) we (probably )?(paid|pay) (twice|double)\b",
     ),
     "several_terms": (

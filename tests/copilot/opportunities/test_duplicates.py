@@ -109,12 +109,7 @@ def test_every_planted_pair_is_found_and_nothing_else(preset: str, seed: int, tm
 
 @pytest.mark.parametrize(
     "question",
-    [
-        "which invoices were sent twice",
-        "show duplicate invoices",
-        "which invoices did we pay twice",
-        "what invoices are duplicates",
-    ],
+    ["which invoices were sent twice", "which invoices did we pay twice", "what bills were probably invoiced twice"],
 )
 def test_questions_become_plans(layer: SemanticLayer, question: str) -> None:
     """A list is asked for; the figure of possible duplicates stays a figure, and a time is refused."""
@@ -122,7 +117,8 @@ def test_questions_become_plans(layer: SemanticLayer, question: str) -> None:
     plan = planner.plan(question, CLOCK)
     assert isinstance(plan, OpportunityPlan), plan
     assert plan.shows == "duplicates"
-    assert not isinstance(planner.plan("possible duplicates this year", CLOCK), OpportunityPlan)
+    for figure in ("possible duplicates this year", "show duplicate invoices", "which invoices are duplicates"):
+        assert not isinstance(planner.plan(figure, CLOCK), OpportunityPlan)
     assert isinstance(planner.plan(f"{question} in Q3", CLOCK), Refuse)
 
 
