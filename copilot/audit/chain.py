@@ -18,7 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from copilot.canonical_json import canonical, sealed
 
 START = "0" * 64
-Action = Literal["signed in", "answered", "opened", "exported", "replayed"]
+Action = Literal[
+    "signed in", "answered", "opened", "exported", "replayed",
+    "policy proposed", "policy approved", "policy rejected", "stopped", "revival asked", "revived",
+    "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
+    "delivered", "not delivered", "reconciled",
+]  # fmt: skip
 
 
 class Event(BaseModel):

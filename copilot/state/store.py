@@ -28,7 +28,7 @@ from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration this program knows."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

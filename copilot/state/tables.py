@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, Column, Date, DateTime, ForeignKey, Index, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -110,3 +124,84 @@ notices = Table(
     Column("claimed_at", UtcDateTime, nullable=False),
     Column("outcome", String(400), nullable=False),
 )
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", JSON, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("effective_from", UtcDateTime, nullable=True),
+    Column("state", String(20), nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("decided_by", Text, nullable=True),
+    Column("decided_at", UtcDateTime, nullable=True),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("feature", String(40), primary_key=True),
+    Column("stopped", Boolean, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("revival_asked_by", Text, nullable=True),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("body", JSON, nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("evidence_hash", String(64), nullable=False),
+    Column("policy", Integer, nullable=False),
+    Column("maker", Text, nullable=False),
+    Column("supplier", Text, nullable=False),
+    Column("cents", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime, nullable=True),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("proposal", String(64), ForeignKey("proposals.id"), primary_key=True),
+    Column("checker", String(200), primary_key=True),
+    Column("verdict", String(20), nullable=False),
+    Column("office", String(60), nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("on_behalf_of", Text, nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("proposal", String(64), ForeignKey("proposals.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("look", JSON, nullable=False),
+    Column("expect", JSON, nullable=True),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
+    Column("claimed_by", String(100), nullable=True),
+    Column("claimed_until", UtcDateTime, nullable=True),
+    Column("remote_id", String(64), nullable=True),
+    Column("delivered_at", UtcDateTime, nullable=True),
+    Column("trouble", Text, nullable=True),
+    Index("outbox_by_state", "state", "next_try_at"),
+)
+"""What was approved for Coupa. Written by the copilot, delivered by the sync worker: docs/outbox.md is the contract."""
