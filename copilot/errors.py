@@ -10,6 +10,8 @@
     ├── VerifiedQuestionError          who looks after them: a verified question does not fit its form, or a slot
     ├── QuestionBankError              who evaluates: the bank of questions cannot be read
     ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
+    ├── PeopleError                    the operator: the file of people and roles is missing or breaks a rule
+    ├── GovernanceError                who proposes or decides: there is no such proposal or version, or it was changed
     ├── TreasuryPolicyError            treasury: the file of hurdles, floors and caps cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
     ├── NoticeError                    who subscribes, or the operator: a time, a bound, an address or a mail server
@@ -75,3 +77,11 @@ class HistoryFileError(CopilotError):
 
 class LanguageModelError(CopilotError):
     """The language model cannot be reached, or its answer cannot be used. The rule planner goes on without it."""
+
+
+class PeopleError(CopilotError):
+    """The file of people, roles and offices is missing, cannot be read, or breaks a rule."""
+
+
+class GovernanceError(CopilotError):
+    """There is no such proposal, policy or file, or it was changed in the database."""

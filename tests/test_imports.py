@@ -60,7 +60,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "audit": 1, "forecasting": 1, "language_model": 1, "viewers": 1,
         "chat_completions": 2, "layer_opening": 2, "scripted_endpoint": 2, "simulations": 2, "state": 2,
         "opportunities": 3, "planning": 3,
-        "answer": 4, "conversation": 4, "drivers": 4, "previews": 4,
+        "answer": 4, "conversation": 4, "drivers": 4, "governance": 4, "previews": 4,
         "evaluation": 5, "evidence": 5, "narration": 5, "tabulation": 5, "verified": 5,
         "charts": 6, "headlines": 6, "rendering": 6, "suggestions": 6,
         "composition": 7, "notices": 7,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -48,6 +49,7 @@ class StateStore:
 
     def __init__(self, engine: Engine, clock: UtcClock = utc_now) -> None:
         self._engine = engine
+        self.clock = clock
         self.threads = ThreadRepository(engine, clock)
         self.turns = TurnRepository(engine, clock)
         self.model_usage = ModelUsageRepository(engine)
@@ -89,6 +91,23 @@ class StateStore:
             engine.dispose()
             raise
         return cls(engine, clock)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads: what it sees does not change under it."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, table: Table) -> Iterator[Connection]:
+        """A transaction that decides by what it reads: nobody else writes to that table meanwhile.
+
+        All that is done in it is kept, or nothing is.
+        """
+        with self._engine.execution_options(begin_with=WRITING).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
+            yield connection
 
     def close(self) -> None:
         """Give every connection back."""
