@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     viewer: str | None = Field(
         default=None, description="Who asks: a viewer of the policies file. Needed where there is such a file."
     )
+    people: Path | None = Field(
+        default=None,
+        description="A YAML file of the people who propose, approve and write policies; empty: nobody does.",
+    )
     slack_bot_token: SecretStr | None = Field(
         default=None,
         description="Bot token (`xoxb-`) of the company's Slack app, for `tenor slack`. Masked.",

@@ -84,6 +84,7 @@ class Snapshot:
         self.version, data_as_of, zone = found[0]
         self.data_as_of: datetime = data_as_of.astimezone(ZoneInfo(zone))
         self.drift = self._read_drift()
+        self.source = self._read_source()
         self.first_date: date | None = None
         """Of the first invoice, where the mirror is of a company that gets any."""
         if "invoice_date" in self.columns.get("invoices", ()):
@@ -95,6 +96,12 @@ class Snapshot:
             return None
         found = self.run("SELECT drift FROM mirror_manifest").rows[0][0]
         return None if found is None else int(found)
+
+    def _read_source(self) -> str:
+        """Which Coupa the mirror is of; empty where that is not said."""
+        if "source" not in self.columns["mirror_manifest"]:
+            return ""
+        return str(self.run("SELECT source FROM mirror_manifest").rows[0][0] or "")
 
     @property
     def data_date(self) -> date:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 
 
 def account() -> str:
-    """The account of the operating system, as `local:name`; `local` where it has none."""
+    """The account of the operating system, as `local:name`; `local` where it has none.
+
+    As the system knows it: variables of the environment, which anybody can set, do not count.
+    """
     try:
-        return f"local:{getpass.getuser()}"
-    except (KeyError, OSError):
+        return f"local:{pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
         return "local"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -236,7 +236,7 @@ class ApprovalDesk:
             "cents": proposal.cents,
             "state": OPEN,
             "made_at": here.now,
-            "expires_at": here.now + timedelta(hours=version.policy.expires_hours),
+            "expires_at": _expiry(proposal, version, here.now),
         }
         here.connection.execute(insert(proposals).values(row))
         told = {"title": proposal.title, "amount": f"{proposal.amount} {proposal.currency}"}
@@ -300,6 +300,14 @@ class ApprovalDesk:
             policy=str(proposal.policy),
             told=told,
         )
+
+
+def _expiry(proposal: Proposal, version: Version, now: datetime) -> datetime:
+    """After the policy's hours, and no later than the end (UTC) of the last day on which it makes sense."""
+    by_policy = now + timedelta(hours=version.policy.expires_hours)
+    if proposal.last_day is None:
+        return by_policy
+    return min(by_policy, datetime.combine(proposal.last_day + timedelta(days=1), time(), UTC))
 
 
 def _kinds(proposal: Proposal) -> tuple[str, ...]:

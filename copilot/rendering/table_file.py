@@ -19,12 +19,13 @@ def csv_of_table(table: Table) -> str:
     """The same of a table alone."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_text(f"{c.label} ({c.unit})" if c.unit != "text" else c.label) for c in table.columns])
+    writer.writerow([disarmed(f"{c.label} ({c.unit})" if c.unit != "text" else c.label) for c in table.columns])
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
-        writer.writerow([_text(v) if isinstance(v, str) and c.role == "dimension" else v for v, c in cells])
+        writer.writerow([disarmed(v) if isinstance(v, str) and c.role == "dimension" else v for v, c in cells])
     return out.getvalue()
 
 
-def _text(value: str) -> str:
+def disarmed(value: str) -> str:
+    """Text that a spreadsheet does not run."""
     return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

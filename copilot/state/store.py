@@ -125,10 +125,10 @@ class StateStore:
         return f"StateStore({self._engine.url.render_as_string(hide_password=True)!r})"
 
 
-def open_store(settings: Settings) -> StateStore:
+def open_store(settings: Settings, clock: UtcClock = utc_now) -> StateStore:
     """The store that the settings name; raises as `StateStore.open`."""
     return StateStore.open(
-        settings.state_url, key=settings.encryption_key, encrypted_by_server=settings.state_encrypted_by_server
+        settings.state_url, clock, key=settings.encryption_key, encrypted_by_server=settings.state_encrypted_by_server
     )
 
 

@@ -23,6 +23,7 @@ from copilot.evidence import compare, load
 from copilot.rendering.terminal import render
 from copilot.settings import Settings
 from copilot.state.store import open_store
+from copilot.surfaces.approval_commands import approvals_app
 from copilot.surfaces.audit_commands import audit_app
 from copilot.surfaces.backtest_commands import backtest
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, day_of, plain_errors, settings_of
@@ -41,6 +42,7 @@ from copilot.surfaces.opportunity_commands import (
     terms,
     waits,
 )
+from copilot.surfaces.policy_commands import policy_app
 from copilot.surfaces.simulate_commands import simulate_app
 from copilot.surfaces.slack_command import slack
 from copilot.surfaces.verified_commands import verified_app
@@ -177,6 +179,8 @@ def replay(
 
 
 app.add_typer(audit_app, name="audit")
+app.add_typer(approvals_app, name="approvals")
+app.add_typer(policy_app, name="policy")
 app.command()(backtest)
 app.command()(discounts)
 app.command()(missed_discounts)
