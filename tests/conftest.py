@@ -1,17 +1,20 @@
-"""Fixtures that every part shares: one clock, one small company, one mirror synced from it over real HTTP."""
+"""Fixtures that every part shares: one clock, one small company, one mirror synced from it over real HTTP, one server."""
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from semantic_layer import SemanticLayer
 from sync.sandbox.feeds import write_feeds
@@ -67,3 +70,57 @@ def _run(folder: Path, *words: str) -> None:
 def layer(mirror_folder: Path) -> SemanticLayer:
     """The semantic layer over the tiny company."""
     return SemanticLayer.load(mirror_folder)
+
+
+@pytest.fixture(scope="session")
+def new_database() -> Iterator[Callable[[], str]]:
+    """Makes empty databases on a real PostgreSQL server, which runs as long as the session; each call gives a URL.
+
+    Skipped aloud where the server is not installed, unless TENOR_REQUIRE_POSTGRES=1 says that it must be.
+    """
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if not programs and on_path is None:
+        missing = "no PostgreSQL server here: install Debian's package `postgresql` to test on one"
+        if os.environ.get("TENOR_REQUIRE_POSTGRES") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short, for the name of a socket; away from what only root may enter
+    binaries = programs[-1].parent if programs else Path(str(on_path)).parent
+    user = "postgres" if os.getuid() == 0 else None
+    if user is not None:  # the server refuses to be root
+        shutil.chown(folder, user)
+
+    def run(*words: str) -> None:
+        command = [str(binaries / words[0]), "-D", str(folder / "data"), *words[1:]]
+        subprocess.run(command, cwd=folder, user=user, check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+    speed = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"  # nobody reads it after a crash
+    run("initdb", "--username=tenor", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+    run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses='' {speed}")
+    try:
+        yield lambda: _database(folder)
+    finally:
+        run("pg_ctl", "stop", "-w", "-m", "immediate")
+        shutil.rmtree(folder)
+
+
+_numbers = itertools.count(1)
+
+
+def _database(folder: Path) -> str:
+    name = f"test_{next(_numbers)}"
+    server = create_engine(f"postgresql+psycopg://tenor@/postgres?host={folder}", isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    return f"postgresql+psycopg://tenor@/{name}?host={folder}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty state store can be made: a file in a folder that does not exist yet, or a database of its own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new/state.db"
+    make: Callable[[], str] = request.getfixturevalue("new_database")
+    return make()

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import Engine, insert, select, update
 
-from copilot.state.tables import WRITING, model_usage
+from copilot.state.tables import WRITING, model_usage, put
 
 
 class ModelUsageRepository:
@@ -30,7 +30,6 @@ class ModelUsageRepository:
             "tokens_out": model_usage.c.tokens_out + tokens_out,
         }
         with self._writer.begin() as connection:
-            found = connection.execute(update(model_usage).where(model_usage.c.day == day).values(**more))
-            if found.rowcount == 0:
-                row = {"day": day, "tokens_in": tokens_in, "tokens_out": tokens_out}
-                connection.execute(insert(model_usage).values(**row))
+            change = update(model_usage).where(model_usage.c.day == day).values(**more)
+            row = {"day": day, "tokens_in": tokens_in, "tokens_out": tokens_out}
+            put(connection, change, insert(model_usage).values(**row))

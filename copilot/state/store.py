@@ -14,8 +14,8 @@ from typing import Self
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from copilot.errors import StateKeyError, StateStoreError
@@ -32,7 +32,13 @@ from copilot.state.turns import TurnRepository
 HEAD = "0006"
 """The newest migration this program knows."""
 
+PATIENCE_MS = 5_000
+"""How long a writer waits for the others."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING = 0x54656E6F72
+"""A number that no other program is likely to lock on the same server."""
+
 _one_at_a_time = threading.Lock()
 """Alembic's migration context is a global of the process."""
 
@@ -90,12 +96,15 @@ class StateStore:
         except StateStoreError:
             engine.dispose()
             raise
+        event.listen(engine, "handle_error", _plainly(shown))
         return cls(engine, clock)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads: what it sees does not change under it."""
-        with self._engine.begin() as connection:
+        server = self._engine.dialect.name == "postgresql"
+        steady = self._engine.execution_options(isolation_level="REPEATABLE READ") if server else self._engine
+        with steady.begin() as connection:
             yield connection
 
     @contextmanager
@@ -147,7 +156,7 @@ def _engine(url: str, key: SecretStr | None, *, encrypted_by_server: bool) -> En
                 f"TENOR_ENCRYPTION_KEY is set, but it cannot encrypt the database server of {masked_url(url)}. Say "
                 "with TENOR_STATE_ENCRYPTED_BY_SERVER=true that the server encrypts its disk, or use an SQLite file."
             )
-        return create_engine(parsed, pool_pre_ping=True)
+        return _server(parsed)
     file = file_of(url)
     if file is None:
         engine = create_engine(parsed)
@@ -159,11 +168,26 @@ def _engine(url: str, key: SecretStr | None, *, encrypted_by_server: bool) -> En
     return engine
 
 
+def _server(url: URL) -> Engine:
+    """A database server. Whatever its own defaults are, a writer sees what the one before it has written.
+
+    A connection that a restart of the server broke is replaced before its use. Nobody waits for a lock for ever.
+    """
+    engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "begin", _on_server_begin)
+    return engine
+
+
+def _on_server_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+
+
 def _on_connect(connection: object, _entry: ConnectionPoolEntry) -> None:
     """Take transactions over from the driver, which would run DDL outside of them."""
     connection.isolation_level = None  # type: ignore[attr-defined] # sqlite3.Connection behind SQLAlchemy's protocol
     cursor = connection.cursor()  # type: ignore[attr-defined] # as above
-    for pragma in ("busy_timeout=5000", "foreign_keys=ON", "synchronous=NORMAL"):
+    for pragma in (f"busy_timeout={PATIENCE_MS}", "foreign_keys=ON", "synchronous=NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     _use_log(cursor)
     cursor.close()
@@ -184,6 +208,20 @@ def _use_log(cursor: sqlite3.Cursor) -> None:
 
 def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin_with", "BEGIN"))
+
+
+def _plainly(shown: str) -> Callable[[ExceptionContext], None]:
+    """What a database says when it is away, full, read-only or busy for too long, as an error that people are shown."""
+
+    def say(context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError) and not context.is_pre_ping:
+            cause = str(context.original_exception).strip().splitlines()[0]
+            raise StateStoreError(
+                f"The state store {shown} cannot be used: {cause}. "
+                "What was going on has not been kept; try again when it works."
+            ) from context.original_exception
+
+    return say
 
 
 def _bring_up_to_date(engine: Engine, shown: str) -> None:
@@ -219,4 +257,6 @@ def _migrate(engine: Engine) -> None:
     with _one_at_a_time, engine.connect().execution_options(begin_with=WRITING) as connection:
         config.attributes["connection"] = connection
         with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))  # one process at a time
             command.upgrade(config, "head")

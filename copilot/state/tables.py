@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -9,23 +11,32 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Date,
     DateTime,
     ForeignKey,
     Index,
+    Insert,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    Update,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
 WRITING = "BEGIN IMMEDIATE"
 """How a writing transaction begins on SQLite: one that starts by reading cannot wait for its turn to write."""
+
+NAME_LENGTH = 64
+"""Characters of a thread's name, in its column."""
+
+_UNSTORABLE = re.compile("[\\x00\ud800-\udfff]")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,11 +60,42 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """What a person wrote, with U+FFFD for characters that not every database holds.
+
+    Those are NUL, which PostgreSQL refuses, and halves of a surrogate pair, which no encoding has.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database: the same on each, whatever it could hold by itself."""
+        del dialect
+        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+
+
+def name_kept(name: str) -> str:
+    """A thread's name as its column holds it: itself, or its SHA-256 where it is longer than the column."""
+    return name if len(name) <= NAME_LENGTH else hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+
+
+def put(connection: Connection, change: Update, row: Insert) -> None:
+    """Changes a row, or adds it where there is none yet; of two who add it at once, the later one changes it."""
+    if connection.execute(change).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(row)
+    except IntegrityError:
+        connection.execute(change)
+
+
 threads = Table(
     "threads",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column("state", JSON, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -63,7 +105,7 @@ turns = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("thread_id", String(64), ForeignKey("threads.id"), nullable=False),
-    Column("question", Text, nullable=False),
+    Column("question", Words, nullable=False),
     Column("answer", JSON, nullable=False),
     Column("pack", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -145,7 +187,7 @@ switches = Table(
     Column("feature", String(40), primary_key=True),
     Column("stopped", Boolean, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("revival_asked_by", Text, nullable=True),
 )
@@ -177,7 +219,7 @@ decisions = Table(
     Column("office", String(60), nullable=False),
     Column("payload_hash", String(64), nullable=False),
     Column("on_behalf_of", Text, nullable=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
 )
 

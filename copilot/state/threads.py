@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, desc, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from copilot.state.tables import WRITING, threads
+from copilot.state.tables import WRITING, name_kept, put, threads
 
 TITLE_LENGTH = 80
 
@@ -36,18 +36,18 @@ class ThreadRepository:
     def get(self, thread_id: str) -> Thread | None:
         """The thread, or None."""
         with self._engine.begin() as connection:
-            row = connection.execute(select(threads).where(threads.c.id == thread_id)).one_or_none()
+            row = connection.execute(select(threads).where(threads.c.id == name_kept(thread_id))).one_or_none()
         return None if row is None else Thread(row.id, row.title, row.state, row.updated_at)
 
     def save(self, thread_id: str, state: Mapping[str, Any], title: str = "") -> None:
         """Store the state; the title is kept from the first turn unless a new one is given."""
+        kept = name_kept(thread_id)
         with self._writer.begin() as connection:
             values: dict[str, Any] = {"state": dict(state), "updated_at": self._clock()}
             if title:
                 values["title"] = title[:TITLE_LENGTH]
-            changed = connection.execute(update(threads).where(threads.c.id == thread_id).values(values)).rowcount
-            if not changed:
-                connection.execute(insert(threads).values({"title": "", **values, "id": thread_id}))
+            change = update(threads).where(threads.c.id == kept).values(values)
+            put(connection, change, insert(threads).values({"title": "", **values, "id": kept}))
 
     def recent(self, limit: int = 20) -> tuple[Thread, ...]:
         """The latest threads, newest first."""
@@ -58,7 +58,7 @@ class ThreadRepository:
 
 
 def ensure_thread(connection: Connection, thread_id: str, title: str, now: datetime) -> None:
-    """Make sure that a turn has a thread to belong to; two turns at once may both try."""
+    """Make sure that a turn has a thread to belong to, by its kept name; two turns at once may both try."""
     known = connection.execute(select(threads.c.id).where(threads.c.id == thread_id)).first()
     if known is not None:
         return

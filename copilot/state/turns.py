@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from copilot.audit.chain import Event
 from copilot.state.audit_events import append
-from copilot.state.tables import WRITING, turns
+from copilot.state.tables import WRITING, name_kept, turns
 from copilot.state.threads import ensure_thread
 
 
@@ -52,9 +52,10 @@ class TurnRepository:
         With an event, the audit trail tells of the turn from the same transaction on.
         """
         now = self._clock()
-        row = {"id": turn_id, "thread_id": thread_id, "question": question, "answer": dict(answer), "pack": pack}
+        kept = name_kept(thread_id)
+        row = {"id": turn_id, "thread_id": kept, "question": question, "answer": dict(answer), "pack": pack}
         with self._writer.begin() as connection:
-            ensure_thread(connection, thread_id, question, now)
+            ensure_thread(connection, kept, question, now)
             connection.execute(insert(turns).values({**row, "sha256": seal, "created_at": now}))
             if event is not None:
                 append(connection, event, now)
@@ -67,7 +68,8 @@ class TurnRepository:
 
     def of_thread(self, thread_id: str, limit: int = 50) -> tuple[StoredTurn, ...]:
         """The latest turns of a thread, oldest of them first."""
-        query = select(turns).where(turns.c.thread_id == thread_id).order_by(desc(turns.c.created_at), desc(turns.c.id))
+        mine = select(turns).where(turns.c.thread_id == name_kept(thread_id))
+        query = mine.order_by(desc(turns.c.created_at), desc(turns.c.id))
         with self._engine.begin() as connection:
             rows = connection.execute(query.limit(limit)).all()
         return tuple(_turn(row) for row in reversed(rows))

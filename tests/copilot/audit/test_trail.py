@@ -101,10 +101,9 @@ def test_records_deleted_from_the_database_show(company: Path, tmp_path: Path) -
     engine.dispose()
 
 
-def test_many_writers_make_one_chain(tmp_path: Path) -> None:
-    """Two stores over one file, eight threads: no gap, no fork."""
-    url = f"sqlite:///{tmp_path}/state.db"
-    with StateStore.open(url) as one, StateStore.open(url) as two:
+def test_many_writers_make_one_chain(state_url: str) -> None:
+    """Two stores over one database, eight threads: no gap, no fork."""
+    with StateStore.open(state_url) as one, StateStore.open(state_url) as two:
 
         def write(store: StateStore) -> None:
             for i in range(10):

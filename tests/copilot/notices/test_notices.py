@@ -93,10 +93,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk with an empty store."""
+def desk(tmp_path: Path, state_url: str) -> Iterator[Desk]:
+    """A desk with an empty store, once in a file and once on a server."""
     clock = Clock()
-    with StateStore.open(f"sqlite:///{tmp_path}/state.db", clock) as store:
+    with StateStore.open(state_url, clock) as store:
         yield Desk(store, clock, tmp_path)
 
 
@@ -109,10 +109,10 @@ def test_a_digest_goes_out_once_for_each_time(desk: Desk) -> None:
     assert [frame.key for frame in desk.sent] == ["s0.20261123T0800", "s0.20261124T0800"]
 
 
-def test_two_workers_send_it_once(desk: Desk, tmp_path: Path) -> None:
+def test_two_workers_send_it_once(desk: Desk, state_url: str) -> None:
     """The claim in the database decides."""
     one = desk.subscribe()
-    with StateStore.open(f"sqlite:///{tmp_path}/state.db", desk.clock) as other:
+    with StateStore.open(state_url, desk.clock) as other:
         assert desk.store.subscriptions.claim(one.id, MONDAY)
         assert not other.subscriptions.claim(one.id, MONDAY)
 
