@@ -12,6 +12,7 @@
     ├── PolicyError                    the operator: who asks is not said, or the policies file cannot be used
     ├── PeopleError                    the operator: the file of people and roles is missing or breaks a rule
     ├── GovernanceError                who proposes or decides: there is no such proposal or version, or it was changed
+    ├── PilotError                     who runs a pilot: it cannot be designed, or its design was changed
     ├── TreasuryPolicyError            treasury: the file of hurdles, floors and caps cannot be used
     ├── HistoryFileError               who back-tests: a file of invoices or events cannot be read as one
     ├── NoticeError                    who subscribes, or the operator: a time, a bound, an address or a mail server
@@ -85,3 +86,7 @@ class PeopleError(CopilotError):
 
 class GovernanceError(CopilotError):
     """There is no such proposal, policy or file, or it was changed in the database."""
+
+
+class PilotError(CopilotError):
+    """A pilot cannot be designed or judged, or its design is not the one that was registered."""

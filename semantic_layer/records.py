@@ -35,6 +35,8 @@ ALIASES = {
     ("invoice_line", "invoice_id"): "invoice_line.invoice_id",
     ("invoice", "recognised_date"): RECOGNISED,
     ("invoice", "last_payment_date"): "settlement.last_payment_date",
+    ("invoice", "fully_paid_date"): "settlement.fully_paid_date",
+    ("invoice", "discount_taken_reporting"): "invoice.rate * COALESCE(settlement.discount_taken, 0)",
     ("invoice", "open_reporting"): (
         "CASE WHEN invoice.population = 'recognised' THEN invoice.rate"
         " * (invoice.gross - COALESCE(settlement.amount_paid, 0) - COALESCE(settlement.discount_taken, 0)) ELSE 0 END"

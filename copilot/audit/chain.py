@@ -23,6 +23,7 @@ Action = Literal[
     "policy proposed", "policy approved", "policy rejected", "stopped", "revival asked", "revived",
     "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
     "delivered", "not delivered", "reconciled",
+    "pilot registered", "pilot stopped",
 ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from copilot.state.tables import WRITING
 from copilot.state.threads import ThreadRepository
 from copilot.state.turns import TurnRepository
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration this program knows."""
 
 PATIENCE_MS = 5_000

@@ -247,3 +247,19 @@ outbox = Table(
     Index("outbox_by_state", "state", "next_try_at"),
 )
 """What was approved for Coupa. Written by the copilot, delivered by the sync worker: docs/outbox.md is the contract."""
+
+pilots = Table(
+    "pilots",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("starts", Date, nullable=False),
+    Column("ends", Date, nullable=False),
+    Column("registered_by", Text, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    Column("stopped_by", Text, nullable=True),
+    Column("stopped_at", UtcDateTime, nullable=True),
+    Column("stop_reason", Text, nullable=True),
+)
+"""Designs of pilots, registered before they start and never changed."""

@@ -42,6 +42,7 @@ from copilot.surfaces.opportunity_commands import (
     terms,
     waits,
 )
+from copilot.surfaces.pilot_commands import pilot_app
 from copilot.surfaces.policy_commands import policy_app
 from copilot.surfaces.simulate_commands import simulate_app
 from copilot.surfaces.slack_command import slack
@@ -181,6 +182,7 @@ def replay(
 app.add_typer(audit_app, name="audit")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(policy_app, name="policy")
+app.add_typer(pilot_app, name="pilot")
 app.command()(backtest)
 app.command()(discounts)
 app.command()(missed_discounts)
