@@ -24,9 +24,11 @@ from sync import demo, key_rotation
 from sync.clock import clock_for
 from sync.console import TerminalProgress, show_report, show_status
 from sync.daemon import run_worker
+from sync.delivery_commands import deliver_after_sync, deliver_command, outbox_commands
 from sync.errors import SandboxError, SettingsError, SyncError
 from sync.feed_commands import feed_commands
 from sync.log_lines import write_lines
+from sync.observability import Observatory
 from sync.publish import open_published, read_manifest, refuse_to_replace_real_data
 from sync.reconcile_command import reconcile_mirror
 from sync.run import Source, SyncReport
@@ -131,7 +133,13 @@ def run(
     plan = schedule_of(every, settings.schedule, settings.zone)
     clock = clock_for(None, settings.zone)
     write_lines(settings)
-    ended_by = run_worker(settings, plan, lambda watch: sync_once(settings, Source(base_url), clock, watch), clock)
+
+    async def sync_and_deliver(watch: Observatory) -> SyncReport:
+        report = await sync_once(settings, Source(base_url), clock, watch)
+        await deliver_after_sync(settings, clock, watch)
+        return report
+
+    ended_by = run_worker(settings, plan, sync_and_deliver, clock)
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt
 
@@ -277,6 +285,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 app.add_typer(feed_commands(plain_errors, out), name="feed")
+app.command(name="deliver", epilog="Example: tenor-sync deliver")(deliver_command(plain_errors, out))
+app.add_typer(outbox_commands(plain_errors, out), name="outbox")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ token or a secret.
     + MirrorUnreadableError         a file of the mirror is damaged, or newer than this program
     + EncryptionError               a file and the key at hand do not belong together, or nothing could be encrypted
     + SandboxError                  the sandbox company could not be started
+    + StateStoreError               the store of what was approved is not there, or is older than this program
     + FeedError                     there is no such feed, or what was declared about one cannot be used
     + ResourceError                 one resource cannot be read; the others can
       - AccessDeniedError           the scope of the resource is missing (403)
@@ -68,6 +69,10 @@ class EncryptionError(FatalSyncError):
 
 class SandboxError(FatalSyncError):
     """The sandbox company could not be started."""
+
+
+class StateStoreError(FatalSyncError):
+    """The store of what was approved is not there, cannot be opened, or is older than this program."""
 
 
 class FeedError(FatalSyncError):

@@ -5,6 +5,7 @@ Safe to call from several threads.
 
 import datetime as dt
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -144,6 +145,15 @@ class Observatory:
         sentence = str(error)
         self._change(syncing_since=None, failed_at=self._clock(), error=sentence, failures=self.condition.failures + 1)
         self._log.error("sync failed", error=sentence, kind=type(error).__name__, again=again)
+
+    def delivered(self, counts: Mapping[str, int]) -> None:
+        """What became of the approved actions that were due, by outcome."""
+        if counts:
+            self._log.info("delivered", **{name.lower(): count for name, count in sorted(counts.items())})
+
+    def undelivered(self, error: BaseException) -> None:
+        """Nothing could be delivered this time; the sync before it is published all the same."""
+        self._log.error("delivery failed", error=str(error), kind=type(error).__name__)
 
     def stopped(self, why: str) -> None:
         """The worker ends."""

@@ -20,6 +20,15 @@ DEFAULT_SCOPES = (
     "core.payables.invoice.read core.purchase_order.read core.supplier.read core.supplier.risk_aware.read "
     "core.user.read"
 )
+DEFAULT_WRITE_SCOPES = (
+    "core.approval.write core.comment.read core.comment.write core.custom_objects.read_write core.invoice.read "
+    "core.project.read core.project.write core.user_group.read core.user_group.write"
+)
+WRITE_SCOPES = frozenset(
+    {*DEFAULT_WRITE_SCOPES.split(), "core.invoice.write", "core.supplier.read", "core.supplier.write"}
+)
+"""What the delivering client may have at most: nothing here approves in Coupa's chain, bypasses it or pays."""
+DEFAULT_STATE_URL = "sqlite:///.tenor/state.db"
 DEFAULT_MIRROR = Path(".tenor/mirror")
 DEFAULT_WORK_FOLDER = Path(".tenor/sync")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -41,6 +50,11 @@ class Settings(BaseSettings):
     coupa_client_id: str | None = Field(None, description="Identifier of the OAuth client")
     coupa_client_secret: SecretStr | None = Field(None, description="Secret of the OAuth client")
     coupa_scopes: str = Field(DEFAULT_SCOPES, description="Scopes to ask for, separated by spaces")
+    coupa_write_client_id: str | None = Field(None, description="Identifier of the OAuth client that delivers")
+    coupa_write_client_secret: SecretStr | None = Field(None, description="Secret of that client")
+    coupa_write_scopes: str = Field(DEFAULT_WRITE_SCOPES, description="Scopes that it asks for, separated by spaces")
+    state_url: str = Field(DEFAULT_STATE_URL, description="The state store of `tenor`, where the outbox is")
+    state_encrypted_by_server: bool = Field(default=False, description="Says that a database server encrypts the state")
     mirror: Path = Field(DEFAULT_MIRROR, description="Folder of the published mirror, or its pointer")
     sync_folder: Path | None = Field(None, description="Folder of the private work file; unset: beside the mirror")
     company_time_zone: str = Field("America/New_York", description="Time zone in which the company keeps its dates")
@@ -107,6 +121,15 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return scopes
 
+    @field_validator("coupa_write_scopes")
+    @classmethod
+    def _scopes_only_propose(cls, scopes: str) -> str:
+        for scope in scopes.split():
+            if scope not in WRITE_SCOPES:
+                message = f"{scope!r} is more than delivering needs; it may hold {', '.join(sorted(WRITE_SCOPES))}"
+                raise ValueError(message)
+        return scopes
+
     @property
     def zone(self) -> ZoneInfo:
         """The company's time zone."""
@@ -131,6 +154,26 @@ class Settings(BaseSettings):
         if self.sync_folder is not None:
             return self.sync_folder
         return DEFAULT_WORK_FOLDER if self.mirror_folder == DEFAULT_MIRROR else self.mirror_folder / ".work"
+
+    @property
+    def delivers(self) -> bool:
+        """Whether there is a client that may write."""
+        return bool(self.coupa_write_client_id and self.coupa_write_client_secret)
+
+    def write_credentials(self) -> tuple[str, str, SecretStr]:
+        """Base address, id and secret of the client that delivers; raises SettingsError that names what is missing."""
+        named = {
+            "TENOR_COUPA_URL": self.coupa_url,
+            "TENOR_COUPA_WRITE_CLIENT_ID": self.coupa_write_client_id,
+            "TENOR_COUPA_WRITE_CLIENT_SECRET": self.coupa_write_client_secret,
+        }
+        missing = [name for name, value in named.items() if not value]
+        if self.coupa_url is None or self.coupa_write_client_id is None or self.coupa_write_client_secret is None:
+            raise SettingsError(
+                f"{' and '.join(missing)} must be set to deliver what was approved: an OAuth client of its own, with "
+                "write scopes; see docs/outbox.md."
+            )
+        return _safe_address(self.coupa_url), self.coupa_write_client_id, self.coupa_write_client_secret
 
     def credentials(self) -> tuple[str, str, SecretStr]:
         """Base address, client id and secret; raises SettingsError that names what is missing or unsafe."""

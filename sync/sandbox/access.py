@@ -35,6 +35,25 @@ SCOPES: dict[str, str] = {
 """The scope that each resource asks for."""
 
 
+WRITE_SCOPES = frozenset(
+    {
+        "core.approval.write",
+        "core.comment.read",
+        "core.comment.write",
+        "core.custom_objects.read_write",
+        "core.invoice.read",
+        "core.invoice.write",
+        "core.project.read",
+        "core.project.write",
+        "core.supplier.read",
+        "core.supplier.write",
+        "core.user_group.read",
+        "core.user_group.write",
+    }
+)
+"""Every scope that the addresses which are written to ask for."""
+
+
 @dataclass(frozen=True)
 class Client:
     """An OAuth client that the sandbox knows, with the scopes granted to it."""
@@ -50,7 +69,10 @@ NARROW_CLIENT = Client(
 )
 """A client with too few scopes for a full read: it may read reference data and suppliers only."""
 
-DEFAULT_CLIENTS = (DEMO_CLIENT, NARROW_CLIENT)
+WRITE_CLIENT = Client("tenor-write", SecretStr("tenor-write-secret"), WRITE_SCOPES)
+"""The client that writes: comments, tasks, records, savings and own fields; it reads nothing but what it writes to."""
+
+DEFAULT_CLIENTS = (DEMO_CLIENT, NARROW_CLIENT, WRITE_CLIENT)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sync.sandbox.company.company import Company
 from sync.sandbox.control import control_routes
 from sync.sandbox.desk import Desk, json_bytes, met, one_before
 from sync.sandbox.editing.edits import Edits, edits_of
-from sync.sandbox.effects import RECORDS, REFUSALS, Delivery, change_page, change_records, edit_before
+from sync.sandbox.effects import AFTER, RECORDS, REFUSALS, Delivery, change_page, change_records, edit_before
 from sync.sandbox.errors import (
     BadQueryError,
     ForbiddenError,
@@ -37,6 +37,7 @@ from sync.sandbox.faults import TOKEN_PATH, Fault, FaultLine, Faults, Trouble
 from sync.sandbox.market import market_routes
 from sync.sandbox.query import parse_query
 from sync.sandbox.throttle import LeakyBucket
+from sync.sandbox.writes import Papers, answer, with_own_fields
 from sync.sandbox.zone import day_of
 
 _XML = (
@@ -52,11 +53,13 @@ def create_app(
     faults: Faults | None = None,
     clients: tuple[Client, ...] = DEFAULT_CLIENTS,
     clock: Callable[[], float] = time.monotonic,
+    papers: Papers | None = None,
 ) -> Starlette:
     """The sandbox over a company, or over one that the caller edits while it is read (`Edits`).
 
     `clock` counts seconds for the rate limit and for the life of tokens; tests give their own. A plain company can be
     edited through `/sandbox` only; its edits are stamped with the end of its data and the seconds since the start.
+    `papers` keeps what clients write; without it they begin empty.
     """
     desk = Desk(
         edits=company if isinstance(company, Edits) else edits_of(company, clock),
@@ -64,6 +67,7 @@ def create_app(
         faults=FaultLine(),
         bucket=LeakyBucket() if rate_limit else None,
         clock=clock,
+        papers=Papers() if papers is None else papers,
     )
     desk.play(FaultLine(faults or Faults()))
 
@@ -71,7 +75,7 @@ def create_app(
         return await _answer_token(desk, request)
 
     async def api(request: Request) -> Response:
-        return _answer_api(desk, request)
+        return _answer_api(desk, request, b"" if request.method == "GET" else await request.body())
 
     async def home(_: Request) -> Response:
         return JSONResponse({"sandbox": "coupa look-alike", "resources": sorted(desk.company.resources)})
@@ -124,17 +128,18 @@ async def _answer_token(desk: Desk, request: Request) -> Response:
         if trouble.fault in REFUSALS and not spared:
             desk.end_tokens(REFUSALS[trouble.fault].ends, None)
             return REFUSALS[trouble.fault].response(trouble)
-    answer = desk.tokens.issue(form, desk.clock())
-    if isinstance(answer, TokenRefusal):
-        return JSONResponse({"error": answer.error}, status_code=answer.status)
-    return Delivery(json_bytes(answer), troubles)
+    issued = desk.tokens.issue(form, desk.clock())
+    if isinstance(issued, TokenRefusal):
+        return JSONResponse({"error": issued.error}, status_code=issued.status)
+    return Delivery(json_bytes(issued), troubles)
 
 
-def _answer_api(desk: Desk, request: Request) -> Response:
+def _answer_api(desk: Desk, request: Request, body: bytes) -> Response:
     try:
         grant = _admit(desk, request)
         path = request.path_params["path"].rstrip("/")
-        troubles = desk.faults.meeting(path, f"{path}?{request.url.query}", grant.calls)
+        address, writes = f"{path}?{request.url.query}", request.method != "GET"
+        troubles = desk.faults.meeting(path, address, grant.calls, writes=writes)
         grant.calls += 1
         for trouble in troubles:
             if trouble.fault in REFUSALS:
@@ -144,7 +149,13 @@ def _answer_api(desk: Desk, request: Request) -> Response:
             return Response(_XML, status_code=406, media_type="application/xml")
         with desk.edits.lock:
             edit_before(desk.edits, troubles, desk.editors, desk.faults.script.seed)
-            return Delivery(_read(desk, grant, request, troubles), troubles)
+            query = dict(request.query_params)
+            written = answer(desk.edits, desk.papers, request.method, path, body, grant.scopes, troubles, query)
+            if written is None:
+                return Delivery(_read(desk, grant, request, troubles), troubles)
+            if (lost := next((trouble for trouble in troubles if trouble.fault in AFTER), None)) is not None:
+                return AFTER[lost.fault].response(lost)
+            return Delivery(json_bytes(written.content), troubles, written.status)
     except RefusalError as refusal:
         return JSONResponse(refusal.body(), status_code=refusal.status, headers=refusal.headers)
 
@@ -169,7 +180,7 @@ def _read(desk: Desk, grant: Grant, request: Request, troubles: list[Trouble]) -
     if SCOPES[resource] not in grant.scopes:
         raise ForbiddenError(table.model, f"Forbidden: the token lacks the scope {SCOPES[resource]}")
     if request.method != "GET":
-        raise NotFoundError(table.model, f"{request.method} is not imitated by this sandbox, which is read-only")
+        raise NotFoundError(table.model, f"{request.method} of {resource} is not imitated by this sandbox")
     parameters = list(request.query_params.multi_items())
     try:
         written = desk.written(resource, dict(parameters))
@@ -177,23 +188,26 @@ def _read(desk: Desk, grant: Grant, request: Request, troubles: list[Trouble]) -
             row = table.row_of(record_id)
             if row is None:
                 raise NotFoundError(table.model, f"No {table.model} has the id {record_id}")
-            return _changed(desk.page(written, np.array([row])), troubles, parameters)[1:-1]
+            return _changed(desk, resource, desk.page(written, np.array([row])), troubles, parameters)[1:-1]
         query = parse_query(table, parameters)
         rows = desk.selector(resource).page(query)
         body = desk.page(written, rows)
         if met(troubles, Fault.DUPLICATE_IDS) or met(troubles, Fault.UNSORTED):
             body = json_bytes(change_page(json.loads(body), troubles, one_before(written, rows), query.limit))
-        return _changed(body, troubles, parameters)
+        return _changed(desk, resource, body, troubles, parameters)
     except BadQueryError as problem:
         # Whatever table an association leads to, the error belongs to the record that was asked for.
         raise BadQueryError(table.model, *problem.messages) from None
 
 
-def _changed(body: bytes, troubles: list[Trouble], parameters: list[tuple[str, str]]) -> bytes:
-    """The list with what the troubles make of its records."""
-    if not any(trouble.fault in RECORDS for trouble in troubles):
+def _changed(
+    desk: Desk, resource: str, body: bytes, troubles: list[Trouble], parameters: list[tuple[str, str]]
+) -> bytes:
+    """The list with what clients wrote into its records, and what the troubles make of them."""
+    own = any(name == resource for name, _ in desk.papers.fields)
+    if not own and not any(trouble.fault in RECORDS for trouble in troubles):
         return body
-    records = json.loads(body)
+    records = with_own_fields(desk.papers, resource, json.loads(body))
     change_records(records, troubles, asked=any(name == "fields" for name, _ in parameters))
     return json_bytes(records)
 

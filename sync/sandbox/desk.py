@@ -18,6 +18,7 @@ from sync.sandbox.projection import Record, render, shape_of
 from sync.sandbox.query import Selector
 from sync.sandbox.tables import Shape, Table
 from sync.sandbox.throttle import LeakyBucket
+from sync.sandbox.writes import Papers
 
 _ENCODER = msgspec.json.Encoder()
 _KEPT_SHAPES = 32
@@ -84,6 +85,7 @@ class Desk:
     bucket: LeakyBucket | None
     clock: Callable[[], float]
     counters: Counters = field(default_factory=Counters)
+    papers: Papers = field(default_factory=Papers)
     editors: dict[Fault, RandomEdits] = field(default_factory=dict)
     _selectors: dict[str, Selector] = field(default_factory=dict, repr=False)
     _written: dict[tuple[str, str], Written] = field(default_factory=dict, repr=False)

@@ -49,8 +49,14 @@ REFUSALS: dict[Fault, Refusal] = {
     Fault.HTML_ERROR: Refusal(500, HTML, "text/html"),
     Fault.BAD_GATEWAY: Refusal(502, _GATEWAY.format("502 Bad Gateway"), "text/html"),
     Fault.UNAVAILABLE: Refusal(503, "Service Unavailable", "text/plain"),
+    Fault.WRITE_REFUSED: Refusal(400, '{"errors":{"record":["Validation failed: it cannot be saved"]}}'),
     Fault.GATEWAY_TIMEOUT: Refusal(504, _GATEWAY.format("504 Gateway Time-out"), "text/html"),
 }
+
+AFTER: dict[Fault, Refusal] = {
+    Fault.WRITE_LOST: Refusal(500, HTML, "text/html"),
+}
+"""Answers in place of the right one, after what was asked for has been done."""
 
 EDITS: dict[Fault, tuple[str, ...]] = {
     Fault.PAGE_SHIFT: ("touch",),
@@ -142,6 +148,7 @@ class Delivery(Response):
 
     body: bytes
     troubles: Sequence[Trouble] = field(default_factory=list)
+    status: int = 200
 
     def __post_init__(self) -> None:
         media_type = "application/json"
@@ -152,7 +159,7 @@ class Delivery(Response):
                 self.body = b""
             elif trouble.fault is Fault.HTML_PAGE:
                 self.body, media_type = HTML.encode(), "text/html"
-        super().__init__(self.body, media_type=media_type)
+        super().__init__(self.body, self.status, media_type=media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI's signature
         """Sends it."""
@@ -162,7 +169,7 @@ class Delivery(Response):
         if Fault.DROPPED in by_fault:
             await _hang_up(scope)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": self.raw_headers})
         if Fault.CUT in by_fault:
             await send(_part(self.body[: int(len(self.body) * by_fault[Fault.CUT].at)], more=True))
             await _hang_up(scope)

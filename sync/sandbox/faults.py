@@ -64,6 +64,13 @@ class Fault(StrEnum):
     WRONG_TYPE = "wrong_type"
     DUPLICATE_IDS = "duplicate_ids"
     UNSORTED = "unsorted"
+    # What happens to a write; reads do not meet these
+    WRITE_REFUSED = "write_refused"
+    WRITE_IGNORED = "write_ignored"
+    WRITE_LOST = "write_lost"
+
+
+ON_WRITES = frozenset({Fault.WRITE_REFUSED, Fault.WRITE_IGNORED, Fault.WRITE_LOST})
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -190,14 +197,17 @@ class FaultLine:
     _played: Counter[int] = field(default_factory=Counter)
     _asked: Counter[str] = field(default_factory=Counter)
 
-    def meeting(self, path: str, address: str, token_uses: int = 0) -> list[Trouble]:
-        """The troubles that the next call meets. address: path and query; token_uses: of its token, before it."""
+    def meeting(self, path: str, address: str, token_uses: int = 0, *, writes: bool = False) -> list[Trouble]:
+        """The troubles that the next call meets. address: path and query; token_uses: of its token, before it.
+
+        writes: whether it is one that writes.
+        """
         if not self.script.troubles:
             return []
         self._asked[address] += 1
         found = []
         for place, trouble in enumerate(self.script.troubles):
-            if _on(trouble.pattern, path):
+            if _on(trouble.pattern, path) and (writes or trouble.fault not in ON_WRITES):
                 self._calls[place] += 1
                 if self._due(place, trouble, address, token_uses):
                     self._played[place] += 1

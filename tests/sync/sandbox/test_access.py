@@ -114,11 +114,11 @@ async def test_only_json_is_spoken(reader: Any) -> None:
     assert answer.text.startswith("<?xml")
 
 
-async def test_writing_is_not_imitated(reader: Any) -> None:
+async def test_what_nobody_may_write_is_not_imitated(reader: Any) -> None:
     """A PUT gets an error that says so, in Coupa's shape."""
     answer = await reader.http.put("/api/currencies/1", headers=reader.headers, json={})
     assert answer.status_code == 404
-    assert "read-only" in answer.json()["errors"]["currency"][0]
+    assert "not imitated" in answer.json()["errors"]["currency"][0]
 
 
 async def test_a_burst_beyond_the_bucket_is_refused(open_reader: Any) -> None:

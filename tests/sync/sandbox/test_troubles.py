@@ -16,9 +16,9 @@ from sync.sandbox.app import create_app
 from sync.sandbox.company.company import Company, build_company
 from sync.sandbox.editing.edits import Edits
 from sync.sandbox.editing.forks import pocket
-from sync.sandbox.effects import EDITS, RECORDS, REFUSALS
+from sync.sandbox.effects import AFTER, EDITS, RECORDS, REFUSALS
 from sync.sandbox.errors import FaultScriptError
-from sync.sandbox.faults import Fault, FaultLine, Faults, Trouble
+from sync.sandbox.faults import ON_WRITES, Fault, FaultLine, Faults, Trouble
 from sync.sandbox.projection import Record
 
 NOW = dt.datetime(2026, 11, 22, 5, tzinfo=dt.UTC)
@@ -94,7 +94,7 @@ async def statuses(caller: Caller, count: int, query: str = "invoices") -> list[
 
 
 @pytest.mark.parametrize(
-    "fault", [fault for fault in REFUSALS if fault not in (Fault.REVOKED_CLIENT, Fault.INVALID_SCOPE)]
+    "fault", [fault for fault in REFUSALS if fault not in {Fault.REVOKED_CLIENT, Fault.INVALID_SCOPE, *ON_WRITES}]
 )
 async def test_a_refusal_takes_the_place_of_the_answer(calling: Calling, fault: Fault) -> None:
     """At the second call only, with the status, type and body that its row in the table gives."""
@@ -429,6 +429,6 @@ async def test_troubles_are_switched_and_counted_from_outside(calling: Calling) 
 def test_every_fault_is_in_a_table_or_a_delivery() -> None:
     """No fault without an effect: each name is a key of one of the tables, or of those that the delivery plays."""
     delivered = {"slow", "slow_body", "cut", "dropped", "truncated_json", "html_page", "empty_body"}
-    elsewhere = {"no_retry_after", "clock_skew", "duplicate_ids", "unsorted"}
-    assert {*REFUSALS, *EDITS, *RECORDS} | delivered | elsewhere == set(Fault)
+    elsewhere = {"no_retry_after", "clock_skew", "duplicate_ids", "unsorted", "write_ignored"}
+    assert {*REFUSALS, *AFTER, *EDITS, *RECORDS} | delivered | elsewhere == set(Fault)
     assert json.loads(REFUSALS[Fault.SERVER_ERROR].body)["errors"]
