@@ -7,11 +7,12 @@ from decimal import Decimal
 from hashlib import sha256
 
 from copilot.advice.duplicates_told import tell_duplicates
+from copilot.advice.pilot_told import tell_pilot
 from copilot.advice.segments_told import tell_movers, tell_segments
 from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
 from copilot.advice.waits_told import tell_faster, tell_waits
-from copilot.errors import TreasuryPolicyError
+from copilot.errors import GovernanceError, PilotError, TreasuryPolicyError
 from copilot.opportunities.bottlenecks import WITHIN, wait_report
 from copilot.opportunities.duplicate_reading import read_duplicates
 from copilot.opportunities.process_log import STEP
@@ -20,8 +21,10 @@ from copilot.opportunities.segment_reading import read_segments
 from copilot.opportunities.term_outcomes import OpportunityRefused
 from copilot.opportunities.term_reading import read_mismatches, read_terms
 from copilot.opportunities.treasury_policy import TreasuryPolicy, load_policy
+from copilot.outcomes.reporting import results_of
 from copilot.planning.plan import OpportunityPlan
 from copilot.settings import Settings
+from copilot.state.store import open_store
 from copilot.wording.quoting import clean
 from semantic_layer import SemanticLayer
 from semantic_layer.query import Filter
@@ -42,8 +45,8 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
         case "terms":
             outcome = read_terms(layer, policy, plan.filters, wanted=plan.net_days, currency=currency)
             return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
-        case "segments" | "movers":
-            return _segments(layer, plan, currency)
+        case "segments" | "movers" | "pilot":
+            return _pilot(layer, settings) if plan.shows == "pilot" else _segments(layer, plan, currency)
         case "duplicates":
             return tell_duplicates(read_duplicates(layer, policy, plan.filters, currency=currency), where, plan.limit)
         case "waits" | "faster_stage":
@@ -51,6 +54,14 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
         case "term_mismatches" | "several_terms":
             tell = tell_mismatches if plan.shows == "term_mismatches" else tell_several
             return tell(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
+
+
+def _pilot(layer: SemanticLayer, settings: Settings) -> Advice | OpportunityRefused:
+    try:
+        with open_store(settings) as store:
+            return tell_pilot(results_of(layer, settings, store))
+    except (PilotError, GovernanceError) as error:
+        return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
 
 
 def _segments(layer: SemanticLayer, plan: OpportunityPlan, currency: str) -> Advice:

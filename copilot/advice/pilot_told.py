@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from copilot.advice.telling import Advice, Told
-from copilot.narration.prose import Direction, Figure, Prose, Slots, Term, fill, joined
+from copilot.narration.prose import Figure, Prose, Slots, Term, fill, joined
 from copilot.outcomes.design import Detectable
 from copilot.outcomes.panel import Measure
 from copilot.outcomes.results import (
@@ -39,9 +39,9 @@ NAMES: dict[Measure, str] = {
     "cash effect": "cash kept per amount paid",
 }
 TEMPLATES = {
-    "found": "Against the holdout, {measure} {moved} by {effect} ({low} to {high}).",
+    "found": "Against the holdout, {measure} changed by {effect} ({low} to {high}).",
     "money": "On the discounts offered to the pilot that came to {money}.",
-    "none": "No effect on {measure} was found; the pilot could have seen {least} or more.",
+    "none": "No effect on {measure} was found; the pilot could have seen {least}.",
     "blind": "No effect on {measure} was found; with so few and uneven suppliers it could have seen none of any size.",
     "yet": "{done} of {planned} weeks are over; the verdict comes on {day}.",
     "silent": "There is no verdict: {why}.",
@@ -63,7 +63,7 @@ def tell_pilot(found: PilotResults) -> Advice:
         label=LABEL,
         value=effect,
         unit="ratio",
-        period=f"{found.start.isoformat()}/{(found.through or found.start).isoformat()}",
+        period=f"{found.start.isoformat()}/{found.through.isoformat()}" if found.through else found.start.isoformat(),
         as_of=found.as_of.isoformat(),
         reading=f"Results of the pilot {clean(found.name, 80)}; {over}",
         columns=(
@@ -144,7 +144,7 @@ def _sentences(finding: Finding, found: PilotResults) -> list[Prose]:
         case NoEffectFound(could_see=None):
             return [fill(TEMPLATES["blind"], {"measure": name})]
         case NoEffectFound():
-            least = Figure(size_of(finding.could_see, finding.measure), "outcome.could_see")
+            least = Figure(f"{size_of(finding.could_see, finding.measure)} or more", "outcome.could_see")
             return [fill(TEMPLATES["none"], {"measure": name, "least": least})]
         case NotYet() if first:
             slots: Slots = {
@@ -160,11 +160,9 @@ def _sentences(finding: Finding, found: PilotResults) -> list[Prose]:
 
 def _effect(finding: EffectFound, currency: str) -> list[Prose]:
     i, unit = finding.interval, UNITS[finding.measure]
-    up = i.effect > 0
     slots: Slots = {
         "measure": Term(NAMES[finding.measure]),
-        "moved": Direction("rose" if up else "fell", "up" if up else "down"),
-        "effect": Figure(size_of(i.effect, finding.measure), "headline.value"),
+        "effect": Figure(figures.change(i.effect, unit), "headline.value"),
         "low": Figure(figures.change(i.low, unit), "outcome.low"),
         "high": Figure(figures.change(i.high, unit), "outcome.high"),
     }

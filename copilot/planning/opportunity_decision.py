@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from copilot.planning.gate import refusal
-from copilot.planning.plan import Clock, OpportunityPlan, Refuse
+from copilot.planning.plan import Clock, OpportunityPlan, OpportunityView, Refuse
 from copilot.planning.slots import OpportunityAsk, Slots
 
 SUGGESTED = (
@@ -17,6 +19,20 @@ FIELDS = frozenset(
 """What the documents behind an opportunity can be limited by."""
 LISTED = frozenset({"supplier", "parent", "segment"})
 """What is listed anyway."""
+
+_PILOT = "A pilot is judged whole, over its own suppliers and weeks; leave the rest out."
+_TERMS = "Terms are compared over the last 365 days; leave the time out."
+_SEGMENTS = "Segments are told for all suppliers; ask for a figure by segment instead."
+UNFILTERED: Mapping[OpportunityView, str] = {"segments": _SEGMENTS, "movers": _SEGMENTS, "pilot": _PILOT}
+"""Why some are told for everything at once."""
+TIMELESS: Mapping[OpportunityView, str] = {
+    "terms": _TERMS,
+    "term_mismatches": _TERMS,
+    "several_terms": _TERMS,
+    "duplicates": "Invoices are compared over all days; leave the time out.",
+    "pilot": _PILOT,
+}
+"""Why some have no time."""
 
 
 def opportunity_plan(slots: Slots, asked: OpportunityAsk, clock: Clock) -> OpportunityPlan | Refuse:
@@ -45,14 +61,9 @@ def opportunity_plan(slots: Slots, asked: OpportunityAsk, clock: Clock) -> Oppor
     period = slots.period.period if slots.period else None
     if period is not None and period.start > clock.data_date:
         return _refused(slots, "OUT_OF_SCOPE", f"{period} is still to come.")
-    if slots.filters and asked.shows in {"segments", "movers"}:
-        return _refused(
-            slots, "OUT_OF_SCOPE", "Segments are told for all suppliers; ask for a figure by segment instead."
-        )
-    if period is not None and asked.shows in {"terms", "term_mismatches", "several_terms"}:
-        return _refused(slots, "OUT_OF_SCOPE", "Terms are compared over the last 365 days; leave the time out.")
-    if period is not None and asked.shows == "duplicates":
-        return _refused(slots, "OUT_OF_SCOPE", "Invoices are compared over all days; leave the time out.")
+    whole = (slots.filters and UNFILTERED.get(asked.shows)) or (period is not None and TIMELESS.get(asked.shows))
+    if whole:
+        return _refused(slots, "OUT_OF_SCOPE", whole)
     return OpportunityPlan(
         shows=asked.shows,
         filters=tuple(slots.filters),

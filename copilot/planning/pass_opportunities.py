@@ -45,6 +45,13 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
         r"\b(which|what) (invoices|bills) (were|are|have been|did we get|came|was) (probably |likely |possibly )?(sent |billed |invoiced |in )?(twice|double)\b",
         r"\b(which|what) (invoices|bills) (did|have) we (probably )?(paid|pay) (twice|double)\b",
     ),
+    "pilot": (
+        r"\bpilots?\b.*\b(results?|outcomes?|effects?|going|doing|deliver(ed)?|bring|brought|work(s|ed|ing)?|pay(s|ing)? off|verdict|status)\b",
+        r"\b(results?|outcomes?|effects?|verdict|status) (of|from|in) (the |our )?pilot\b|\bpilot (vs|versus|against) (the )?holdout\b",
+        r"\b(does|did|is) (it )?(following|listening to) tenor (pay|paid|paying)( off)?\b|\bdoes it pay to follow tenor\b",
+        r"\b(what|which|any) (effects?|impact|difference) (did|does|do|has|have|of) (the |our )?pilot\b|\bdid (the |our )?pilot (have|make) an? (effect|impact|difference)\b",
+        r"\bwhat (did|has|have) (tenor|the copilot) (really |actually )?(deliver(ed)?|bring|brought|save|saved)( us)?\b",
+    ),
     "several_terms": (
         rf"\b{_WHO}\b.*\b(several|multiple|various|more than one|different|two|many)( different)? {_TERMS}\b",
     ),
@@ -70,6 +77,9 @@ _WORDS: Mapping[OpportunityView, str] = {
     "segments": "segment segments each every their its why",
     "waits": "invoices invoice bills bill get got getting stuck wait waiting held up delayed lose losing time do did does most bottleneck bottlenecks "
     "approval approvals process stage step takes took longest slowest pay my",
+    "pilot": "pilot pilots result results outcome outcomes effect effects going doing deliver delivered bring brought work works worked working pay "
+    "pays paid paying off verdict status so far vs versus against holdout does did it following follow listening tenor copilot really actually save "
+    "saved how tell until today any an impact difference have had make made do",
     "duplicates": "invoices bills invoice bill were been did get came was probably likely possibly probable sent billed invoiced in twice double duplicate "
     "duplicates find list did paid pay",
 }

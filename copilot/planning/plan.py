@@ -35,7 +35,7 @@ ReasonCode = Literal[
 
 
 OpportunityView = Literal[
-    "terms", "term_mismatches", "several_terms", "segments", "movers", "waits", "faster_stage", "duplicates"
+    "terms", "term_mismatches", "several_terms", "segments", "movers", "waits", "faster_stage", "duplicates", "pilot"
 ]
 """What an opportunity is about."""
 

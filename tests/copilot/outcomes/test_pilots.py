@@ -102,7 +102,7 @@ def test_a_planted_effect_is_told_with_interval_money_and_footnote(drawn: Design
     assert first.money == (first.interval.effect * offered).quantize(Decimal("0.01"))
     assert found.funnel.verified == min(first.money, found.funnel.taken)
     text = "\n".join(lines_of(tell_pilot(found)))
-    assert "discount capture rose by" in text
+    assert "discount capture changed by +" in text
     assert "Footnote: per discount that was really approved" in text
     assert all(check.passed for check in found.checks)
 
