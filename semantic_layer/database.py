@@ -22,6 +22,9 @@ from semantic_layer.encryption import ReadOnlyDatabase, open_beside_tables, open
 from semantic_layer.errors import ExecutionError, MirrorMissingError, TimeLimitError
 
 POINTER = "current.json"
+MAX_KEPT = 500
+"""Single rows that a version keeps, such as the sums of what a figure leaves out: the same for every grouping."""
+
 CONFIG: dict[str, Any] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -52,6 +55,8 @@ class Snapshot:
         self.key = key
         self._time_limit = time_limit
         self._running: dict[duckdb.DuckDBPyConnection, int] = {}
+        self._once: dict[str, Rows] = {}
+        self._keeping = threading.Lock()
         try:
             self._database = open_read_only(file, key, CONFIG)
         except duckdb.Error as error:
@@ -111,8 +116,20 @@ class Snapshot:
     def rows_in(self, table: str) -> int:
         """How many rows a table has, as DuckDB estimates it; 0 for a table that is not there."""
         name = table.replace("'", "''")
-        found = self.run(f"SELECT estimated_size FROM duckdb_tables() WHERE table_name = '{name}'").rows
+        found = self.once(f"SELECT estimated_size FROM duckdb_tables() WHERE table_name = '{name}'").rows
         return int(found[0][0]) if found else 0
+
+    def once(self, sql: str) -> Rows:
+        """As `run`, for a single row: it is asked once, since a published version never changes."""
+        kept = self._once.get(sql)
+        if kept is None:
+            kept = self.run(sql)
+            with self._keeping:
+                if len(kept.rows) <= 1:
+                    self._once[sql] = kept
+                if len(self._once) > MAX_KEPT:
+                    del self._once[next(iter(self._once))]
+        return kept
 
     def roll_up(self, name: str, sql: str) -> bool:
         """Make a table of the statement's rows in memory, beside this version, unless it is there already.

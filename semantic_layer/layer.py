@@ -342,7 +342,7 @@ class SemanticLayer:
         }
         for metric in query.metrics:
             if not metric.caveat_measures or any(left_out[name] for name in metric.caveat_measures):
-                require_coverage(metric, query, self.model, lambda text: snapshot.run(self._checked(text, snapshot)))
+                require_coverage(metric, query, self.model, lambda text: snapshot.once(self._checked(text, snapshot)))
         groups, whole = parted(snapshot.run(sql, rollups=bool(made)))
         result = assemble(query, groups, whole, left_out, (sql, *made), repeated_keys(self._repeats(query, snapshot)))
         caveat = history_caveat(query, self._first_date(snapshot))
@@ -360,7 +360,7 @@ class SemanticLayer:
 
     def _left_out(self, query: ResolvedQuery, metric: Metric, measure: str, snapshot: Snapshot) -> int:
         sql = self._checked(compile_left_out(query, self.model, metric, measure), snapshot)
-        return int(snapshot.run(sql).rows[0][0] or 0)
+        return int(snapshot.once(sql).rows[0][0] or 0)
 
 
 def _with_caveat(result: ResultSet, caveat: str) -> ResultSet:
