@@ -53,35 +53,35 @@ def slack_messages(answer: Answer, *, link: str | None = None, remark: str = "")
     blocks: list[Block] = []
     if answer.headline is not None:
         blocks.append(_header(answer.headline))
-    blocks += _texts(answer.narrative)
+    blocks += texts(answer.narrative)
     if answer.headline is not None:
         blocks += _fields(answer.headline)
     if answer.table is not None and _worth_showing(answer.table):
-        blocks += _preformatted(table_lines(answer.table))
-    blocks += _contexts(f"Note: {caveat}" for caveat in answer.caveats)
-    blocks += _contexts(filter(None, (remark, _origin(answer))))
+        blocks += preformatted(table_lines(answer.table))
+    blocks += contexts(f"Note: {caveat}" for caveat in answer.caveats)
+    blocks += contexts(filter(None, (remark, _origin(answer))))
     blocks += _buttons(answer, link)
     return _messages(answer.narrative or "Tenor's answer", blocks)
 
 
 def details(answer: Answer) -> tuple[SlackMessage, ...]:
     """How the answer was computed: reading, checks, assumptions, fields, and the SQL exactly as it ran."""
-    blocks = [*_texts(f"I read this as {answer.reading}.")] if answer.reading else []
+    blocks = [*texts(f"I read this as {answer.reading}.")] if answer.reading else []
     told = [
         *(f"{_name(check)}: {_outcome(check)}. {check.detail}" for check in answer.checks),
         *(f"Assumed: {a.name} = {a.value} ({a.source})" for a in answer.assumptions),
         *(f"{e.metric}: {e.definition} Coupa fields: {', '.join(e.fields)}" for e in answer.lineage),
     ]
     if told:
-        blocks += _texts("\n".join(f"• {clean(line, _LONG)}" for line in told))
+        blocks += texts("\n".join(f"• {clean(line, _LONG)}" for line in told))
     for statement in answer.sql:
-        blocks += _preformatted(statement.splitlines())
+        blocks += preformatted(statement.splitlines())
     return _messages("How it was computed", blocks)
 
 
 def note(text: str) -> SlackMessage:
     """A message of plain words."""
-    return SlackMessage(escaped(text)[:LONGEST_FALLBACK], tuple(_texts(text)))
+    return SlackMessage(escaped(text)[:LONGEST_FALLBACK], tuple(texts(text)))
 
 
 def table_lines(table: Table) -> list[str]:
@@ -133,12 +133,13 @@ def _messages(text: str, blocks: Sequence[Block]) -> tuple[SlackMessage, ...]:
 
 def _header(lead: Headline) -> Block:
     text = f"{figures.headline(lead.value, lead.unit)} {lead.label}, {key_words(lead.period)}"
-    return {"type": "header", "text": _plain(clean(text, LONGEST_HEADER))}
+    return {"type": "header", "text": plain_text(clean(text, LONGEST_HEADER))}
 
 
-def _texts(text: str) -> list[Block]:
+def texts(text: str) -> list[Block]:
+    """Sections of plain text."""
     lines = "\n".join(clean(line, _LONG) for line in text.splitlines())
-    return [{"type": "section", "text": _plain(piece)} for piece in _pieces(lines) if piece.strip()]
+    return [{"type": "section", "text": plain_text(piece)} for piece in _pieces(lines) if piece.strip()]
 
 
 def _fields(lead: Headline) -> list[Block]:
@@ -151,10 +152,11 @@ def _fields(lead: Headline) -> list[Block]:
     exact = figures.exact(lead.value, lead.unit)
     if exact != figures.headline(lead.value, lead.unit):
         told.insert(0, f"Exactly: {exact}")
-    return [{"type": "section", "fields": [_plain(clean(text, LONGEST_FIELD)) for text in told[:MOST_FIELDS]]}]
+    return [{"type": "section", "fields": [plain_text(clean(text, LONGEST_FIELD)) for text in told[:MOST_FIELDS]]}]
 
 
-def _preformatted(lines: Sequence[str]) -> list[Block]:
+def preformatted(lines: Sequence[str]) -> list[Block]:
+    """Lines as they are, in a box."""
     return [
         {
             "type": "rich_text",
@@ -165,9 +167,9 @@ def _preformatted(lines: Sequence[str]) -> list[Block]:
     ]
 
 
-def _contexts(texts: Iterable[str]) -> list[Block]:
+def contexts(texts: Iterable[str]) -> list[Block]:
     """Small print; one block each, since Slack caps the elements of one."""
-    return [{"type": "context", "elements": [_plain(clean(text, LONGEST_FIELD))]} for text in texts]
+    return [{"type": "context", "elements": [plain_text(clean(text, LONGEST_FIELD))]} for text in texts]
 
 
 def _origin(answer: Answer) -> str:
@@ -189,24 +191,26 @@ def _outcome(check: CheckResult) -> str:
 
 def _buttons(answer: Answer, link: str | None) -> list[Block]:
     asked = [
-        _button(label, f"{ASK}_{place}", button_value(answer, place))
+        button(label, f"{ASK}_{place}", button_value(answer, place))
         for place, (label, _) in enumerate(questions_of(answer)[:MOST_BUTTONS])
     ]
     more: list[Block] = []
     if answer.status == "answered" and answer.evidence_id:
-        more.append(_button("How computed", DETAILS, button_value(answer)))
+        more.append(button("How computed", DETAILS, button_value(answer)))
         if answer.table is not None:
-            more.append(_button("All rows (CSV)", ROWS, button_value(answer)))
+            more.append(button("All rows (CSV)", ROWS, button_value(answer)))
         if link:
-            more.append({"type": "button", "text": _plain("Open evidence"), "url": link, "action_id": "link"})
+            more.append({"type": "button", "text": plain_text("Open evidence"), "url": link, "action_id": "link"})
     return [{"type": "actions", "elements": elements} for elements in (asked, more) if elements]
 
 
-def _button(label: str, action: str, value: str) -> Block:
-    return {"type": "button", "text": _plain(clean(label, LONGEST_BUTTON)), "action_id": action, "value": value}
+def button(label: str, action: str, value: str) -> Block:
+    """A button that carries an id."""
+    return {"type": "button", "text": plain_text(clean(label, LONGEST_BUTTON)), "action_id": action, "value": value}
 
 
-def _plain(text: str) -> Block:
+def plain_text(text: str) -> Block:
+    """Text that Slack prints as it is."""
     return {"type": "plain_text", "text": text or "–", "emoji": False}
 
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from copilot.errors import CopilotError, GovernanceError
 from copilot.governance.actions import Outreach, OutsideCoupa, PaymentRunFile
 from copilot.governance.casebook import Case
-from copilot.governance.outcomes import Approved, Deciding, Proposed, Proposing, Refused, Rejected, StillNeeds, Voided
+from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
+from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
 from copilot.surfaces.command_parts import MirrorOption, TodayOption, plain_errors, settings_of
-from copilot.surfaces.governance_parts import AsOption, Chambers, chambers, granted
-
-if TYPE_CHECKING:
-    from copilot.opportunities.discount_outcomes import DiscountPlan, EarlyPayment
-    from copilot.opportunities.recommendation import Recommendation
+from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
 
 approvals_app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Propose, decide, and follow what goes to Coupa."
 )
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `tenor approvals list` shows it.")]
-SHOWN = "%Y-%m-%d %H:%M UTC"
 NAMES = ("number", "supplier")
 """Text of others in a payment run's list, which a spreadsheet must not run."""
 
@@ -47,11 +41,25 @@ def propose(
 
     Exit code: 0 all proposed, 1 error, 4 something was refused.
     """
+    from copilot.governance.submitting import submit  # noqa: PLC0415 (numpy and the solver; other commands need neither)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
+
     with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
-        outcomes = [_say(title, outcome) for title, outcome in _propose(here, invoices or [], most)]
-        if not outcomes:
+        currency = here.settings.reporting_currency
+        done = submit(
+            here.store,
+            here.people,
+            open_layer(here.settings),
+            here.actor,
+            currency=currency,
+            numbers=invoices or [],
+            most=most,
+        )
+        for one in done:
+            _say(getattr(one.outcome, "id", "-"), one.title, one.outcome)
+        if not done:
             typer.echo("No early payment is recommended now; `tenor discounts` says why.")
-        raise typer.Exit(4 if any(isinstance(outcome, Refused) for outcome in outcomes) else 0)
+        raise typer.Exit(REFUSED if any(isinstance(one.outcome, Refused) for one in done) else 0)
 
 
 @approvals_app.command(name="list")
@@ -73,7 +81,7 @@ def list_cases(
             typer.echo(json.dumps([plain_case(case) for case in cases], indent=2, ensure_ascii=False))
             return
         for case in cases:
-            typer.echo(_summary(case))
+            typer.echo(f"{case.id}  {summary(case)}")
         if not cases:
             typer.echo("Nothing waits for a decision." if not every else "Nothing was proposed yet.")
 
@@ -110,7 +118,7 @@ def approve(
     Exit code: 0 decided, 1 error, 4 refused or void.
     """
     with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
-        _decided(here.desk.approve(key, here.actor, payload_hash=seen))
+        _decided(key, here.desk.approve(key, here.actor, payload_hash=seen))
 
 
 @approvals_app.command()
@@ -129,7 +137,7 @@ def reject(
     Exit code: 0 decided, 1 error, 4 refused or void.
     """
     with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
-        _decided(here.desk.reject(key, here.actor, reason))
+        _decided(key, here.desk.reject(key, here.actor, reason))
 
 
 @approvals_app.command()
@@ -143,7 +151,9 @@ def withdraw(
     Exit code: 0 taken back, 1 error, 4 refused.
     """
     with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
-        _decided(here.desk.withdraw(key, here.actor))
+        outcome = here.desk.withdraw(key, here.actor)
+        _say(key, "Withdrawn", outcome)
+        raise typer.Exit(REFUSED if isinstance(outcome, Refused) else 0)
 
 
 @approvals_app.command(name="hand-out")
@@ -188,102 +198,26 @@ def plain_case(case: Case) -> dict[str, Any]:
     }
 
 
-def _propose(here: Chambers, numbers: Sequence[str], most: int) -> list[tuple[str, Proposing]]:
-    """Computes the choice of discounts under the policy in force, and proposes what was asked for."""
-    from copilot.governance.early_payments import early_payment, savings_on  # noqa: PLC0415 (numpy and the solver)
-    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
-    from copilot.opportunities.discount_outcomes import DiscountPlan  # noqa: PLC0415 (as above)
-    from copilot.opportunities.discount_plan import plan_discounts  # noqa: PLC0415 (as above)
-    from copilot.opportunities.offer_reading import read_inputs  # noqa: PLC0415 (as above)
-
-    version = here.register.in_force()
-    if version is None:
-        raise GovernanceError("No policy is in force yet. Propose one with `tenor policy propose FILE`.")
-    layer = open_layer(here.settings)
-    plan = plan_discounts(read_inputs(layer), version.policy.treasury, currency=here.settings.reporting_currency)
-    if not isinstance(plan, DiscountPlan):
-        raise CopilotError(getattr(plan, "reason", "") or f"No choice can be made: {getattr(plan, 'missing', '')}.")
-    outcomes: list[tuple[str, Proposing]] = []
-    project = version.policy.targets.savings_project
-    for found in _chosen(plan, numbers)[:most]:
-        with here.store.reading() as connection:
-            savings = savings_on(connection, project or 0)
-        proposal = early_payment(found, plan, version, layer.mirror_version, savings)
-        outcomes.append((proposal.title, here.desk.propose(proposal, here.actor)))
-    return outcomes
+def _say(key: str, title: str, outcome: Proposing | Deciding) -> None:
+    typer.echo(f"{key}  {title}: {outcome_sentence(outcome)}", err=isinstance(outcome, Refused))
 
 
-def _chosen(plan: DiscountPlan, numbers: Sequence[str]) -> list[Recommendation[EarlyPayment]]:
-    """The recommendations of these invoices, or of the next run. Raises GovernanceError for one that is not there."""
-    if not numbers:
-        return [one for one in plan.taken if plan.runs and one.payload.pay_on == plan.runs[0][0]]
-    known = {name: one for one in plan.taken for name in (one.payload.number, str(one.payload.document_id))}
-    for number in numbers:
-        if number not in known:
-            raise GovernanceError(
-                f"Paying {number!r} early is not recommended; `tenor discounts --why {number}` says why."
-            )
-    return [known[number] for number in numbers]
-
-
-def _say(title: str, outcome: Proposing | Deciding) -> Proposing | Deciding:
-    match outcome:
-        case Proposed():
-            needs = " and ".join(outcome.offices)
-            typer.echo(f"{outcome.id}  {title}: waits for {needs} (hash {outcome.payload_hash[:12]})")
-        case Approved():
-            by = "by the policy's standing decision" if outcome.by_policy else "now"
-            queued = f"{len(outcome.keys)} actions are queued for Coupa" if outcome.keys else "nothing goes to Coupa"
-            files = f"; {outcome.files} files to hand out" if outcome.files else ""
-            typer.echo(f"{outcome.id}  {title}: approved {by}; {queued}{files}")
-        case StillNeeds():
-            typer.echo(f"{outcome.id}  {title}: your yes counts; {' and '.join(outcome.offices)} must still decide")
-        case Rejected():
-            typer.echo(f"{outcome.id}  {title}: rejected; nothing is sent")
-        case Voided():
-            typer.echo(f"{outcome.id}  {title}: void, since {outcome.why}")
-        case Refused():
-            typer.echo(f"Refused ({outcome.control}) {title}: {outcome.why}", err=True)
-    return outcome
-
-
-def _decided(outcome: Deciding) -> None:
-    if isinstance(_say("Decision", outcome), Refused | Voided):
-        raise typer.Exit(4)
-
-
-def _summary(case: Case) -> str:
-    proposal = case.proposal
-    money = f"{proposal.amount:,.2f} {proposal.currency}, worth {proposal.benefit:,.2f}"
-    if case.state == "open":
-        return f"{case.id}  {proposal.title} ({money}): {' and '.join(case.needs)} by {case.expires_at:{SHOWN}}"
-    states = ", ".join(f"{effect.kind} {effect.state}" for effect in case.effects)
-    return f"{case.id}  {proposal.title} ({money}): {case.state}{f'; {states}' if states else ''}"
+def _decided(key: str, outcome: Deciding) -> None:
+    _say(key, "Decision", outcome)
+    if isinstance(outcome, Refused | Voided):
+        raise typer.Exit(REFUSED)
 
 
 def _whole(case: Case) -> list[str]:
-    proposal = case.proposal
-    lines = [
-        _summary(case),
-        f"Proposed by {case.maker}, {case.made_at:{SHOWN}}, under version {proposal.policy} of the policy",
+    return [
+        f"{case.id}  {summary(case)}",
+        *reasons(case),
         f"Payload {case.payload_hash}",
-        f"Evidence {proposal.evidence_hash()}",
-        *(f"- {reason}" for reason in proposal.rationale),
+        f"Evidence {case.proposal.evidence_hash()}",
         "Exactly this goes to Coupa:",
+        *(f"  {line}" for line in requests(case)),
+        *history(case),
     ]
-    for delivery in proposal.deliveries():
-        body = json.dumps(dict(delivery.request.body), ensure_ascii=False)
-        lines.append(f"  {delivery.request.method} /api/{delivery.request.path} {body}")
-    lines += [
-        f"{one.verdict} by {one.checker} as {one.office}"
-        f"{f' for {one.on_behalf_of}' if one.on_behalf_of else ''}, {one.decided_at:{SHOWN}} {one.reason}".rstrip()
-        for one in case.decisions
-    ]
-    for effect in case.effects:
-        remote = f", id {effect.remote_id} in Coupa" if effect.remote_id else ""
-        trouble = f": {effect.trouble}" if effect.trouble else ""
-        lines.append(f"{effect.kind} on {effect.object}: {effect.state}{remote}{trouble}")
-    return lines
 
 
 def _write(file: OutsideCoupa, folder: Path, name: str) -> Path:

@@ -36,6 +36,7 @@ class Chambers:
 
     settings: Settings
     store: StateStore
+    people: People
     actor: str
     register: Register
     desk: ApprovalDesk
@@ -55,7 +56,13 @@ def chambers(settings: Settings, acting_as: str | None = None, today: datetime |
     noon = None if today is None else datetime.combine(today.date(), time(12), settings.time_zone())
     with open_store(settings, utc_now if noon is None else lambda: noon) as store:
         yield Chambers(
-            settings, store, actor, Register(store, people), ApprovalDesk(store, people), Switchboard(store, people)
+            settings,
+            store,
+            people,
+            actor,
+            Register(store, people),
+            ApprovalDesk(store, people),
+            Switchboard(store, people),
         )
 
 

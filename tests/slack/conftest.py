@@ -17,6 +17,7 @@ from copilot.errors import CopilotError, EvidenceMissingError
 from copilot.settings import Settings
 from copilot.state.store import StateStore
 from copilot.surfaces.slack.adapter import SlackSurface
+from copilot.surfaces.slack.approvals import SlackApprovals
 from copilot.surfaces.slack.live_directory import LiveDirectory
 from copilot.surfaces.slack.serving import PATH, bolt_app, http_app
 from semantic_layer.viewer import Viewer
@@ -41,6 +42,15 @@ workspaces:
       - {user: U0PARIS, viewer: french team}
     channels:
       - {channel: C0VOUCHED, viewer: german team}
+"""
+
+
+DECIDERS = """
+people:
+  - {name: CFO, identities: ["slack:T0TENOR:U0CFO"], roles: [approver], offices: [CFO]}
+  - {name: treasurer, identities: ["slack:T0TENOR:U0TREASURER"], roles: [proposer, approver], offices: [treasurer]}
+  - {name: owner, identities: ["local:owner"], roles: [policy owner]}
+  - {name: other owner, identities: ["local:owner2"], roles: [policy owner]}
 """
 
 
@@ -115,6 +125,7 @@ def files(tmp_path: Path) -> Path:
     """The folder of the people file and the policies file."""
     (tmp_path / "policies.yml").write_text(POLICIES)
     (tmp_path / "people.yml").write_text(PEOPLE)
+    (tmp_path / "deciders.yml").write_text(DECIDERS)
     return tmp_path
 
 
@@ -124,12 +135,18 @@ def settings(space: Any, files: Path) -> Settings:
     return Settings(
         policies=files / "policies.yml",
         slack_people=files / "people.yml",
+        people=files / "deciders.yml",
         slack_api_url=f"{space.url}api/",
         slack_bot_token=SecretStr(lookalike.BOT_TOKEN),
         slack_signing_secret=SecretStr(lookalike.SECRET),
         public_url="https://tenor.example.com/",
         state_url=f"sqlite:///{files}/state.db",
     )
+
+
+def no_layer() -> Any:
+    """The figures of a company that was never synced."""
+    raise CopilotError("there is no mirror here")
 
 
 @pytest.fixture
@@ -144,7 +161,8 @@ def adapter(space: Any, settings: Settings, engines: ScriptedEngines, files: Pat
     assert settings.slack_bot_token is not None
     with StateStore.open(settings.state_url) as store:
         directory = LiveDirectory(files / "people.yml", settings, lambda _: None)
-        surface = SlackSurface(engines, directory, store.slack_questions, settings.public_url)
+        approvals = SlackApprovals(store, settings, no_layer)
+        surface = SlackSurface(engines, directory, store.slack_questions, settings.public_url, approvals)
         bolt = bolt_app(settings, settings.slack_bot_token)
         surface.register(bolt)
         with lookalike.running(http_app(bolt)) as url:

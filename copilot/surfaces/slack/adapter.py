@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -36,9 +37,11 @@ from copilot.rendering.slack import (
     questions_of,
     slack_messages,
 )
+from copilot.rendering.slack_approvals import APPROVE, REJECT, approval_card
 from copilot.rendering.table_file import table_csv
 from copilot.state.slack_questions import SlackQuestionRepository
 from copilot.surfaces.failures import failure_sentence
+from copilot.surfaces.slack.approvals import SlackApprovals
 from copilot.surfaces.slack.audience import (
     MOST_READERS,
     Alone,
@@ -111,11 +114,13 @@ class SlackSurface:
         directory: LiveDirectory,
         questions: SlackQuestionRepository,
         public_url: str | None = None,
+        approvals: SlackApprovals | None = None,
     ) -> None:
         self._engines = engines
         self._directory = directory
         self._questions = questions
         self._public_url = public_url
+        self._approvals = approvals
         self._executor = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="slack")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -128,6 +133,7 @@ class SlackSurface:
         app.action(DETAILS)(self.on_details)
         app.action(ROWS)(self.on_rows)
         app.action("link")(self.on_link)
+        app.action(re.compile(f"^({APPROVE}|{REJECT})$"))(self.on_decision)
 
     def close(self) -> None:
         """Takes no new questions; one that runs is answered at the next start."""
@@ -164,10 +170,39 @@ class SlackSurface:
             await _respond(respond, [note(_stranger(question))])
             return
         try:
+            if (shown := await self._governed(question)) is not None:
+                await _respond(respond, shown)
+                return
             answer = await self._ask(viewer, question, question.conversation)
             await _respond(respond, slack_messages(answer, link=self._link(answer)))
         except Exception as error:  # noqa: BLE001 (the edge: logged with its traceback, told as a sentence)
             await _respond(respond, [note(_sentence(error, question))])
+
+    async def _governed(self, question: Question) -> Sequence[SlackMessage] | None:
+        """`approvals` and `propose [INVOICE]...` of the slash command; None for a question."""
+        word, *numbers = question.text.split()
+        if self._approvals is None or word.lower() not in {"approvals", "propose"}:
+            return None
+        if word.lower() == "approvals":
+            return await self._in_thread(self._approvals.waiting, question.actor) if not numbers else None
+        return await self._in_thread(self._approvals.propose, question.actor, numbers)
+
+    async def on_decision(self, ack: Any, body: dict[str, Any], respond: Any) -> None:
+        """Approve or reject: the id names the stored proposal, Slack says who pressed."""
+        await ack()
+        action = body["actions"][0]
+        question = from_button(body, "", "")
+        if self._approvals is None:
+            return
+        decided = partial(self._approvals.decide, approve=action["action_id"] == APPROVE)
+        try:
+            sentence, case = await self._in_thread(decided, str(action["value"]), question.actor)
+        except Exception as error:  # noqa: BLE001 (the edge, as above)
+            sentence, case = note(_sentence(error, question)), None
+        if case is not None:
+            card = approval_card(case)
+            await respond(text=card.text, blocks=list(card.blocks), response_type="ephemeral", replace_original=True)
+        await _respond(respond, [sentence])
 
     async def on_ask(self, ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         """A button that asks on: the question is read from the stored answer, never from what the browser sent."""

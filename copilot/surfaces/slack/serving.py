@@ -29,11 +29,13 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from copilot.errors import SlackError
+from copilot.layer_opening import open_layer
 from copilot.settings import Settings
 from copilot.state.store import StateStore, open_store
 from copilot.surfaces.engines import Engines
 from copilot.surfaces.listening import listen, server
 from copilot.surfaces.slack.adapter import SlackSurface
+from copilot.surfaces.slack.approvals import SlackApprovals
 from copilot.surfaces.slack.live_directory import LiveDirectory
 from copilot.surfaces.web_security import is_loopback
 
@@ -90,7 +92,9 @@ def bolt_app(settings: Settings, token: SecretStr) -> AsyncApp:
 
 
 def _surface(settings: Settings, engines: Engines, directory: LiveDirectory, store: StateStore) -> SlackSurface:
-    return SlackSurface(engines, directory, store.slack_questions, settings.public_url)
+    whole = settings.model_copy(update={"policies": None, "viewer": None})  # cash pays for all payables
+    approvals = SlackApprovals(store, settings, lambda: open_layer(whole)) if settings.people else None
+    return SlackSurface(engines, directory, store.slack_questions, settings.public_url, approvals)
 
 
 async def _serve(
