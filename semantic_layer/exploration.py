@@ -100,14 +100,14 @@ def explore(
     Raises GuardError (not such SQL), TooLargeError (it would read or make too much), TimeLimitError or ExecutionError.
     """
     limits = limits or Limits()
-    views = view_definitions(model, mirror.data_date, reporting_currency, viewer, mirror.columns)
+    views = view_definitions(model, mirror.data_date, reporting_currency, viewer, mirror.columns, qualified=False)
     text = guard_foreign(sql, views, today)
     used = {name.lower() for name in tables_of(text)}
     request = {
         "file": str(mirror.file),
         "key": mirror.key and mirror.key.get_secret_value(),
         "catalog": CATALOG,
-        "views": {name: body for name, body in views.items() if name in used},
+        "views": {name: _qualified(body, mirror.columns) for name, body in views.items() if name in used},
         "sql": text,
         "seconds": limits.seconds,
         "rows": limits.rows,
