@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
@@ -136,8 +137,13 @@ def _origin(pack: NegotiationPack) -> tuple[str, ...]:
 
 def pack_markdown(pack: NegotiationPack) -> str:
     """The page as Markdown that shows exactly these characters."""
-    blocks = [f"# Terms with {to_chat_markdown(pack.supplier)}"]
-    for section in sections_of(pack):
+    return markdown_page(f"Terms with {pack.supplier}", sections_of(pack))
+
+
+def markdown_page(title: str, sections: Iterable[Section]) -> str:
+    """Sections as Markdown."""
+    blocks = [f"# {to_chat_markdown(title)}"]
+    for section in sections:
         blocks.append(f"## {section.title}")
         if section.lines:
             blocks.append("\n".join(f"- {to_chat_markdown(line)}" for line in section.lines))
@@ -166,10 +172,15 @@ def _text_plot(plot: Plot) -> str:
 
 
 def pack_html(pack: NegotiationPack) -> str:
-    """The page as HTML without script or anything loaded from elsewhere; prints on one sheet."""
-    name = _safe(pack.supplier)
-    body = [f"<h1>Terms with {name}</h1>"]
-    for section in sections_of(pack):
+    """The page as HTML; prints on one sheet."""
+    return html_page(f"Terms with {clean(pack.supplier, 600)}", sections_of(pack))
+
+
+def html_page(title: str, sections: Iterable[Section]) -> str:
+    """Sections as HTML without script or anything loaded from elsewhere."""
+    name = _safe(title)
+    body = [f"<h1>{name}</h1>"]
+    for section in sections:
         body.append(f"<h2>{_safe(section.title)}</h2>")
         if section.lines:
             body.append("<ul>" + "".join(f"<li>{_safe(line)}</li>" for line in section.lines) + "</ul>")
@@ -180,7 +191,7 @@ def pack_html(pack: NegotiationPack) -> str:
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>Terms with {name}</title><style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+        f"<title>{name}</title><style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 
 

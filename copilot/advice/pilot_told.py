@@ -16,6 +16,7 @@ from copilot.outcomes.results import (
     NotMeasured,
     NotYet,
     PilotResults,
+    Reliability,
     Stage,
 )
 from copilot.wording import figures
@@ -82,7 +83,7 @@ def tell_pilot(found: PilotResults) -> Advice:
             "invoices.net-due-date", "invoices.payments.payment-date", "suppliers.parent.name",
         ),
         terms=(*NAMES.values(), *NAMES),
-        caveats=(*_footnotes(found), *(_rail(one) for one in found.guardrails), *_lost(found)),
+        caveats=(*footnotes(found), *map(rail_words, found.guardrails), *_lost(found), *_sure(found.reliability)),
         checks=found.checks,
     )  # fmt: skip
 
@@ -189,7 +190,8 @@ def _funnel(found: PilotResults) -> list[Prose]:
     return parts
 
 
-def _footnotes(found: PilotResults) -> tuple[str, ...]:
+def footnotes(found: PilotResults) -> tuple[str, ...]:
+    """The second estimate, and the effect per what was treated."""
     lines = []
     for one in found.findings:
         if isinstance(one, EffectFound):
@@ -203,7 +205,8 @@ def _footnotes(found: PilotResults) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rail(one: Guardrail) -> str:
+def rail_words(one: Guardrail) -> str:
+    """A guardrail as a sentence."""
     if one.breached is None:
         return f"Guardrail, {one.name}: not measured, {one.detail}."
     return f"Guardrail, {one.name}: {'BREACHED' if one.breached else 'kept'}; {one.detail}."
@@ -211,6 +214,21 @@ def _rail(one: Guardrail) -> str:
 
 def _lost(found: PilotResults) -> tuple[str, ...]:
     return tuple(f"Fell out, {stage_words(one, found.currency)}." for one in found.funnel.lost)
+
+
+def reliability_words(found: Reliability) -> str:
+    """Whether stated confidence held, as a sentence."""
+    if not found.known or found.brier is None or found.error is None:
+        return "Stated confidence: no outcome is known yet."
+    verdict = {None: "too few to judge", True: "it held", False: "it did NOT hold"}[found.calibrated]
+    return (
+        f"Stated confidence: {found.known} outcomes, off by {figures.headline(found.error, 'ratio')} on average, Brier"
+        f" score {found.brier.quantize(Decimal('0.01'))}; {verdict}."
+    )
+
+
+def _sure(found: Reliability) -> tuple[str, ...]:
+    return (reliability_words(found),) if found.known else ()
 
 
 def stage_words(one: Stage, currency: str) -> str:

@@ -24,6 +24,7 @@ from copilot.outcomes.funnel import Followed, funnel
 from copilot.outcomes.guardrails import ALARM, COMPLAINTS, disputes, floor_breaches, late_payments
 from copilot.outcomes.panel import Floats, Measure, Panel, monday, panels
 from copilot.outcomes.power import Rehearsals
+from copilot.outcomes.reliability import reliability
 from copilot.outcomes.results import (
     EffectFound,
     Finding,
@@ -54,6 +55,8 @@ class Happened:
     balances: tuple[tuple[Any, ...], ...] = ()
     floor: Decimal = Decimal(0)
     stopped_on: date | None = None
+    kept_away: frozenset[str] | None = None
+    """Suppliers that the policy in force refuses proposals for, being held out; None where no policy is in force."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +94,12 @@ def evaluate(
         measure: one for measure in design.measures if (one := _measured(design, found.get(measure))) is not None
     }
     inside = [p for p in happened.proposals if design.start <= p.day <= design.end]
-    checks = (_sample_ratio(design, found[design.measures[0]], weeks), _untouched(design, inside))
+    documents = {one.id: one for one in books.documents}
+    checks = (
+        _sample_ratio(design, found[design.measures[0]], weeks),
+        _untouched(design, inside),
+        _kept_away(design, happened, over=rehearsal or weeks == design.weeks),
+    )
     findings = _findings(design, measured, found, state, sound=checks[0].passed)
     until = design.start + timedelta(weeks=weeks, days=-1)
     findings = _with_money(findings, design, books, inside, until)
@@ -100,7 +108,8 @@ def evaluate(
         through=until if weeks else None, weeks=weeks, weeks_planned=design.weeks,
         pilot_suppliers=len(design.side("pilot")), holdout_suppliers=len(design.side("holdout")), findings=findings,
         levels=_levels(design, found), guardrails=_guardrails(design, books, measured, happened, until),
-        funnel=funnel(inside, {one.id: one for one in books.documents}, books.data_date, _verified(findings)),
+        funnel=funnel(inside, documents, books.data_date, _verified(findings)),
+        reliability=reliability(inside, documents, books.data_date),
         checks=checks, as_of=books.data_date, currency=design.currency, confidence=design.confidence,
         mirror_version=books.mirror_version,
     )  # fmt: skip
@@ -204,6 +213,19 @@ def _untouched(design: Design, proposals: Iterable[Followed]) -> Check:
     held = {name for one in design.side("holdout") for name in one.suppliers}
     wrong = [one for one in proposals if one.supplier in held and one.state == "approved"]
     return Check("holdout left alone", not wrong, f"{len(wrong)} approved proposals for suppliers of the holdout")
+
+
+def _kept_away(design: Design, happened: Happened, *, over: bool) -> Check:
+    """Whether the policy in force refuses proposals for every supplier that is held out."""
+    name = "policy keeps the holdout"
+    if over or happened.kept_away is None:
+        return Check(
+            name, passed=True, detail="its weeks are over" if over else "no policy, so that nothing is proposed"
+        )
+    held = {one for unit in design.side("holdout") for one in unit.suppliers}
+    open_to = sorted(held - happened.kept_away)
+    way = "" if not open_to else f", such as {open_to[0]!r}: put `tenor pilot show --policy` into the policy"
+    return Check(name, not open_to, f"{len(open_to)} of {len(held)} held-out suppliers could be proposed for{way}")
 
 
 def _levels(design: Design, found: Mapping[Measure, Panel]) -> tuple[Level, ...]:

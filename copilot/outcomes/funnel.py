@@ -30,6 +30,8 @@ class Followed:
     sent: int
     delivered: int
     dead: int
+    confidence: Decimal | None = None
+    """How sure the recommendation said it was, 0 to 1."""
 
     @property
     def executed(self) -> bool:

@@ -40,6 +40,7 @@ def read_proposals(store: StateStore, zone: ZoneInfo) -> tuple[Followed, ...]:
                     sent=states.total(),
                     delivered=states["delivered"],
                     dead=states["dead"],
+                    confidence=proposal.confidence,
                 )
             )
     return tuple(found)

@@ -7,9 +7,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from copilot.governance.register import in_force
+from copilot.governance.treasury import treasury_policy
 from copilot.layer_opening import open_layer
 from copilot.opportunities.offer_reading import read_cash_books, read_rates
-from copilot.opportunities.treasury_policy import TreasuryPolicy, load_policy, with_rates
+from copilot.opportunities.treasury_policy import TreasuryPolicy, with_rates
 from copilot.outcomes.designing import Books
 from copilot.outcomes.evaluation import Happened, evaluate
 from copilot.outcomes.pilot_reading import read_books
@@ -36,9 +38,20 @@ def results_of(layer: SemanticLayer, settings: Settings, store: StateStore, key:
         proposals=read_proposals(store, zone),
         balances=read_cash_books(layer).balances,
         floor=policy.floors.company,
+        kept_away=_kept_away(store),
         stopped_on=None if row.stopped_at is None else row.stopped_at.astimezone(zone).date(),
     )
     return evaluate(row.design, read_books(layer, policy), happened)
+
+
+def _kept_away(store: StateStore) -> frozenset[str] | None:
+    """Suppliers that the policy in force holds out."""
+    with store.reading() as connection:
+        version = in_force(connection, store.clock())
+    if version is None:
+        return None
+    pilot_entry = version.policy.pilot
+    return frozenset() if pilot_entry is None else frozenset(pilot_entry.holdout)
 
 
 def read_all(settings: Settings) -> tuple[Books, TreasuryPolicy]:
@@ -49,7 +62,7 @@ def read_all(settings: Settings) -> tuple[Books, TreasuryPolicy]:
 
 
 def _policy(layer: SemanticLayer, settings: Settings) -> TreasuryPolicy:
-    return with_rates(load_policy(settings.treasury_policy), read_rates(layer), layer.data_date)
+    return with_rates(treasury_policy(settings), read_rates(layer), layer.data_date)
 
 
 def plain_results(found: PilotResults) -> dict[str, Any]:

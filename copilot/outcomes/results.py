@@ -118,6 +118,30 @@ class Funnel:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """Recommendations of about the same stated confidence: how many, what was stated, how many came true."""
+
+    count: int
+    stated: Decimal
+    realised: Decimal
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Whether stated confidence is worth its name, over carried-out recommendations whose outcome is known.
+
+    `brier` is the mean squared distance (0 is best, 0.25 a coin), `error` the expected calibration error over the bins;
+    `calibrated` is None where too few outcomes are known to say.
+    """
+
+    known: int
+    brier: Decimal | None
+    error: Decimal | None
+    calibrated: bool | None
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
 class PilotResults:
     """The outcome, through the last whole week of the data."""
 
@@ -136,6 +160,7 @@ class PilotResults:
     levels: tuple[Level, ...]
     guardrails: tuple[Guardrail, ...]
     funnel: Funnel
+    reliability: Reliability
     checks: tuple[Check, ...]
     as_of: date
     currency: str

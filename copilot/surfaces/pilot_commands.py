@@ -36,6 +36,7 @@ HurdleOption = Annotated[
     float | None, typer.Option("--hurdle", min=0, max=100, help="Percent a year that time is worth; else the policy's.")
 ]
 NameOption = Annotated[str, typer.Option("--name", help="What to call it.")]
+LISTED = 40
 BLIND = "Note: it could not see an effect on its first measure, however large, and will tell of none. Take more weeks."
 IdArgument = Annotated[str | None, typer.Argument(metavar="[ID]", help="Without it the latest.")]
 
@@ -167,17 +168,31 @@ def stop(
 
 
 @pilot_app.command()
-def results(key: IdArgument = None, *, as_json: JsonOption = False, mirror: MirrorOption = None) -> None:
+def results(
+    key: IdArgument = None,
+    *,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report as HTML to this file.")] = None,
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
     """Say what a pilot came to: the verdict once its weeks are over, guardrails and funnel at any time.
 
-    Example: tenor pilot results --json
+    Example: tenor pilot results --html review.html
 
     Exit code: 0 told, 1 error (no pilot, or one that was changed).
     """
+    from copilot.advice.pilot_pages import pilot_html, pilot_markdown  # noqa: PLC0415 (with the answers)
     from copilot.outcomes.reporting import report  # noqa: PLC0415 (with numpy)
 
     with plain_errors():
-        _show_results(report(settings_of(mirror), key), as_json=as_json)
+        found = report(settings_of(mirror), key)
+        for path, text in ((markdown, pilot_markdown), (html, pilot_html)):
+            if path is not None:
+                path.write_text(text(found), encoding="utf-8")
+                typer.echo(f"Written to {path}")
+        if as_json or (markdown is None and html is None):
+            _show_results(found, as_json=as_json)
 
 
 @pilot_app.command()
