@@ -39,7 +39,7 @@ from copilot.composition import (
 from copilot.conversation import Choosing, ThreadState, converse, remembering
 from copilot.discount_answers import compose_discounts
 from copilot.drivers import take_apart
-from copilot.errors import TreasuryPolicyError
+from copilot.errors import GovernanceError, TreasuryPolicyError
 from copilot.evidence import EvidencePack, require_own
 from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
@@ -47,6 +47,7 @@ from copilot.forecasting.book_reading import read_book
 from copilot.forecasting.cash_feed import NoCashFeed, read_cash
 from copilot.forecasting.last_readings import LastReadings
 from copilot.forecasting.record_reading import closing_balances, read_ledger
+from copilot.governance.treasury import treasury_policy
 from copilot.layer_opening import open_layer
 from copilot.missed_answers import compose_missed
 from copilot.narration.answer_language import for_reader
@@ -56,7 +57,6 @@ from copilot.opportunities.kept_terms import read_kept_terms
 from copilot.opportunities.missed_discounts import MissedTree
 from copilot.opportunities.missed_reading import read_missed
 from copilot.opportunities.offer_reading import read_inputs
-from copilot.opportunities.treasury_policy import load_policy
 from copilot.planning.outflow_decision import CASH_AHEAD
 from copilot.planning.plan import (
     Clarify,
@@ -364,8 +364,8 @@ class Engine:
         if isinstance(feed, NoCashFeed):
             return refuse_cash_ahead(turn, plan, feed)
         try:
-            floor = plan.threshold or load_policy(self._settings.treasury_policy).floors.company
-        except TreasuryPolicyError as error:
+            floor = plan.threshold or treasury_policy(self._settings).floors.company
+        except (TreasuryPolicyError, GovernanceError) as error:
             return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
         found = cash_ahead(outcome, feed, plan.start, plan.end, floor)
         return compose_cash_ahead(turn, plan, outcome, found)
@@ -394,8 +394,8 @@ class Engine:
 
     def _missed(self, plan: MissedDiscountsPlan) -> MissedTree | DiscountsRefused:
         try:
-            policy = load_policy(self._settings.treasury_policy)
-        except TreasuryPolicyError as error:
+            policy = treasury_policy(self._settings)
+        except (TreasuryPolicyError, GovernanceError) as error:
             return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
         return read_missed(self.layer, policy, plan.start, plan.end, currency=self._settings.reporting_currency)
 
@@ -403,8 +403,8 @@ class Engine:
         """The choice of discounts. Cash pays for all payables: who sees some of them only gets a ranking."""
         withheld = "you see a part of the payables, and cash pays for all of them" if self.layer.viewer.rows else ""
         try:
-            policy = load_policy(self._settings.treasury_policy)
-        except TreasuryPolicyError as error:
+            policy = treasury_policy(self._settings)
+        except (TreasuryPolicyError, GovernanceError) as error:
             return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
         return plan_discounts(
             read_inputs(self.layer),
@@ -420,8 +420,8 @@ class Engine:
         horizon = HORIZON_DAYS if plan.until is None else (plan.until - day).days
         currency = self._settings.reporting_currency
         try:
-            kept = read_kept_terms(self.layer, load_policy(self._settings.treasury_policy))
-        except TreasuryPolicyError as error:
+            kept = read_kept_terms(self.layer, treasury_policy(self._settings))
+        except (TreasuryPolicyError, GovernanceError) as error:
             return LeverRefused(day, "MISSING_INPUT", str(error))
         book, horizon = BOOKS(self.layer), max(7, horizon)
         return simulate(book, day, plan.levers, horizon_days=horizon, currency=currency, kept=kept)

@@ -13,6 +13,7 @@ from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
 from copilot.advice.waits_told import tell_faster, tell_waits
 from copilot.errors import GovernanceError, PilotError, TreasuryPolicyError
+from copilot.governance.treasury import treasury_policy
 from copilot.opportunities.bottlenecks import WITHIN, wait_report
 from copilot.opportunities.duplicate_reading import read_duplicates
 from copilot.opportunities.process_log import STEP
@@ -20,7 +21,7 @@ from copilot.opportunities.process_reading import read_process
 from copilot.opportunities.segment_reading import read_segments
 from copilot.opportunities.term_outcomes import OpportunityRefused
 from copilot.opportunities.term_reading import read_mismatches, read_terms
-from copilot.opportunities.treasury_policy import TreasuryPolicy, load_policy
+from copilot.opportunities.treasury_policy import TreasuryPolicy
 from copilot.outcomes.reporting import results_of
 from copilot.planning.plan import OpportunityPlan
 from copilot.settings import Settings
@@ -37,8 +38,8 @@ SEGMENT_ENTITIES = (
 def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> Advice | OpportunityRefused:
     """The advice of a plan, or why there is none. Raises what the layer raises."""
     try:
-        policy = load_policy(settings.treasury_policy)
-    except TreasuryPolicyError as error:
+        policy = treasury_policy(settings)
+    except (TreasuryPolicyError, GovernanceError) as error:
         return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
     where, currency = conditions(layer, plan.filters), settings.reporting_currency
     match plan.shows:

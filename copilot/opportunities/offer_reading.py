@@ -149,7 +149,8 @@ def read_cash_books(layer: Rows) -> CashBooks:
 
 
 def _rows(layer: Rows, entity: str, columns: tuple[str, ...]) -> tuple[tuple[Any, ...], ...]:
+    """In an order of their own: these records have no id, and a decision must come out the same to the byte."""
     try:
-        return tuple(layer.records(RecordQuery(entity=entity, columns=columns)).rows)
+        return tuple(sorted(layer.records(RecordQuery(entity=entity, columns=columns)).rows, key=repr))
     except (SemanticLayerError, KeyError):
         return ()

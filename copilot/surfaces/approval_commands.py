@@ -13,7 +13,7 @@ from copilot.governance.actions import Outreach, OutsideCoupa, PaymentRunFile
 from copilot.governance.casebook import Case
 from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
 from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
-from copilot.surfaces.command_parts import MirrorOption, TodayOption, plain_errors, settings_of
+from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
 
 approvals_app = typer.Typer(
@@ -178,6 +178,34 @@ def hand_out(
             typer.echo(f"Written: {_write(file, folder, f'{key}-{number}')}")
         if not files:
             typer.echo("It holds no draft and no list: everything in it goes to Coupa.")
+
+
+@approvals_app.command()
+def replay(key: IdArgument, *, mirror: MirrorOption = None) -> None:
+    """Compute a proposal again, on the mirror and under the policy that it was made with, and compare to the byte.
+
+    Example: tenor approvals replay 1a2b3c4d5e6f7a8b
+
+    Exit code: 0 identical, 1 error or different.
+    """
+    from copilot.governance.replaying import replay as compute_again  # noqa: PLC0415 (numpy and the solver)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
+
+    with plain_errors(), chambers(settings_of(mirror)) as here:
+        case = here.desk.case(key)
+        version = here.register.version(case.proposal.policy)
+        wanted = str(case.proposal.evidence.get("mirror_version", ""))
+        file = here.settings.mirror / f"mirror-{wanted}.duckdb"
+        settings = here.settings.model_copy(update={"mirror": file}) if file.is_file() else here.settings
+        found = compute_again(case, open_layer(settings), version)
+        if found.identical:
+            typer.echo(f"Identical: {case.proposal.title} comes out the same, to the byte.")
+            return
+        why = "on the same mirror: please report this" if found.same_mirror else f"mirror {wanted} is no longer here"
+        typer.echo(f"{len(found.differences)} values differ ({why}).")
+        for path, before, now in found.differences[:20]:
+            typer.echo(f"  {path}: {before} is now {now}")
+        raise typer.Exit(ERROR)
 
 
 def plain_case(case: Case) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def discounts(
 
     Exit code: 0 chosen or ranked, 1 error, 4 refused (no hurdle rate, a floor that breaks by itself).
     """
+    from copilot.governance.treasury import treasury_policy  # noqa: PLC0415
     from copilot.layer_opening import open_layer  # noqa: PLC0415 (numpy and the solver; other commands need neither)
     from copilot.opportunities.discount_outcomes import DiscountsRefused, RankedOffers  # noqa: PLC0415
     from copilot.opportunities.discount_plan import plan_discounts  # noqa: PLC0415
@@ -47,7 +48,7 @@ def discounts(
 
     with plain_errors():
         settings = settings_of(mirror)
-        policy = _with_options(load_policy(policy_file or settings.treasury_policy), hurdle, floor)
+        policy = _with_options(load_policy(policy_file) if policy_file else treasury_policy(settings), hurdle, floor)
         layer = open_layer(settings)
         found = plan_discounts(
             read_inputs(layer),
@@ -85,9 +86,9 @@ def missed_discounts(
 
     Without days: the last calendar quarter. Exit code: 0 told, 1 error.
     """
+    from copilot.governance.treasury import treasury_policy  # noqa: PLC0415
     from copilot.layer_opening import open_layer  # noqa: PLC0415 (numpy and the solver; other commands need neither)
     from copilot.opportunities.missed_reading import last_quarter, read_missed  # noqa: PLC0415
-    from copilot.opportunities.treasury_policy import load_policy  # noqa: PLC0415
 
     with plain_errors():
         settings = settings_of(mirror)
@@ -96,7 +97,7 @@ def missed_discounts(
         first, last = (start.date() if start else first), (end.date() if end else last)
         if first > last:
             raise CopilotError(f"The first day {first} is after the last day {last}; exchange them.")
-        policy = load_policy(settings.treasury_policy)
+        policy = treasury_policy(settings)
         currency = settings.reporting_currency
         found = read_missed(layer, policy, first, last, currency=currency, names=not stages_only)
         if as_json:

@@ -170,13 +170,14 @@ def pack(
     Example: tenor pack "Acme Ltd" --html acme.html
     """
     from copilot.advice.pack_pages import pack_html, pack_markdown  # noqa: PLC0415 (other commands start faster without)
+    from copilot.governance.treasury import treasury_policy  # noqa: PLC0415
     from copilot.layer_opening import open_layer  # noqa: PLC0415
     from copilot.opportunities.pack_reading import read_pack, read_renewals  # noqa: PLC0415
 
     with plain_errors():
         settings = settings_of(mirror)
         if policy_file is not None:
-            settings = settings.model_copy(update={"treasury_policy": policy_file})
+            settings = settings.model_copy(update={"treasury_policy": policy_file, "people": None})
         layer = open_layer(settings)
         if due or supplier is None:
             if not due:
@@ -185,7 +186,7 @@ def pack(
                 "\n".join(f"{end}  {clean(name, 60)} ({key})" for end, name, key in read_renewals(layer)) or "None."
             )
             return
-        found = read_pack(layer, settings, supplier)
+        found = read_pack(layer, treasury_policy(settings), supplier, settings.reporting_currency)
         if as_json:
             content = {**plain(found), "mirror_version": layer.mirror_version}
             typer.echo(json.dumps(content, default=str, indent=2, ensure_ascii=False))
@@ -210,7 +211,7 @@ def run(
     with plain_errors():
         settings = settings_of(mirror)
         if policy_file is not None:
-            settings = settings.model_copy(update={"treasury_policy": policy_file})
+            settings = settings.model_copy(update={"treasury_policy": policy_file, "people": None})
         layer = open_layer(settings)
         for item in plan.filters:
             if item.field not in layer.model.dimensions:

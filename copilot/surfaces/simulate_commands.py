@@ -202,15 +202,15 @@ def _run(scenarios: list[SavedScenario], settings: Settings) -> tuple[list[Scena
     """The outcome of each scenario on one reading of the mirror, and the mirror's version."""
     from copilot.forecasting.book_reading import read_book  # noqa: PLC0415 (numpy; other commands need not)
     from copilot.forecasting.cash_feed import read_cash  # noqa: PLC0415
+    from copilot.governance.treasury import treasury_policy  # noqa: PLC0415
     from copilot.layer_opening import open_layer  # noqa: PLC0415
     from copilot.opportunities.kept_terms import read_kept_terms  # noqa: PLC0415
-    from copilot.opportunities.treasury_policy import load_policy  # noqa: PLC0415
     from copilot.simulations.lever_effects import floor_of  # noqa: PLC0415
     from copilot.simulations.scenarios import simulate  # noqa: PLC0415
 
     layer = open_layer(settings)
     book = read_book(layer)
-    kept = read_kept_terms(layer, load_policy(settings.treasury_policy))
+    kept = read_kept_terms(layer, treasury_policy(settings))
     cash = read_cash(layer) if any(floor_of(one.levers) is not None for one in scenarios) else None
     found = [
         simulate(

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,16 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from copilot.governance.actions import KINDS
-from copilot.governance.people import ROLES
+from copilot.governance.desk import ApprovalDesk
+from copilot.governance.outcomes import Proposed
+from copilot.governance.people import ROLES, read_people
 from copilot.governance.policy import Policy
+from copilot.governance.register import Register
+from copilot.governance.replaying import Replayed, replay
+from copilot.governance.submitting import submit
+from copilot.state.store import StateStore
 from copilot.surfaces.cli import app
+from semantic_layer import SemanticLayer
 
 PAGE = (Path(__file__).parents[3] / "docs" / "approvals.md").read_text(encoding="utf-8")
 EXAMPLE_ID = "1a2b3c4d5e6f7a8b"
@@ -49,7 +57,7 @@ def page_folder(tmp_path: Path, offering_mirror: Path, monkeypatch: pytest.Monke
     return tmp_path
 
 
-TIMELESS = ("show", "audit", "diff", "hand-out")
+TIMELESS = ("show", "audit", "diff", "hand-out", "replay")
 
 
 def run(line: str) -> Result:
@@ -74,6 +82,7 @@ def test_the_commands_of_the_page_run_in_order() -> None:
     assert "actions are queued for Coupa" in said[f"tenor approvals approve {EXAMPLE_ID} --as treasurer"]
     assert f"{key}  Pay" in said["tenor approvals list --all"]
     assert "POST /api/invoices/" in said[f"tenor approvals show {EXAMPLE_ID}"]
+    assert said[f"tenor approvals replay {EXAMPLE_ID}"].startswith("Identical")
     assert said["tenor audit verify"].startswith("Intact")
     assert "revived" in said["tenor policy revive --as treasurer"]
 
@@ -106,6 +115,30 @@ def test_nobody_acts_as_somebody_else_outside_of_a_demo(page_folder: Path) -> No
     assert (stranger.exit_code, "is not in the people file" in stranger.stderr) == (4, True)
     people.unlink()
     assert "cannot be read" in run("tenor approvals list").stderr
+
+
+@pytest.mark.usefixtures("page_folder")
+def test_every_decision_is_computed_again_to_the_byte(offering_mirror: Path) -> None:
+    """Proposals under several policies come out the same; with another seed's cash or hurdle they would not."""
+    layer = SemanticLayer.load(offering_mirror)
+    people = read_people(Path("people.yml"))
+    plain = yaml.safe_load(blocks("yaml policy.yml")[0])
+    checked = 0
+    with StateStore.open("sqlite:///many.db", lambda: datetime(2026, 11, 22, 17, tzinfo=UTC)) as store:
+        register, desk = Register(store, people), ApprovalDesk(store, people)
+        for number, percent in enumerate((2.0, 4.5, 8.0, 9.25), start=1):
+            plain["treasury"] = {"hurdle_percent": {"*": percent}}
+            register.propose(Policy.model_validate(plain), "demo:controller")
+            register.approve(number, "demo:accounting")
+            for one in submit(store, people, layer, "demo:analyst", currency="USD"):
+                assert isinstance(one.outcome, Proposed), one
+                found = replay(desk.case(one.outcome.id), layer, register.version(number))
+                assert found == Replayed(same_mirror=True, differences=())
+                other = replay(desk.case(one.outcome.id), layer, register.version(1))
+                assert other.identical == (number == 1)
+                desk.withdraw(one.outcome.id, "demo:analyst")
+                checked += 1
+    assert checked >= 4
 
 
 def test_the_page_names_every_kind_role_and_entry() -> None:
