@@ -21,7 +21,7 @@ START = "0" * 64
 Action = Literal[
     "signed in", "answered", "opened", "exported", "replayed",
     "policy proposed", "policy approved", "policy rejected", "stopped", "revival asked", "revived",
-    "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
+    "recommended", "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
     "delivered", "not delivered", "reconciled",
     "pilot registered", "pilot stopped",
 ]  # fmt: skip

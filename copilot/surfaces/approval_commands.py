@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
 from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
+from copilot.wording.quoting import clean
 
 approvals_app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Propose, decide, and follow what goes to Coupa."
@@ -178,6 +181,56 @@ def hand_out(
             typer.echo(f"Written: {_write(file, folder, f'{key}-{number}')}")
         if not files:
             typer.echo("It holds no draft and no list: everything in it goes to Coupa.")
+
+
+@approvals_app.command()
+def watch(
+    *,
+    every: Annotated[int | None, typer.Option("--every", min=1, help="Look again after so many seconds.")] = None,
+    today: TodayOption = None,
+    mirror: MirrorOption = None,
+) -> None:
+    """Tell what a new version of the mirror recommends for the first time, and submit what a standing decision covers.
+
+    Example: tenor approvals watch --every 60
+
+    Without --every it looks once.
+    """
+    from copilot.governance.watching import watch as look  # noqa: PLC0415 (numpy and the solver)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
+
+    with plain_errors(), suppress(KeyboardInterrupt), chambers(settings_of(mirror), today=today) as here:
+        last = ""
+        while True:
+            layer = open_layer(here.settings)
+            if layer.mirror_version != last:
+                last = layer.mirror_version
+                for seen in look(here.store, here.people, layer, currency=here.settings.reporting_currency):
+                    became = f"; {outcome_sentence(seen.outcome)}" if seen.outcome else ""
+                    typer.echo(f"{seen.title}: {seen.route}{became}")
+                typer.echo(f"Looked at mirror {last}.")
+            if every is None:
+                return
+            time.sleep(every)
+
+
+@approvals_app.command(name="trace")
+def trace_invoice(
+    invoice: Annotated[int, typer.Argument(metavar="INVOICE", help="Its id in Coupa.")], *, mirror: MirrorOption = None
+) -> None:
+    """Print all that happened to an invoice's early payment, from the recommendation to its delivery in Coupa.
+
+    Example: tenor approvals trace 93902
+    """
+    from copilot.governance.watching import trace  # noqa: PLC0415 (numpy and the solver)
+
+    with plain_errors(), chambers(settings_of(mirror)) as here:
+        events = list(trace(here.store, invoice))
+        for event in events:
+            told = ", ".join(f"{name} {clean(str(value), 120)}" for name, value in event["told"].items())
+            typer.echo(f"{event['time'][:19]}  {event['action']} by {event['actor']}: {told}")
+        if not events:
+            typer.echo("Nothing happened to it.")
 
 
 @approvals_app.command()
