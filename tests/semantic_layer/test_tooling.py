@@ -112,9 +112,9 @@ def test_several_problems_are_told_at_once(copy: Path) -> None:
 
 
 def test_every_metric_runs_by_every_legal_dimension(mirror: SemanticLayer) -> None:
-    """The check over a small mirror, of every sixth metric: a hundred queries, no error."""
+    """The check over a small mirror, of every twelfth metric: no error."""
     definitions = read_definitions()
-    found = over(mirror, definitions, *list(definitions.model.metrics)[::6])
+    found = over(mirror, definitions, *list(definitions.model.metrics)[::12])
     assert [str(f) for f in found.findings if f.severity == "error"] == []
     assert found.queries > 15 * found.metrics
 
