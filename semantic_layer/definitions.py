@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from semantic_layer.errors import CompilationError, DefinitionError, did_you_mean
-from semantic_layer.loader import SECTIONS, SHIPPED
+from semantic_layer.loader import LOADER, SECTIONS, SHIPPED
 from semantic_layer.model import SemanticModel
 from semantic_layer.validation import validate
 
@@ -75,7 +75,7 @@ def read_definitions(folder: Path | None = None) -> Definitions:
 def _read_file(path: Path, reading: _Reading) -> None:
     name = f"{path.parent.name}/{path.name}"
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = _composed(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         reading.problem(name, line, f"this is not YAML: {error.problem or error}; nothing of this file is read")
@@ -90,6 +90,14 @@ def _read_file(path: Path, reading: _Reading) -> None:
         return
     for key, value in root.value:
         _read_section(name, key, value, reading)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a file; what is no YAML is read again by the slower parser, which points at the right line."""
+    try:
+        return yaml.compose(text, Loader=LOADER)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _read_section(file: str, key: yaml.Node, value: yaml.Node, reading: _Reading) -> None:

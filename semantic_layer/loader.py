@@ -37,7 +37,7 @@ SECTIONS: Mapping[str, tuple[type[BaseModel], str]] = {
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 
-_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """The one in C reads the shipped files five times as fast, which is most of the start of a process."""
 
 
@@ -58,7 +58,7 @@ def load_model(folder: Path | None = None) -> SemanticModel:
 
 def _read_file(path: Path, found: dict[str, dict[str, BaseModel]]) -> None:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}  # noqa: S506 (both are safe)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}  # noqa: S506 (both are safe)
     except yaml.YAMLError as error:
         raise DefinitionError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(content, dict):

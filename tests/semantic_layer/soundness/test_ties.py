@@ -13,6 +13,23 @@ from semantic_layer import MetricQuery, Period, SemanticLayer
 from semantic_layer.loader import load_model
 
 MODEL = load_model()
+WITH_THE_ORACLE = frozenset(
+    [
+        "supplier",
+        "parent",
+        "category",
+        "buying_entity",
+        "region",
+        "currency",
+        "payment_term",
+        "status",
+        "entity_country",
+        "supplier_country",
+        "document_type",
+        "channel",
+        "has_discount",
+    ]
+)
 YEAR = Period(date(2026, 1, 1), date(2026, 11, 21))
 
 
@@ -20,23 +37,25 @@ YEAR = Period(date(2026, 1, 1), date(2026, 11, 21))
 def test_every_legal_grouping_runs_and_ties(layer: SemanticLayer, metric: str) -> None:
     """Parts plus (unassigned) equal the figure asked alone; every check that ran passed; the same text comes out twice.
 
-    The text is compiled again for every third grouping, and by another figure for those between.
+    The text is compiled again for every third grouping, and by another figure for those between. Figures that are no
+    sums leave every second one of the groupings to the oracle, which has them all, group by group (tests/golden).
     """
     alone = layer.query(MetricQuery(metrics=(metric,), period=YEAR)).total[metric]
     place = list(MODEL.metrics).index(metric)
+    found = MODEL.metrics[metric]
+    adds_up = found.additive and found.unit == "money" and found.kind != "ratio"
     legal = [name for name in sorted(layer.legal_dimensions(metric)) if MODEL.dimensions[name].groupable]
+    compared = WITH_THE_ORACLE if set(legal) >= WITH_THE_ORACLE else frozenset()
     for number, dimension in enumerate(legal):
+        if not adds_up and dimension in compared and (number + place) % 2:
+            continue
         query = MetricQuery(metrics=(metric,), group_by=(dimension,), period=YEAR)
         result = layer.query(query)
         assert all(check.passed for check in result.checks), (dimension, result.checks)
         if (number + place) % 3 == 0:
             assert result.sql == layer.explain(query)
         assert result.total[metric] == alone, dimension
-        if (
-            MODEL.metrics[metric].additive
-            and MODEL.metrics[metric].unit == "money"
-            and MODEL.metrics[metric].kind != "ratio"
-        ):
+        if adds_up:
             parts = sum((v for v in result.column(metric) if isinstance(v, Decimal)), Decimal(0))
             assert abs(parts - Decimal(str(alone))) <= Decimal("0.01") * (len(result.rows) + 1)
 
