@@ -5,7 +5,7 @@ Rendered on the server, without scripts; every text is escaped by the template e
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from copilot.answer import Headline
 from copilot.evidence import EvidencePack
@@ -24,6 +24,11 @@ _pages = Environment(
 )
 
 
+def template(name: str) -> Template:
+    """A page of ours, with escaping on and nothing undefined."""
+    return _pages.get_template(name)
+
+
 def evidence_page(pack: EvidencePack) -> str:
     """HTML of the answer in a pack."""
     answer = pack.shown()
@@ -33,7 +38,7 @@ def evidence_page(pack: EvidencePack) -> str:
         [clean(cell_text(value, column)) for value, column in zip(row, table.columns, strict=True)]
         for row in table.rows[:MAXIMUM_ROWS]
     ] if table else []  # fmt: skip
-    return _pages.get_template("evidence.html").render(
+    return template("evidence.html").render(
         answer=answer,
         title=clean(lead.label if lead else answer.question, 80),
         figure=figures.headline(lead.value, lead.unit) if lead else "",

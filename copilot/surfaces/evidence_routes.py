@@ -20,7 +20,7 @@ from copilot.rendering.evidence_page import evidence_page
 from copilot.rendering.table_file import table_csv
 
 MISSING = "There is no such answer that you may see."
-PAGES = ("/evidence/", "/health-board")
+PAGES = ("/evidence/", "/health-board", "/approvals")
 """Pages of ours that a browser may open before the chat."""
 
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Tenor</title><p>Signing in…</p>

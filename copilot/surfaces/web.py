@@ -35,8 +35,9 @@ from copilot.errors import PageError
 from copilot.notices.stopping import StopWords
 from copilot.rendering.table_file import table_csv
 from copilot.settings import Settings
-from copilot.state.store import open_store
+from copilot.state.store import StateStore, open_store
 from copilot.state.subscriptions import SubscriptionRepository
+from copilot.surfaces.approval_routes import add_approval_routes
 from copilot.surfaces.evidence_routes import add_evidence_routes, download
 from copilot.surfaces.failures import failure_sentence
 from copilot.surfaces.health_board import add_health_board
@@ -58,10 +59,12 @@ def create_app(
     key: SecretStr | None = None,
     viewer: str | None = None,
     stops: tuple[SubscriptionRepository, StopWords] | None = None,
+    governed: tuple[StateStore, Settings] | None = None,
 ) -> FastAPI:
     """The page over an engine; chat history, session key and page files live in `state_folder`.
 
-    Each `viewer` has conversations of their own. With `stops` the page ends notices by the links in their mails.
+    Each `viewer` has conversations of their own. With `stops` the page ends notices by the links in their mails, with
+    `governed` it shows proposals and takes decisions.
 
     With a key the history is encrypted. Raises a PageError if the page's files are missing or this process already has
     a page over another folder.
@@ -93,6 +96,8 @@ def create_app(
     add_health_board(app, engine, Depends(get_current_user), failure_sentence)
     if stops is not None:
         add_notice_routes(app, *stops)
+    if governed is not None:
+        add_approval_routes(app, *governed, Depends(get_current_user))
     app.mount("/", chainlit_app)
     app.add_middleware(PageGuard)
     return app
@@ -162,7 +167,8 @@ def serve(
         engine = Engine.open(settings, today=today)
         try:
             stops = (store.subscriptions, StopWords(settings.state_folder()))
-            app = create_app(engine, settings.state_folder(), settings.encryption_key, settings.viewer, stops)
+            governed = (store, settings) if settings.people else None
+            app = create_app(engine, settings.state_folder(), settings.encryption_key, settings.viewer, stops, governed)
             if announce is not None:
                 shown = f"[{host}]" if ":" in host else host
                 announce(f"Tenor is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)")
