@@ -63,7 +63,11 @@ def watch(store: StateStore, people: People, layer: SemanticLayer, *, currency: 
 
 def trace(store: StateStore, invoice: int) -> Iterator[Mapping[str, Any]]:
     """Everything that the audit trail tells of an invoice's early payment, from the recommendation to the delivery."""
-    subject = SUBJECT.format(id=invoice)
+    yield from trace_of(store, SUBJECT.format(id=invoice))
+
+
+def trace_of(store: StateStore, subject: str) -> Iterator[Mapping[str, Any]]:
+    """The same of any subject of proposals."""
     with store.reading() as connection:
         ids = connection.execute(select(proposals.c.id).where(proposals.c.subject == subject)).scalars()
         about = [subject, *(f"proposal {key}" for key in ids)]

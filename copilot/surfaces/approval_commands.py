@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from copilot.audit.chain import Event
 from copilot.governance.actions import Outreach, OutsideCoupa, PaymentRunFile
 from copilot.governance.casebook import Case
 from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
@@ -181,6 +182,50 @@ def hand_out(
             typer.echo(f"Written: {_write(file, folder, f'{key}-{number}')}")
         if not files:
             typer.echo("It holds no draft and no list: everything in it goes to Coupa.")
+
+
+@approvals_app.command()
+def pack(
+    key: IdArgument,
+    *,
+    file: Annotated[Path, typer.Option("--to", help="The file to write.")] = Path("decision.json"),
+    mirror: MirrorOption = None,
+) -> None:
+    """Write a decision into one file that verifies alone: evidence, policy, who decided, what was sent.
+
+    Example: tenor approvals pack 1a2b3c4d5e6f7a8b --to decision.json
+    """
+    from copilot.governance.decision_pack import pack_of  # noqa: PLC0415 (needed here only)
+    from copilot.governance.watching import trace_of  # noqa: PLC0415 (numpy and the solver)
+
+    with plain_errors(), chambers(settings_of(mirror)) as here:
+        case = here.desk.case(key)
+        version = here.register.version(case.proposal.policy)
+        made = pack_of(case, version, trace_of(here.store, case.proposal.subject))
+        file.write_text(made.text(), encoding="utf-8")
+        event = Event(actor=here.actor, role="", action="exported", object=f"proposal {key}", output=made.seal)
+        here.store.audit.append(event)
+        typer.echo(f"Written: {file}, seal {made.seal}")
+
+
+@approvals_app.command()
+def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A pack of a decision.")]) -> None:
+    """Check the pack of a decision on any machine, without database, mirror or network.
+
+    Example: tenor approvals verify decision.json
+
+    Exit code: 0 as it was written, 1 changed or an error.
+    """
+    from copilot.governance.decision_pack import faults, read_pack  # noqa: PLC0415 (needed here only)
+
+    with plain_errors():
+        found = read_pack(file.read_text(encoding="utf-8"))
+        wrong = list(faults(found))
+        for fault in wrong:
+            typer.echo(f"Broken: {fault}.", err=True)
+        if wrong:
+            raise typer.Exit(ERROR)
+        typer.echo(f"As it was written: {found.proposal.title}, {found.state}, {len(found.records)} records.")
 
 
 @approvals_app.command()

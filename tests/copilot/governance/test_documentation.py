@@ -57,7 +57,7 @@ def page_folder(tmp_path: Path, offering_mirror: Path, monkeypatch: pytest.Monke
     return tmp_path
 
 
-TIMELESS = ("show", "audit", "diff", "hand-out", "replay")
+TIMELESS = ("show", "audit", "diff", "hand-out", "replay", "pack", "verify")
 
 
 def run(line: str) -> Result:
@@ -83,6 +83,7 @@ def test_the_commands_of_the_page_run_in_order() -> None:
     assert f"{key}  Pay" in said["tenor approvals list --all"]
     assert "POST /api/invoices/" in said[f"tenor approvals show {EXAMPLE_ID}"]
     assert said[f"tenor approvals replay {EXAMPLE_ID}"].startswith("Identical")
+    assert said["tenor approvals verify decision.json"].startswith("As it was written")
     assert said["tenor audit verify"].startswith("Intact")
     assert "revived" in said["tenor policy revive --as treasurer"]
 
