@@ -39,6 +39,9 @@ DIMENSIONS = ("supplier", "parent", "category", "buying_entity", "region", "curr
 ORDER_DIMENSIONS = ("supplier", "parent", "category", "supplier_country", "currency", "payment_term")
 MORE_DIMENSIONS = ("entity_country", "supplier_country", "document_type", "channel", "has_discount")
 
+LONG_PAST = ("supplier", "category", "region", "payment_term", *MORE_DIMENSIONS)
+"""A past day moves the clock of a figure, whatever it is grouped by: the hard company is asked for the other dimensions."""
+
 
 def test_both_sides_end_on_the_same_day(layer: SemanticLayer, books: Books) -> None:
     """The clock says 22 November, so the last complete day is the 21st."""
@@ -52,10 +55,16 @@ def test_a_metric_alone(layer: SemanticLayer, books: Books, metric: str, dimensi
     compare(asked(layer, (metric,), LAST_YEAR, (dimension,)), by_dimension(books, dimension, LAST_YEAR))
 
 
-@pytest.mark.parametrize("span", [LAST_YEAR, A_PAST_YEAR], ids=["last year", "a past year"])
 @pytest.mark.parametrize("dimension", DIMENSIONS + MORE_DIMENSIONS)
-def test_all_metrics_in_one_table(layer: SemanticLayer, books: Books, dimension: str, span: Span) -> None:
-    """All metrics stitched into one table, on the data's last day and on 30 June, long past."""
+def test_all_metrics_in_one_table(layer: SemanticLayer, books: Books, dimension: str) -> None:
+    """All metrics stitched into one table, on the data's last day."""
+    compare(asked(layer, BUT_AGEING, LAST_YEAR, (dimension,)), by_dimension(books, dimension, LAST_YEAR))
+
+
+@pytest.mark.parametrize("dimension", LONG_PAST)
+def test_all_metrics_on_a_day_long_past(layer: SemanticLayer, books: Books, dimension: str) -> None:
+    """The same on 30 June."""
+    span = A_PAST_YEAR
     compare(asked(layer, BUT_AGEING, span, (dimension,)), by_dimension(books, dimension, span))
 
 
