@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -185,7 +186,8 @@ class ApprovalDesk:
         done = decided(here.connection, row.id)
         used = spent(here.connection, proposal.supplier, version.policy, here.now, but=row.id)
         missing = missing_offices(tier_of(version.policy, proposal, used).offices, done)
-        found = self._checker(here, row, proposal, done, () if verdict == "rejected" else missing)
+        standings = self._standings(here, proposal.amount + used.supplier)
+        found = self._checker(here, row, standings, done, () if verdict == "rejected" else missing)
         if not isinstance(found, Refused) and verdict == "approved":
             barred = stopped(here.connection, _kinds(proposal))
             found = barred or refusal(version.policy, proposal, used, here.now.date()) or found
@@ -203,8 +205,18 @@ class ApprovalDesk:
         self._tell(here, "approved", row.id, proposal, {"office": standing.office, "still": left})
         return StillNeeds(row.id, tuple(left))
 
+    def _standings(self, here: Sitting, amount: Decimal) -> tuple[Standing, ...]:
+        """The offices of whoever acts, for an amount with all that went to the same supplier."""
+        person = self._people.known(here.actor)
+        return () if person is None else self._people.standings(person, amount, here.now.date())
+
     def _checker(
-        self, here: Sitting, row: Row[Any], proposal: Proposal, done: Sequence[Row[Any]], offices: Sequence[str]
+        self,
+        here: Sitting,
+        row: Row[Any],
+        standings: Sequence[Standing],
+        done: Sequence[Row[Any]],
+        offices: Sequence[str],
     ) -> tuple[Person, Standing] | Refused:
         """Whether this person may decide, and in which office: one of `offices`, or any where none is named."""
         person = self._people.known(here.actor)
@@ -214,7 +226,6 @@ class ApprovalDesk:
             return Refused("maker and checker", f"{person.name} made this proposal; somebody else decides about it.")
         if any(person.name in {one.checker, one.on_behalf_of} for one in done):
             return Refused("one person, one decision", f"{person.name} has decided already, or was decided for.")
-        standings = self._people.standings(person, proposal.amount, here.now.date())
         barred = {row.maker, *(one.checker for one in done)}
         fit = [one for one in standings if one.on_behalf_of not in barred and (not offices or one.office in offices)]
         if not fit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,9 +20,9 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: MovableClock) -> Iterator[StateStore]:
-    """An empty state store."""
-    with StateStore.open(f"sqlite:///{tmp_path / 'state.db'}", clock) as opened:
+def store(state_url: str, clock: MovableClock) -> Iterator[StateStore]:
+    """An empty state store: a file, or a database of a real server."""
+    with StateStore.open(state_url, clock) as opened:
         yield opened
 
 

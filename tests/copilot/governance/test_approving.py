@@ -103,9 +103,12 @@ def test_a_lent_office_counts_within_its_limits_and_once(office: Office) -> None
     small = office.proposed(proposal(1, amount=Decimal(40_000)))
     assert isinstance(office.desk.approve(small.id, "local:deputy"), Approved)
     assert office.desk.case(small.id).decisions[0].on_behalf_of == "treasurer"
+    more = office.proposed(proposal(4, amount=Decimal(40_000)))
+    assert control(office.desk.approve(more.id, "local:deputy")) == "office"  # 80,000 to one supplier
     large = office.proposed(proposal(2, amount=Decimal(60_000), supplier="Another"))
     assert control(office.desk.approve(large.id, "local:deputy")) == "office"
     office.desk.withdraw(large.id, "local:analyst")
+    office.desk.withdraw(more.id, "local:analyst")
     office.clock.forward(days=60)
     late = office.proposed(proposal(3, amount=Decimal(40_000), last_day=None))
     assert control(office.desk.approve(late.id, "local:deputy")) == "office"
