@@ -66,8 +66,17 @@ def invoice_and_user(company: Company) -> tuple[int, int]:
 
 
 def approved_store(file: Path, invoice: int, user: int) -> Path:
-    """A state file with one approved proposal: comment, approver, record, task and saving."""
-    with StateStore.open(f"sqlite:///{file}", lambda: START) as store:
+    """A state file with one approved proposal."""
+    approve_at(f"sqlite:///{file}", invoice, user)
+    with create_engine(f"sqlite:///{file}").begin() as connection:
+        connection.execute(text("SELECT 1"))
+    file.with_name(file.name + "-wal").unlink(missing_ok=True)
+    return file
+
+
+def approve_at(url: str, invoice: int, user: int) -> None:
+    """Makes a state store with one approved proposal: comment, approver, record, task and saving."""
+    with StateStore.open(url, lambda: START) as store:
         register, desk = Register(store, PEOPLE), ApprovalDesk(store, PEOPLE)
         register.propose(Policy.model_validate({"phase": 2, "tiers": [{"offices": ["treasurer"]}]}), "o")
         register.approve(1, "p")
@@ -92,17 +101,13 @@ def approved_store(file: Path, invoice: int, user: int) -> Path:
         made = desk.propose(proposal, "a")
         assert isinstance(made, Proposed)
         assert isinstance(desk.approve(made.id, "t"), Approved)
-    with create_engine(f"sqlite:///{file}").begin() as connection:
-        connection.execute(text("SELECT 1"))
-    file.with_name(file.name + "-wal").unlink(missing_ok=True)
-    return file
 
 
 @dataclass
 class PostOffice:
-    """A state file, a Coupa look-alike that keeps what is written, and a clock. `papers` is what Coupa holds."""
+    """A state store, a Coupa look-alike that keeps what is written, and a clock. `papers` is what Coupa holds."""
 
-    file: Path
+    state_url: str
     edits: Edits
     papers: Papers
     invoice: int
@@ -117,12 +122,12 @@ class PostOffice:
         file = folder / "state.db"
         shutil.copy(approved, file)
         edits = Edits(company, now=lambda: START)
-        return cls(file, edits, Papers(), *invoice_and_user(company), troubles=troubles)
+        return cls(f"sqlite:///{file}", edits, Papers(), *invoice_and_user(company), troubles=troubles)
 
     @property
     def settings(self) -> Settings:
-        """Settings that name the file."""
-        return Settings(state_url=f"sqlite:///{self.file}")
+        """Settings that name the store."""
+        return Settings(state_url=self.state_url)
 
     def outbox(self, worker: str = "one") -> Outbox:
         """The outbox, for a worker of that name."""

@@ -3,6 +3,8 @@
 import asyncio
 import datetime as dt
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,19 @@ from sync.delivery.recheck import recheck
 from sync.delivery.state_table import open_outbox
 from sync.errors import SettingsError, StateStoreError
 from sync.sandbox.company.company import Company
+from sync.sandbox.editing.edits import Edits
+from sync.sandbox.writes import Papers
 from sync.settings import WRITE_SCOPES, Settings, load_settings
 from tests.copilot.governance.test_actions import EVERY
-from tests.sync.delivery.post_office import NEVER, ONCE, KilledError, PostOffice
+from tests.sync.delivery.post_office import (
+    NEVER,
+    ONCE,
+    START,
+    KilledError,
+    PostOffice,
+    approve_at,
+    invoice_and_user,
+)
 
 TOUCHES = 98
 """Times that one undisturbed pass over the five actions touches the network or the database."""
@@ -30,7 +42,7 @@ TOUCHES = 98
 
 def change(office: PostOffice, sql: str, **values: Any) -> None:
     """Something happens to the state file behind everybody's back."""
-    engine = create_engine(f"sqlite:///{office.file}")
+    engine = create_engine(office.state_url)
     with engine.begin() as connection:
         connection.execute(text(sql), values)
     engine.dispose()
@@ -38,7 +50,7 @@ def change(office: PostOffice, sql: str, **values: Any) -> None:
 
 def trail(office: PostOffice) -> list[dict[str, Any]]:
     """The audit trail, found intact by the copilot's own check."""
-    with StateStore.open(f"sqlite:///{office.file}") as store:
+    with StateStore.open(office.state_url) as store:
         records = list(store.audit.records())
     assert isinstance(verify(records), Intact)
     return records
@@ -54,6 +66,18 @@ def test_everything_is_delivered_once_and_told(office: PostOffice) -> None:
     assert [record["told"]["kind"] for record in told] == [row["kind"] for row in office.rows()]
     assert {record["told"]["found"] for record in told} == {"written"}
     assert all(row["remote_id"] for row in office.rows())
+
+
+def test_a_store_on_a_server_is_delivered_the_same(new_database: Callable[[], str], company: Company) -> None:
+    """PostgreSQL: one effect each, one chain, also where the worker dies on the way."""
+    for dies_at in (None, 17, 41, 63):
+        office = PostOffice(new_database(), Edits(company, now=lambda: START), Papers(), *invoice_and_user(company))
+        approve_at(office.state_url, office.invoice, office.user)
+        with suppress(KilledError):
+            office.deliver(dies_at=dies_at)
+        office.settle()
+        assert office.effects() == ONCE
+        assert [record["action"] for record in trail(office)].count("delivered") == 5
 
 
 def test_a_pass_touches_network_and_database_as_often_as_the_test_below_dies(office: PostOffice) -> None:
@@ -224,7 +248,7 @@ def test_the_switch_stops_the_next_write(office: PostOffice) -> None:
     people = People.model_validate(
         {"people": [{"name": name, "identities": [name], "roles": held} for name, held in roles.items()]}
     )
-    with StateStore.open(f"sqlite:///{office.file}") as store:
+    with StateStore.open(office.state_url) as store:
         board = Switchboard(store, people)
         assert board.stop("t", "wrong figures", "recommendation record") == "stopped"
         outcomes = office.deliver()

@@ -21,7 +21,7 @@ def environment(office: PostOffice, address: str) -> dict[str, str]:
     """What the command needs to know."""
     return {
         "PATH": os.environ["PATH"],
-        "TENOR_STATE_URL": f"sqlite:///{office.file}",
+        "TENOR_STATE_URL": office.state_url,
         "TENOR_COUPA_URL": address,
         "TENOR_COUPA_WRITE_CLIENT_ID": "tenor-write",
         "TENOR_COUPA_WRITE_CLIENT_SECRET": "tenor-write-secret",
@@ -30,7 +30,7 @@ def environment(office: PostOffice, address: str) -> dict[str, str]:
 
 def let_claims_lapse(office: PostOffice) -> None:
     """Ten minutes and more go by."""
-    engine = create_engine(f"sqlite:///{office.file}")
+    engine = create_engine(office.state_url)
     with engine.begin() as connection:
         past = "2026-11-22 00:00:00"
         connection.execute(text("UPDATE outbox SET claimed_until = :past WHERE state = 'sending'"), {"past": past})
