@@ -98,11 +98,13 @@ def new_database() -> Iterator[Callable[[], str]]:
     speed = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"  # nobody reads it after a crash
     run("initdb", "--username=tenor", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
     run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses='' {speed}")
-    try:
+    # the end of our input ends the server, even when this process is killed
+    stopping = 'read -r _; "$0" -D "$1/data" stop -m immediate; rm -rf "$1"'
+    with subprocess.Popen(
+        ["/bin/sh", "-c", stopping, str(binaries / "pg_ctl"), str(folder)],
+        cwd=folder, user=user, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
+    ):  # fmt: skip
         yield lambda: _database(folder)
-    finally:
-        run("pg_ctl", "stop", "-w", "-m", "immediate")
-        shutil.rmtree(folder)
 
 
 _numbers = itertools.count(1)
