@@ -8,11 +8,14 @@ from hashlib import sha256
 
 from copilot.advice.duplicates_told import tell_duplicates
 from copilot.advice.pilot_told import tell_pilot
+from copilot.advice.proposals_told import Proposals, tell_proposals
 from copilot.advice.segments_told import tell_movers, tell_segments
 from copilot.advice.telling import Advice
 from copilot.advice.terms_told import tell_mismatches, tell_several, tell_terms
 from copilot.advice.waits_told import tell_faster, tell_waits
 from copilot.errors import GovernanceError, PilotError, TreasuryPolicyError
+from copilot.governance.desk import ApprovalDesk
+from copilot.governance.people import People
 from copilot.governance.treasury import treasury_policy
 from copilot.opportunities.bottlenecks import WITHIN, wait_report
 from copilot.opportunities.duplicate_reading import read_duplicates
@@ -22,10 +25,14 @@ from copilot.opportunities.segment_reading import read_segments
 from copilot.opportunities.term_outcomes import OpportunityRefused
 from copilot.opportunities.term_reading import read_mismatches, read_terms
 from copilot.opportunities.treasury_policy import TreasuryPolicy
+from copilot.outcomes.funnel import funnel
+from copilot.outcomes.pilot_reading import read_books
+from copilot.outcomes.proposal_reading import read_proposals
 from copilot.outcomes.reporting import results_of
 from copilot.planning.plan import OpportunityPlan
 from copilot.settings import Settings
-from copilot.state.store import open_store
+from copilot.state.store import StateStore, open_store
+from copilot.wording import figures
 from copilot.wording.quoting import clean
 from semantic_layer import SemanticLayer
 from semantic_layer.query import Filter
@@ -43,13 +50,12 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
         return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
     where, currency = conditions(layer, plan.filters), settings.reporting_currency
     match plan.shows:
-        case "terms":
-            outcome = read_terms(layer, policy, plan.filters, wanted=plan.net_days, currency=currency)
-            return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
-        case "segments" | "movers" | "pilot":
-            return _pilot(layer, settings) if plan.shows == "pilot" else _segments(layer, plan, currency)
-        case "duplicates":
-            return tell_duplicates(read_duplicates(layer, policy, plan.filters, currency=currency), where, plan.limit)
+        case "terms" | "duplicates":
+            return _documents(layer, plan, policy, where, currency)
+        case "pilot" | "proposals":
+            return _judged(layer, settings, plan, policy)
+        case "segments" | "movers":
+            return _segments(layer, plan, currency)
         case "waits" | "faster_stage":
             return _waits(layer, plan, policy, where, currency)
         case "term_mismatches" | "several_terms":
@@ -57,12 +63,44 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
             return tell(read_mismatches(layer, policy, plan.filters, currency=currency), where, plan.limit)
 
 
-def _pilot(layer: SemanticLayer, settings: Settings) -> Advice | OpportunityRefused:
+def _documents(
+    layer: SemanticLayer, plan: OpportunityPlan, policy: TreasuryPolicy, where: str, currency: str
+) -> Advice | OpportunityRefused:
+    if plan.shows == "duplicates":
+        return tell_duplicates(read_duplicates(layer, policy, plan.filters, currency=currency), where, plan.limit)
+    outcome = read_terms(layer, policy, plan.filters, wanted=plan.net_days, currency=currency)
+    return outcome if isinstance(outcome, OpportunityRefused) else tell_terms(outcome, where, plan.limit)
+
+
+def _judged(
+    layer: SemanticLayer, settings: Settings, plan: OpportunityPlan, policy: TreasuryPolicy
+) -> Advice | OpportunityRefused:
+    """What stands in the state store: a pilot, or proposals and what became of them."""
     try:
         with open_store(settings) as store:
-            return tell_pilot(results_of(layer, settings, store))
+            if plan.shows == "pilot":
+                return tell_pilot(results_of(layer, settings, store))
+            if layer.viewer.rows or layer.viewer.hidden:
+                reason = "Proposals name suppliers of the whole company, and you see a part of it."
+                return OpportunityRefused(layer.data_date, "OUT_OF_SCOPE", reason)
+            return tell_proposals(_proposals(layer, settings, plan, policy, store))
     except (PilotError, GovernanceError) as error:
         return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
+
+
+def _proposals(
+    layer: SemanticLayer, settings: Settings, plan: OpportunityPlan, policy: TreasuryPolicy, store: StateStore
+) -> Proposals:
+    """Those of a state and of days, and the funnel over all. Raises PilotError for who sees a part of the company."""
+    zone, currency = settings.time_zone(), settings.reporting_currency
+    documents = {one.id: one for one in read_books(layer, policy).documents}
+    whole = funnel(read_proposals(store, zone), documents, layer.data_date, None)
+    cases = [case for case in ApprovalDesk(store, People()).cases() if plan.state in {None, case.state}]
+    made = ""
+    if plan.start is not None and plan.end is not None:
+        made = f"{figures.day(plan.start)} to {figures.day(plan.end)}"
+        cases = [case for case in cases if plan.start <= case.made_at.astimezone(zone).date() <= plan.end]
+    return Proposals(tuple(cases), plan.state or "", made, currency, store.clock().astimezone(zone).date(), whole)
 
 
 def _segments(layer: SemanticLayer, plan: OpportunityPlan, currency: str) -> Advice:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from copilot.planning.gate import refusal
 from copilot.planning.plan import Clock, OpportunityPlan, OpportunityView, Refuse
 from copilot.planning.slots import OpportunityAsk, Slots
+from semantic_layer.periods import Period
 
 SUGGESTED = (
     "Which suppliers should we renegotiate terms with?",
@@ -21,9 +23,15 @@ LISTED = frozenset({"supplier", "parent", "segment"})
 """What is listed anyway."""
 
 _PILOT = "A pilot is judged whole, over its own suppliers and weeks; leave the rest out."
+_PROPOSALS = "Proposals are told by their state and the day they were made; leave the rest out."
 _TERMS = "Terms are compared over the last 365 days; leave the time out."
 _SEGMENTS = "Segments are told for all suppliers; ask for a figure by segment instead."
-UNFILTERED: Mapping[OpportunityView, str] = {"segments": _SEGMENTS, "movers": _SEGMENTS, "pilot": _PILOT}
+UNFILTERED: Mapping[OpportunityView, str] = {
+    "segments": _SEGMENTS,
+    "movers": _SEGMENTS,
+    "pilot": _PILOT,
+    "proposals": _PROPOSALS,
+}
 """Why some are told for everything at once."""
 TIMELESS: Mapping[OpportunityView, str] = {
     "terms": _TERMS,
@@ -70,12 +78,20 @@ def opportunity_plan(slots: Slots, asked: OpportunityAsk, clock: Clock) -> Oppor
         net_days=asked.net_days,
         stage=asked.stage,
         within_days=asked.within_days,
+        state=asked.state,
         limit=slots.limit,
         start=period.start if period else None,
-        end=min(period.end, clock.data_date) if period else None,
+        end=_last_day(period, asked, clock) if period else None,
         notes=tuple(dict.fromkeys(slots.notes)),
         coverage=slots.coverage,
     )
+
+
+def _last_day(period: Period, asked: OpportunityAsk, clock: Clock) -> date:
+    """The last day that is asked about. Proposals are made until today, whatever day the mirror ends on."""
+    if asked.shows == "proposals" and period.end >= clock.data_date:
+        return clock.today
+    return min(period.end, clock.data_date)
 
 
 def _refused(slots: Slots, reason: str, message: str) -> Refuse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from copilot.planning.plan import OpportunityView
+from copilot.planning.plan import OpportunityView, ProposalState
 from copilot.planning.slots import OpportunityAsk, Sheet
 
 _TERMS = r"(payment )?(terms?|conditions?)"
@@ -16,6 +16,13 @@ _FASTER = (
     r"(?: (?:within|in(?: at most)?|in under|under) )(?P<days>\d{1,3}|one|two|three|five) days?\b"
 )
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "five": 5}
+_PROPOSALS = r"(proposals?|recommendations?)"
+_STATES_OF: Mapping[str, ProposalState] = {
+    "open": "open", "pending": "open", "waiting": "open", "outstanding": "open", "undecided": "open", "wait": "open", "waits": "open", "need": "open",
+    "approved": "approved", "rejected": "rejected", "declined": "rejected", "expired": "expired", "lapsed": "expired", "voided": "voided", "withdrawn": "voided",
+}  # fmt: skip
+"""Words for the state of a proposal."""
+_STATES = "|".join(_STATES_OF)
 _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
     "terms": (
         rf"\b(which|what) (\w+ ){{0,4}}{_WHO}\b.*\b{_LONGER}\b",
@@ -44,6 +51,12 @@ _TEXTS: Mapping[OpportunityView, tuple[str, ...]] = {
     "duplicates": (
         r"\b(which|what) (invoices|bills) (were|are|have been|did we get|came|was) (probably |likely |possibly )?(sent |billed |invoiced |in )?(twice|double)\b",
         r"\b(which|what) (invoices|bills) (did|have) we (probably )?(paid|pay) (twice|double)\b",
+    ),
+    "proposals": (
+        rf"\b({_STATES}|all|our|the|any|which|what|how many) (tenor )?{_PROPOSALS}\b(?! (for|on|to get|to extend|of) (longer|longest|terms?))",
+        rf"^(show |list )?(me )?((the|all|our|my) )*{_PROPOSALS}( (and )?(their )?(status|state|states))?$",
+        rf"^{_PROPOSALS} (that )?((were|was|are|have been) )?(still )?({_STATES})\b",
+        rf"\b(status|state|list) of (the |all |our )*{_PROPOSALS}\b|\bwhat became of (the |our |all )*{_PROPOSALS}\b",
     ),
     "pilot": (
         r"\bpilots?\b.*\b(results?|outcomes?|effects?|going|doing|deliver(ed)?|bring|brought|work(s|ed|ing)?|pay(s|ing)? off|verdict|status)\b",
@@ -77,6 +90,9 @@ _WORDS: Mapping[OpportunityView, str] = {
     "segments": "segment segments each every their its why",
     "waits": "invoices invoice bills bill get got getting stuck wait waiting held up delayed lose losing time do did does most bottleneck bottlenecks "
     "approval approvals process stage step takes took longest slowest pay my",
+    "proposals": "proposal proposals recommendation recommendations tenor open pending waiting outstanding undecided approved rejected declined expired "
+    "lapsed voided withdrawn status state states what became wait waits still need needs made was were been for approval decision decisions how many do does "
+    "any our my today until",
     "pilot": "pilot pilots result results outcome outcomes effect effects going doing deliver delivered bring brought work works worked working pay "
     "pays paid paying off verdict status so far vs versus against holdout does did it following follow listening tenor copilot really actually save "
     "saved how tell until today any an impact difference have had make made do",
@@ -104,7 +120,11 @@ def read_opportunities(sheet: Sheet) -> None:
         _read_faster(sheet)
         return
     net = _NET.search(written) if view == "terms" else None
-    sheet.slots.opportunity = OpportunityAsk(view, net_days=int(net.group(1)) if net else None)
+    states = {state for word, state in _STATES_OF.items() if word in written.split()} if view == "proposals" else set()
+    if len(states) > 1:
+        return
+    asked = OpportunityAsk(view, net_days=int(net.group(1)) if net else None, state=next(iter(states), None))
+    sheet.slots.opportunity = asked
     for at in sheet.free():
         text = _said(sheet, at)
         if net is not None and _is_term(sheet, at, net.group(1)):

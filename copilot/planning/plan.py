@@ -35,9 +35,11 @@ ReasonCode = Literal[
 
 
 OpportunityView = Literal[
-    "terms", "term_mismatches", "several_terms", "segments", "movers", "waits", "faster_stage", "duplicates", "pilot"
-]
+    "terms", "term_mismatches", "several_terms", "segments", "movers", "waits", "faster_stage", "duplicates", "pilot",
+    "proposals",
+]  # fmt: skip
 """What an opportunity is about."""
+ProposalState = Literal["open", "approved", "rejected", "expired", "voided"]
 
 
 class _Frozen(BaseModel):
@@ -167,6 +169,8 @@ class OpportunityPlan(_Frozen):
     net_days: int | None = None
     stage: int | None = None
     within_days: int | None = None
+    state: ProposalState | None = None
+    """Of proposals: which ones; None for all."""
     limit: int | None = None
     """How many rows are wanted; the figure that stands first is of all."""
     start: date | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, date, tzinfo
 from decimal import Decimal
 from typing import Literal
 
-from copilot.planning.plan import Clock, Covered, OpportunityView
+from copilot.planning.plan import Clock, Covered, OpportunityView, ProposalState
 from copilot.planning.tagging import Span
 from copilot.planning.time_reading import TimeReading
 from copilot.planning.vocabulary import Layer, Meaning, Vocabulary
@@ -53,6 +53,7 @@ class OpportunityAsk:
     net_days: int | None = None
     stage: int | None = None
     within_days: int | None = None
+    state: ProposalState | None = None
 
 
 @dataclass
