@@ -31,7 +31,7 @@ from sync.sandbox.direct import write_company
 from sync.sandbox.editing.edits import Edits
 from sync.sandbox.editing.forks import pocket
 from sync.sandbox.editing.random_edits import RandomEdits
-from sync.sandbox.faults import Fault, Faults
+from sync.sandbox.faults import ON_WRITES, Fault, Faults
 from sync.sandbox.serving import Stage
 
 SWEEPS = {"sweep_hours": 0, "reread_minutes": 0}
@@ -198,9 +198,9 @@ def trial(calm: Trial, few: Any, tmp_path: Path) -> Trial:
 
 
 def test_every_fault_is_met_here() -> None:
-    """A fault without an expectation would be one that nobody tried."""
+    """A fault without an expectation would be one that nobody tried; reading does not meet those of writes."""
     met = {line.split()[0] for line in (*ENDS_WELL, *MOVES, *(line for line, *_ in (*SETS_ASIDE, *STOPS)))}
-    assert met == set(Fault)
+    assert met == set(Fault) - ON_WRITES
 
 
 @pytest.mark.parametrize("trouble", ENDS_WELL)
