@@ -107,7 +107,7 @@ def _no_floor(plan: OutflowPlan, found: CashAhead) -> tuple[str, ...]:
 def refuse_cash_ahead(turn: Turn, plan: OutflowPlan, feed: NoCashFeed) -> Answer:
     """Without the cash position there is nothing to count from."""
     choice = Choice(label="AP outflow for 13 weeks", question="AP outflow for 13 weeks")
-    message = f"Cash ahead needs the cash position: {feed.missing}."
+    message = f"Cash needs the treasury's cash position: {feed.missing}."
     refused = Refuse(reason="NEEDS_EXTERNAL_DATA", message=message, choices=(choice,), coverage=plan.coverage)
     return compose_refusal(turn, refused)
 

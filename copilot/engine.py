@@ -27,6 +27,7 @@ from copilot.audit.anchoring import DailyAnchor
 from copilot.audit.chain import Action, Event
 from copilot.cash_answers import compose_outflow
 from copilot.cash_balance_answers import compose_cash_ahead, refuse_cash_ahead
+from copilot.cash_position_answers import compose_cash_position
 from copilot.composition import (
     Turn,
     compose_clarify,
@@ -56,7 +57,7 @@ from copilot.opportunities.discount_plan import plan_discounts
 from copilot.opportunities.kept_terms import read_kept_terms
 from copilot.opportunities.missed_discounts import MissedTree
 from copilot.opportunities.missed_reading import read_missed
-from copilot.opportunities.offer_reading import read_inputs
+from copilot.opportunities.offer_reading import read_cash_books, read_inputs
 from copilot.planning.outflow_decision import CASH_AHEAD
 from copilot.planning.plan import (
     Clarify,
@@ -356,6 +357,8 @@ class Engine:
 
     def _ahead(self, turn: Turn, plan: OutflowPlan) -> Answer:
         """Cash that leaves for suppliers, or what is left of it where the treasury's feed says what there is."""
+        if plan.shows == "position":
+            return self._cash_position(turn, plan)
         outcome = self._outflow(plan)
         if plan.shows not in CASH_AHEAD or not isinstance(outcome, OutflowForecast):
             return compose_outflow(turn, plan, outcome)
@@ -369,6 +372,14 @@ class Engine:
             return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
         found = cash_ahead(outcome, feed, plan.start, plan.end, floor)
         return compose_cash_ahead(turn, plan, outcome, found)
+
+    def _cash_position(self, turn: Turn, plan: OutflowPlan) -> Answer:
+        withheld = NoCashFeed("you see a part of the company, and cash is told for all of it")
+        found = withheld if self.layer.viewer.rows else read_cash(self.layer)
+        if isinstance(found, NoCashFeed):
+            return refuse_cash_ahead(turn, plan, found)
+        day, currency = self.layer.data_date, self._settings.reporting_currency
+        return compose_cash_position(turn, plan, found, read_cash_books(self.layer), day, currency)
 
     def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
         """The forecast as far as the plan asks, in the breakdown it asks for."""

@@ -64,7 +64,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "evaluation": 5, "evidence": 5, "narration": 5, "outcomes": 5, "tabulation": 5, "verified": 5,
         "charts": 6, "headlines": 6, "rendering": 6, "suggestions": 6,
         "composition": 7, "notices": 7,
-        "advice": 8, "cash_answers": 8, "cash_balance_answers": 8, "discount_answers": 8, "explanations": 8, "missed_answers": 8, "exploratory_answers": 8, "scenario_answers": 8,
+        "advice": 8, "cash_answers": 8, "cash_balance_answers": 8, "cash_position_answers": 8, "discount_answers": 8, "explanations": 8, "missed_answers": 8, "exploratory_answers": 8, "scenario_answers": 8,
         "engine": 9,
         "surfaces": 10,
     },

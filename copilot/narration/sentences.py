@@ -15,6 +15,7 @@ Translated = Literal["de", "fr", "es"]
 
 SENTENCES: Mapping[Translated, Mapping[str, str]] = {
     "de": {
+        "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label}: {value} auf {accounts} Bankkonten, gebucht am {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Wahrscheinlichkeit, dass sie an einem Tag zwischen {start} und {end} {floor} nicht erreicht: {chance}.",
         "In the middle case it begins on {day}.": "Im mittleren Fall beginnt das am {day}.",
         "In the middle case it never happens.": "Im mittleren Fall kommt es nie dazu.",
@@ -73,6 +74,7 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
         "Suppliers would bear {cost} a year.": "Lieferanten trügen {cost} im Jahr.",
     },
     "fr": {
+        "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label} : {value} sur {accounts} comptes bancaires, comptabilisé le {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilité de ne pas atteindre {floor} un jour entre le {start} et le {end} : {chance}.",
         "In the middle case it begins on {day}.": "Dans le cas médian, cela commence le {day}.",
         "In the middle case it never happens.": "Dans le cas médian, cela n'arrive jamais.",
@@ -131,6 +133,7 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
         "Suppliers would bear {cost} a year.": "Les fournisseurs supporteraient {cost} par an.",
     },
     "es": {
+        "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label}: {value} en {accounts} cuentas bancarias, contabilizado el {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilidad de no alcanzar {floor} algún día entre el {start} y el {end}: {chance}.",
         "In the middle case it begins on {day}.": "En el caso medio empieza el {day}.",
         "In the middle case it never happens.": "En el caso medio no ocurre nunca.",

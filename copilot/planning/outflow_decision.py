@@ -25,6 +25,8 @@ _SUGGESTED = (
 
 def outflow_plan(slots: Slots, clock: Clock, fiscal: int = 1) -> OutflowPlan | Refuse:
     """The plan, or why the forecast cannot be had that way."""
+    if slots.outflow == "position":
+        return _position(slots, clock)
     period = _period(slots, clock, fiscal)
     horizon = (period.end - clock.data_date).days
     if horizon < 1:
@@ -55,6 +57,16 @@ def outflow_plan(slots: Slots, clock: Clock, fiscal: int = 1) -> OutflowPlan | R
         notes=tuple(dict.fromkeys((*(n for n in slots.notes if "as invoiced" not in n), *_notes(slots, period)))),
         coverage=slots.coverage,
     )
+
+
+def _position(slots: Slots, clock: Clock) -> OutflowPlan | Refuse:
+    """The cash that is there on the data's last day, by buying entity or currency."""
+    groups = slots.group_by or ["buying_entity"]
+    if len(groups) > 1 or groups[0] not in {"buying_entity", "currency"} or slots.filters or slots.having:
+        return _refused(slots, "The cash position is told in all, by buying entity or by currency.")
+    by: Group = "currency" if groups[0] == "currency" else "buying_entity"
+    day = clock.data_date
+    return OutflowPlan(shows="position", start=day, end=day, by=by, coverage=slots.coverage)
 
 
 def _period(slots: Slots, clock: Clock, fiscal: int) -> Period:

@@ -33,6 +33,19 @@ _LEVEL = tuple(
         rf"\b{_CASH} (?:balance|position|headroom) (?:in|at|by|next|for|on|end)\b",
     )
 )
+_NOW = re.compile(
+    rf"\b(?:{_CASH} (?:positions?|balances?|on hand|at bank|at the bank|in the bank|headroom)|bank balances?"
+    rf"|how much {_CASH} (?:do|have) (?:we|i)(?: got| have)?|how much {_CASH} is there)\b"
+)
+_LATER = re.compile(
+    r"\b(?:will|would|shall|after|once|net of|next|coming|forecast(?:s|ed)?|project(?:ed|ion)|expected|future|outlook|left|remain(?:s|ing)?|ahead|until|"
+    r"end of|enough|afford|weeks?|months?|quarters?|floor|minimum|lowest|low|below|under|beneath|short|run|runs|why|change[ds]?|drop(?:s|ped)?)\b"
+)
+"""Words for another day than this one, or for something else than the level."""
+_NOW_WORDS = frozenset(
+    "what s is whats was show me tell our the my current total latest present cash money liquidity position positions balance balances on hand at bank in "
+    "how much do have we i got accounts there now today right currently moment".split()
+)
 _GLUE = frozenset(
     "when will would do does shall is are be can we i our the a an of to in on at for how much cash money liquidity balance position positions level levels headroom "
     "run runs running out short low fall falls drop drops go goes dip dips get breach breaches break breaks hit hits below under beneath through floor minimum buffer "
@@ -50,6 +63,8 @@ _LEAST = 1_000
 def cash_ahead_asked(sheet: Sheet) -> OutflowView | None:
     """Take a question about the level of cash whole: its view, a floor in money, how far ahead. Else nothing."""
     written = " ".join(re.sub(r"[?!.,;:](?=\s|$)", " ", sheet.question.casefold()).split())
+    if _NOW.search(written) and not _LATER.search(written) and _is_present(sheet):
+        return _position(sheet)
     low = any(pattern.search(written) for pattern in _LOW)
     if sheet.slots.signals & {"scenario"} or not (low or any(pattern.search(written) for pattern in _LEVEL)):
         return None
@@ -69,6 +84,20 @@ def cash_ahead_asked(sheet: Sheet) -> OutflowView | None:
     if low and any(sheet.word(at) in _CHANCE or sheet.text(at) in _CHANCE for at in range(len(sheet))):
         return "shortfall"
     return "floor" if low else "balance"
+
+
+def _is_present(sheet: Sheet) -> bool:
+    """No day is named, or this one."""
+    times = [sheet.text(at) for at in sheet.free() if sheet.spans[at].time is not None]
+    return not set(times) - {"today", "now", "right now", "as of today", "currently"}
+
+
+def _position(sheet: Sheet) -> OutflowView:
+    for at in range(len(sheet)):
+        words = re.sub(r"[-'’]", " ", sheet.text(at) or sheet.word(at)).split()
+        if words and set(words) <= _NOW_WORDS:
+            sheet.take(at, "simulation", "cash position")
+    return "position"
 
 
 def _is_money(amount: Amount, currency: str) -> bool:

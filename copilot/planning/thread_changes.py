@@ -87,6 +87,7 @@ def _figures(query: MetricQuery, model: SemanticModel) -> Said:
 
 _CASH_AHEAD = {
     "balance": "cash after payments", "floor": "lowest cash after payments", "shortfall": "chance to fall short of cash",
+    "position": "cash position",
 }  # fmt: skip
 
 

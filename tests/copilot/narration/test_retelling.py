@@ -11,6 +11,7 @@ import pytest
 from copilot.answer import Answer, Headline, Table, TableColumn
 from copilot.cash_answers import TEMPLATES as CASH
 from copilot.cash_balance_answers import TEMPLATES as BALANCE
+from copilot.cash_position_answers import TEMPLATES as POSITION
 from copilot.composition import Turn
 from copilot.narration.answer_language import LEADS, for_reader
 from copilot.narration.grounding import Support, unsupported
@@ -23,7 +24,7 @@ from copilot.scenario_answers import TEMPLATES as WHAT_IF
 from copilot.wording.languages import LANGUAGES, Language, language_of, localised
 
 TRANSLATED: tuple[Translated, ...] = get_args(Translated)
-TOLD = {"": TEMPLATES, "cash ": CASH, "balance ": BALANCE, "what if ": WHAT_IF}
+TOLD = {"": TEMPLATES, "cash ": CASH, "balance ": BALANCE, "position ": POSITION, "what if ": WHAT_IF}
 EVERY = {f"{kind}{name}": text for kind, templates in TOLD.items() for name, text in templates.items()}
 DIRECTION_WORDS = (
     "largest",
