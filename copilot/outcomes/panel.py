@@ -78,12 +78,20 @@ def monday(day: date) -> date:
 def panel_of(cells: Iterable[tuple[str, date, Decimal, Decimal]], weeks: Weeks, units: Sequence[str]) -> Panel:
     """The panel of (parent, day, counted, out of how much); other parents and weeks are left out."""
     places = {parent: place for place, parent in enumerate(units)}
+    first = weeks.first.toordinal()
+    found = np.array(
+        [
+            (places[parent], (day.toordinal() - first) // 7, counted, of)
+            for parent, day, counted, of in cells
+            if parent in places and of > 0
+        ],
+        dtype=np.float64,
+    ).reshape(-1, 4)
+    found = found[(found[:, 1] >= 0) & (found[:, 1] < weeks.count)]
+    at = found[:, 0].astype(np.int64), found[:, 1].astype(np.int64)
     top, bottom = np.zeros((len(units), weeks.count)), np.zeros((len(units), weeks.count))
-    for parent, day, counted, of in cells:
-        place, week = places.get(parent), (day - weeks.first).days // 7
-        if place is not None and 0 <= week < top.shape[1] and of > 0:
-            top[place, week] += float(counted)
-            bottom[place, week] += float(of)
+    np.add.at(top, at, found[:, 2])
+    np.add.at(bottom, at, found[:, 3])
     value = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
     return Panel(value, bottom, np.arange(weeks.count) >= weeks.before)
 
