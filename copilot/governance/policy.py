@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from copilot.canonical_json import canonical, sealed
 from copilot.governance.actions import KINDS
+from copilot.governance.people import People
 from copilot.opportunities.treasury_policy import TreasuryPolicy
 
 Amount = Annotated[Decimal, Field(ge=0)]
@@ -122,6 +123,12 @@ class Policy(_Frozen):
     def plain(self) -> dict[str, Any]:
         """The content as plain values."""
         return self.model_dump(mode="json")
+
+
+def unheld(policy: Policy, people: People) -> tuple[str, ...]:
+    """Offices that a tier asks for and that no approver holds."""
+    held = {office for person in people.people if person.may("approver") for office in person.offices}
+    return tuple(sorted({office for tier in policy.tiers for office in tier.offices} - held))
 
 
 def differences(before: Policy | None, after: Policy) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from copilot.errors import GovernanceError
-from copilot.governance.policy import Policy, differences
+from copilot.governance.policy import Policy, differences, unheld
 from copilot.governance.register import Version
 from copilot.governance.switches import ALL
 from copilot.surfaces.command_parts import MirrorOption, TodayOption, plain_errors, settings_of
@@ -88,6 +88,8 @@ def propose(
             typer.echo(f"Version {version.number} is proposed. It changes:")
             for line in differences(before.policy if before else None, policy):
                 typer.echo(f"  {line}")
+            for office in unheld(policy, here.people):
+                typer.echo(f"Note: nobody holds the office {office!r}, so nothing of its tier could be approved.")
             typer.echo(f"Another policy owner approves it with: tenor policy approve {version.number}")
 
 

@@ -15,7 +15,7 @@ from copilot.errors import GovernanceError, PeopleError
 from copilot.governance.desk import ApprovalDesk
 from copilot.governance.outcomes import Approved, Refused
 from copilot.governance.people import FORBIDDEN, ROLES, People, read_people, troubles
-from copilot.governance.policy import Policy, differences
+from copilot.governance.policy import Policy, differences, unheld
 from copilot.governance.register import Version
 from copilot.governance.switches import Switchboard
 from copilot.state.store import StateStore
@@ -152,6 +152,13 @@ def test_a_policy_that_was_edited_in_the_database_is_not_used(office: Office) ->
         connection.execute(update(policies).where(policies.c.version == 1).values(body=body))
     with pytest.raises(GovernanceError, match="changed in the database"):
         office.desk.propose(proposal(), "local:analyst")
+
+
+def test_an_office_that_nobody_holds_is_said() -> None:
+    """Before anybody waits for its decision."""
+    assert unheld(POLICY, PEOPLE) == ()
+    treasurers = Policy.model_validate({**POLICY.plain(), "tiers": [{"offices": ["chief treasurer", "CFO"]}]})
+    assert unheld(treasurers, PEOPLE) == ("chief treasurer",)
 
 
 def test_differences_name_each_entry_that_changes() -> None:
