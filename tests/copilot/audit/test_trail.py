@@ -10,13 +10,14 @@ import sys
 import threading
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import Result
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
-from copilot.audit.chain import Event, Intact, verify
+from copilot.audit.chain import Action, Event, Intact, verify
 from copilot.engine import Engine
 from copilot.settings import Settings
 from copilot.state.store import StateStore
@@ -165,3 +166,10 @@ def test_a_file_that_is_no_export_is_one_sentence(tmp_path: Path, content: bytes
     assert found.exit_code == 1
     assert sentence in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_every_action_is_documented() -> None:
+    """A reader of the trail finds what each one means."""
+    page = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    missing = [action for action in get_args(Action) if f"`{action}`" not in page]
+    assert not missing
