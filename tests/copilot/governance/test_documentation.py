@@ -149,3 +149,10 @@ def test_the_page_names_every_kind_role_and_entry() -> None:
     for role in ROLES:
         assert role in PAGE
     assert Policy.model_validate(yaml.safe_load(blocks("yaml policy.yml")[0])).phase == 2
+
+
+@pytest.mark.parametrize("name", ["people.yml", "policy.yml"])
+def test_the_files_of_the_page_are_there_to_be_used(name: str) -> None:
+    """The examples are the same text."""
+    example = Path(__file__).parents[3] / "examples" / name
+    assert example.read_text(encoding="utf-8") == blocks(f"yaml {name}")[0]
