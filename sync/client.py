@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import httpx
 import stamina
+from pydantic import SecretStr
 
 from sync.auth import ClientCredentials
 from sync.errors import (
@@ -160,24 +161,29 @@ class CoupaClient:
 
 def open_http(settings: Settings, now: Callable[[], float]) -> httpx.AsyncClient:
     """The HTTP connection to the Coupa of the settings; raises SettingsError when they do not suffice."""
-    base_url, client_id, secret = settings.credentials()
-    auth = ClientCredentials(
-        base_url,
-        client_id,
-        secret,
-        settings.coupa_scopes,
-        settle=0.0 if is_loopback(base_url) else settings.token_settle_seconds,
-        now=now,
-    )
+    return _open(settings, settings.credentials(), settings.coupa_scopes, now)
+
+
+def open_writing_http(settings: Settings, now: Callable[[], float]) -> httpx.AsyncClient:
+    """The connection of the client that delivers; raises SettingsError when the settings do not suffice."""
+    return _open(settings, settings.write_credentials(), settings.coupa_write_scopes, now)
+
+
+def _open(
+    settings: Settings, credentials: tuple[str, str, SecretStr], scopes: str, now: Callable[[], float]
+) -> httpx.AsyncClient:
+    base_url, client_id, secret = credentials
+    here = is_loopback(base_url)
+    settle = 0.0 if here else settings.token_settle_seconds
     return httpx.AsyncClient(
         base_url=base_url,
-        auth=auth,
+        auth=ClientCredentials(base_url, client_id, secret, scopes, settle=settle, now=now),
         headers={"Accept": "application/json"},
         verify=True,  # always; a company's own authority is named by SSL_CERT_FILE
         follow_redirects=False,  # a token goes to the address that was configured and nowhere else
         timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
         limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
-        trust_env=not is_loopback(base_url),  # a proxy cannot reach this machine's own address
+        trust_env=not here,  # a proxy cannot reach this machine's own address
     )
 
 

@@ -1,28 +1,20 @@
-"""`tenor-sync deliver` and `tenor-sync outbox`: what was approved, on its way to Coupa."""
+"""`tenor-sync deliver` and `tenor-sync outbox`: what was approved, on its way to Coupa.
+
+The state store's driver is loaded by the commands that need it: most of `tenor-sync` does not.
+"""
 
 import asyncio
 import datetime as dt
 import json
-import os
-import pwd
-import socket
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
-from sync.delivery.delivering import Courier, Dead, Delivered, Held, Outcome, TryAgain
-from sync.delivery.recheck import Recheck, recheck
-from sync.delivery.state_table import Outbox, open_outbox
-from sync.delivery.write_client import WriteClient, open_write_http
-from sync.errors import ReconciliationError, StateStoreError, SyncError
+from sync.errors import ReconciliationError
 from sync.observability import Observatory
-from sync.rate_limit import BURST, RateLimiter
 from sync.settings import Settings, load_settings
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
@@ -31,24 +23,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _DEAD = 1
 
 
-async def deliver_all(settings: Settings, clock: Callable[[], dt.datetime]) -> list[Outcome]:
-    """One pass over the outbox of the settings. Raises the errors of `sync.errors`."""
-    async with _coupa(settings) as (outbox, coupa):
-        scopes = frozenset(settings.coupa_write_scopes.split())
-        longest = dt.timedelta(seconds=3 * settings.timeout_seconds)
-        return await Courier(outbox, coupa, scopes, clock, longest).deliver()
-
-
 async def deliver_after_sync(settings: Settings, clock: Callable[[], dt.datetime], watch: Observatory) -> None:
-    """The worker's pass after a sync, where there is a client that may write. Its trouble is logged, not raised."""
-    if not settings.delivers:
-        return
-    try:
-        outcomes = await deliver_all(settings, clock)
-    except (SyncError, SQLAlchemyError) as error:
-        watch.undelivered(error)
-    else:
-        watch.delivered(Counter(type(outcome).__name__ for outcome in outcomes))
+    """The worker's pass after a sync, where there is a client that may write."""
+    if settings.delivers:
+        from sync.delivery import rounds  # noqa: PLC0415
+
+        await rounds.deliver_after_sync(settings, clock, watch)
 
 
 def deliver_command(guard: Guard, out: Console) -> Callable[..., None]:
@@ -61,6 +41,9 @@ def deliver_command(guard: Guard, out: Console) -> Callable[..., None]:
         Needs a client that may write: TENOR_COUPA_WRITE_CLIENT_ID and _SECRET. Exit code 1 when a person must look at
         something; what may pass by itself is tried again by the next call.
         """
+        from sync.delivery.delivering import Dead  # noqa: PLC0415
+        from sync.delivery.rounds import deliver_all, told  # noqa: PLC0415
+
         outcomes = asyncio.run(deliver_all(load_settings(), _now))
         if as_json:
             out.print_json(json.dumps([{"outcome": type(one).__name__, **vars(one)} for one in outcomes], default=str))
@@ -82,8 +65,9 @@ def outbox_commands(guard: Guard, out: Console) -> typer.Typer:
     @guard
     def list_rows(*, as_json: JsonOption = False) -> None:
         """List what was approved and how far it is, with what went wrong last."""
-        with closing(open_outbox(load_settings(), _worker())) as box:
-            rows = box.rows()
+        from sync.delivery.rounds import listed  # noqa: PLC0415
+
+        rows = listed(load_settings())
         if as_json:
             out.print_json(json.dumps(rows, default=str))
             return
@@ -109,7 +93,9 @@ def outbox_commands(guard: Guard, out: Console) -> typer.Typer:
     @guard
     def check() -> None:
         """Look up again in Coupa whatever was delivered, and hold it against the audit trail; fail on a difference."""
-        found = asyncio.run(_check(load_settings()))
+        from sync.delivery.rounds import check_all  # noqa: PLC0415
+
+        found = asyncio.run(check_all(load_settings(), _now))
         _lines(out, list(found.differences))
         if found.differences:
             raise ReconciliationError(f"Outbox, Coupa and audit trail differ in {len(found.differences)} places.")
@@ -129,48 +115,10 @@ def _row_line(row: Mapping[str, Any]) -> str:
     return f"{row['key'][:16]}  {row['state']:9}  {row['kind']} on {row['object']}{remote}{trouble}"
 
 
-def told(outcome: Outcome) -> str:
-    """An outcome in a line."""
-    match outcome:
-        case Delivered():
-            how = "was there already" if outcome.already else "is there now"
-            return f"{outcome.key[:16]}  {outcome.kind}: {how}, id {outcome.remote_id} in Coupa"
-        case TryAgain():
-            return f"{outcome.key[:16]}  {outcome.kind}: again at {outcome.at:%H:%M:%S} UTC, since {outcome.why}"
-        case Dead():
-            return f"{outcome.key[:16]}  {outcome.kind}: not sent; {outcome.why}"
-        case Held():
-            return f"{outcome.key[:16]}  {outcome.kind}: waits, {outcome.why}"
-
-
-async def _check(settings: Settings) -> Recheck:
-    async with _coupa(settings) as (outbox, coupa):
-        found = await recheck(outbox, coupa)
-        outbox.reconciled({"looked_up": found.looked_up, "differences": list(found.differences)}, _now())
-        return found
-
-
-@asynccontextmanager
-async def _coupa(settings: Settings) -> AsyncIterator[tuple[Outbox, WriteClient]]:
-    limiter = RateLimiter(settings.requests_per_second, time.monotonic, burst=BURST)
-    async with open_write_http(settings, time.monotonic) as http:
-        with closing(open_outbox(settings, _worker())) as outbox:
-            yield outbox, WriteClient(http, limiter)
-
-
 def _put_back(key: str, *, drop: bool) -> None:
-    with closing(open_outbox(load_settings(), _worker())) as box:
-        found = [row["key"] for row in box.rows("dead") if row["key"].startswith(key)]
-        if len(found) != 1 or not box.put_back(found[0], f"local:{_account()}", _now(), drop=drop):
-            raise StateStoreError(f"No dead action has the key {key!r}; `tenor-sync outbox list` shows what there is.")
+    from sync.delivery.rounds import put_back  # noqa: PLC0415
 
-
-def _account() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_name
-
-
-def _worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"[:100]
+    put_back(load_settings(), key, _now, drop=drop)
 
 
 def _now() -> dt.datetime:

@@ -35,7 +35,7 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "upkeep": 8,
         "encryption": 0, "callouts": 0, "schedule": 1, "log_lines": 2, "key_rotation": 7, "observability": 8,
         "worker_http": 9, "daemon": 10,
-        "console": 8, "delivery": 8, "demo": 8, "feeds": 8, "reading": 9,
+        "console": 8, "demo": 8, "feeds": 8, "delivery": 9, "reading": 9,
         "worker": 10,
         "delivery_commands": 11, "feed_commands": 11, "reconcile_command": 11,
         "__main__": 12,

@@ -79,9 +79,6 @@ PERMITTED: Final[Mapping[str, tuple[Permit, ...]]] = {
 }
 """Every kind of action that goes to Coupa."""
 
-SCOPES: Final = frozenset(scope for permits in PERMITTED.values() for permit in permits for scope in permit.scopes)
-"""Every scope that the writing client may have: one more, and it is not used."""
-
 
 def permit_of(kind: str, request: Mapping[str, Any]) -> Permit | str:
     """The permit that covers a request, or why none does."""

@@ -6,17 +6,15 @@ decided by who has looked meanwhile.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 
-from sync.auth import ClientCredentials
 from sync.client import retry_after
 from sync.errors import CredentialsRefusedError, RateLimitedError, RetriableSyncError, ServerTroubleError
 from sync.rate_limit import RateLimiter
-from sync.settings import Settings, is_loopback
 
 PAGE: Final = 50
 _LISTS: Final = re.compile(r"[a-z_]+|[a-z_]+/\d+/[a-z_]+")
@@ -127,28 +125,6 @@ class WriteClient:
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._limiter.refused(retry_after(answer.headers.get("Retry-After"), dt.datetime.now(dt.UTC)))
         return answer
-
-
-def open_write_http(settings: Settings, now: Callable[[], float]) -> httpx.AsyncClient:
-    """The connection of the writing client; raises SettingsError when the settings do not suffice."""
-    base_url, client_id, secret = settings.write_credentials()
-    auth = ClientCredentials(
-        base_url,
-        client_id,
-        secret,
-        settings.coupa_write_scopes,
-        settle=0.0 if is_loopback(base_url) else settings.token_settle_seconds,
-        now=now,
-    )
-    return httpx.AsyncClient(
-        base_url=base_url,
-        auth=auth,
-        headers={"Accept": "application/json"},
-        verify=True,
-        follow_redirects=False,  # a token goes to the address that was configured and nowhere else
-        timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
-        trust_env=not is_loopback(base_url),
-    )
 
 
 def _refusal(answer: httpx.Response) -> Gone | NotAllowed | Passing | None:
