@@ -367,7 +367,7 @@ class Engine:
         if isinstance(feed, NoCashFeed):
             return refuse_cash_ahead(turn, plan, feed)
         try:
-            floor = plan.threshold or treasury_policy(self._settings).floors.company
+            floor = plan.threshold or treasury_policy(self._settings, self._store).floors.company
         except (TreasuryPolicyError, GovernanceError) as error:
             return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
         found = cash_ahead(outcome, feed, plan.start, plan.end, floor)
@@ -396,7 +396,7 @@ class Engine:
         self, turn: Turn, plan: ScenarioPlan | DiscountsPlan | MissedDiscountsPlan | OpportunityPlan
     ) -> Answer:
         if isinstance(plan, OpportunityPlan):
-            return compose_advice(turn, plan, advise(self.layer, self._settings, plan))
+            return compose_advice(turn, plan, advise(self.layer, self._settings, plan, self._store))
         if isinstance(plan, MissedDiscountsPlan):
             return compose_missed(turn, plan, self._missed(plan))
         if isinstance(plan, DiscountsPlan):
@@ -405,7 +405,7 @@ class Engine:
 
     def _missed(self, plan: MissedDiscountsPlan) -> MissedTree | DiscountsRefused:
         try:
-            policy = treasury_policy(self._settings)
+            policy = treasury_policy(self._settings, self._store)
         except (TreasuryPolicyError, GovernanceError) as error:
             return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
         return read_missed(self.layer, policy, plan.start, plan.end, currency=self._settings.reporting_currency)
@@ -414,7 +414,7 @@ class Engine:
         """The choice of discounts. Cash pays for all payables: who sees some of them only gets a ranking."""
         withheld = "you see a part of the payables, and cash pays for all of them" if self.layer.viewer.rows else ""
         try:
-            policy = treasury_policy(self._settings)
+            policy = treasury_policy(self._settings, self._store)
         except (TreasuryPolicyError, GovernanceError) as error:
             return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
         return plan_discounts(
@@ -431,7 +431,7 @@ class Engine:
         horizon = HORIZON_DAYS if plan.until is None else (plan.until - day).days
         currency = self._settings.reporting_currency
         try:
-            kept = read_kept_terms(self.layer, treasury_policy(self._settings))
+            kept = read_kept_terms(self.layer, treasury_policy(self._settings, self._store))
         except (TreasuryPolicyError, GovernanceError) as error:
             return LeverRefused(day, "MISSING_INPUT", str(error))
         book, horizon = BOOKS(self.layer), max(7, horizon)

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from copilot.errors import PolicyError
+from copilot.reviewed_files import read_reviewed
 from copilot.settings import Settings
 from semantic_layer.errors import did_you_mean
 from semantic_layer.query import Filter
@@ -74,16 +74,7 @@ def viewer_of(settings: Settings) -> Viewer:
 
 def read_policies(path: Path) -> Policies:
     """The policies of a file. Raises PolicyError when it is missing, is no YAML or does not fit its form."""
-    try:
-        found = Policies.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PolicyError(f"The policies file {path.name} cannot be read ({error.strerror or error}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyError(f"The policies file {path.name} is not YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise PolicyError(f"The policies file {path.name} does not fit its form: {where}: {first['msg']}.") from None
+    found = read_reviewed(Policies, path, "The policies file", PolicyError)
     names = [policy.name for policy in found.viewers]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PolicyError(f"{path.name} names the viewer {twice[0]!r} twice; each name stands once.")

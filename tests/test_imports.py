@@ -56,7 +56,8 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "checking": 13, "difference": 13, "__init__": 13,
     },
     "copilot": {
-        "__init__": 0, "canonical_json": 0, "errors": 0, "settings": 0, "wording": 0,
+        "errors": -1,
+        "__init__": 0, "canonical_json": 0, "reviewed_files": 0, "settings": 0, "wording": 0,
         "audit": 1, "forecasting": 1, "language_model": 1, "viewers": 1,
         "chat_completions": 2, "layer_opening": 2, "scripted_endpoint": 2, "simulations": 2, "state": 2,
         "opportunities": 3, "planning": 3,

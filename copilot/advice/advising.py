@@ -31,7 +31,7 @@ from copilot.outcomes.proposal_reading import read_proposals
 from copilot.outcomes.reporting import results_of
 from copilot.planning.plan import OpportunityPlan
 from copilot.settings import Settings
-from copilot.state.store import StateStore, open_store
+from copilot.state.store import StateStore, at_hand
 from copilot.wording import figures
 from copilot.wording.quoting import clean
 from semantic_layer import SemanticLayer
@@ -42,10 +42,15 @@ SEGMENT_ENTITIES = (
 )  # fmt: skip
 
 
-def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> Advice | OpportunityRefused:
-    """The advice of a plan, or why there is none. Raises what the layer raises."""
+def advise(
+    layer: SemanticLayer, settings: Settings, plan: OpportunityPlan, store: StateStore | None = None
+) -> Advice | OpportunityRefused:
+    """The advice of a plan, or why there is none. `store` is the state store where it is open already.
+
+    Raises what the layer raises.
+    """
     try:
-        policy = treasury_policy(settings)
+        policy = treasury_policy(settings, store)
     except (TreasuryPolicyError, GovernanceError) as error:
         return OpportunityRefused(layer.data_date, "MISSING_INPUT", str(error))
     where, currency = conditions(layer, plan.filters), settings.reporting_currency
@@ -53,7 +58,7 @@ def advise(layer: SemanticLayer, settings: Settings, plan: OpportunityPlan) -> A
         case "terms" | "duplicates":
             return _documents(layer, plan, policy, where, currency)
         case "pilot" | "proposals":
-            return _judged(layer, settings, plan, policy)
+            return _judged(layer, settings, plan, policy, store)
         case "segments" | "movers":
             return _segments(layer, plan, currency)
         case "waits" | "faster_stage":
@@ -73,11 +78,15 @@ def _documents(
 
 
 def _judged(
-    layer: SemanticLayer, settings: Settings, plan: OpportunityPlan, policy: TreasuryPolicy
+    layer: SemanticLayer,
+    settings: Settings,
+    plan: OpportunityPlan,
+    policy: TreasuryPolicy,
+    open_already: StateStore | None,
 ) -> Advice | OpportunityRefused:
     """What stands in the state store: a pilot, or proposals and what became of them."""
     try:
-        with open_store(settings) as store:
+        with at_hand(settings, open_already) as store:
             if plan.shows == "pilot":
                 return tell_pilot(results_of(layer, settings, store))
             if layer.viewer.rows or layer.viewer.hidden:

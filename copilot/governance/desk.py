@@ -25,7 +25,7 @@ from copilot.governance.outcomes import Approved, Deciding, Proposed, Proposing,
 from copilot.governance.people import People, Person, Standing
 from copilot.governance.proposal import Proposal
 from copilot.governance.register import Version, in_force
-from copilot.governance.rules import refusal, standing_for, tier_of
+from copilot.governance.rules import Spent, refusal, standing_for, tier_of
 from copilot.governance.switches import stopped
 from copilot.governance.trail import Sitting, sitting
 from copilot.state.store import StateStore
@@ -54,10 +54,9 @@ class ApprovalDesk:
             found = self._makeable(here, proposal, instead_of)
             if isinstance(found, Refused):
                 return here.refuse(proposal.subject, "propose", found)
-            person, version = found
+            person, version, used = found
             if instead_of is not None:
                 self._end(here, instead_of, "voided", {"why": "its maker replaced it"})
-            used = spent(here.connection, proposal.supplier, version.policy, here.now)
             key = self._new_id()
             self._insert(here, key, proposal, version, person)
             if standing_for(version.policy, proposal, used, here.now.date()) is not None:
@@ -133,8 +132,10 @@ class ApprovalDesk:
             here.tell("handed out", about, output=output, told={"files": [file.kind for file in files]})
             return files
 
-    def _makeable(self, here: Sitting, proposal: Proposal, instead_of: str | None) -> tuple[Person, Version] | Refused:
-        """Whether this person may propose it now."""
+    def _makeable(
+        self, here: Sitting, proposal: Proposal, instead_of: str | None
+    ) -> tuple[Person, Version, Spent] | Refused:
+        """Whether this person may propose it now, beside what was proposed already."""
         person = self._people.with_role(here.actor, "proposer")
         if isinstance(person, Refused):
             return person
@@ -149,7 +150,7 @@ class ApprovalDesk:
             or refusal(version.policy, proposal, used, here.now.date())
             or _not_replaceable(here, person, instead_of)
             or _repeated(here, proposal, instead_of)
-            or (person, version)
+            or (person, version, used)
         )
 
     def _decide(self, key: str, actor: str, verdict: str, reason: str, seen: str) -> Deciding:
@@ -186,8 +187,8 @@ class ApprovalDesk:
         done = decided(here.connection, row.id)
         used = spent(here.connection, proposal.supplier, version.policy, here.now, but=row.id)
         missing = missing_offices(tier_of(version.policy, proposal, used).offices, done)
-        standings = self._standings(here, proposal.amount + used.supplier)
-        found = self._checker(here, row, standings, done, () if verdict == "rejected" else missing)
+        offices = () if verdict == "rejected" else missing
+        found = self._checker(here, row, proposal.amount + used.supplier, done, offices)
         if not isinstance(found, Refused) and verdict == "approved":
             barred = stopped(here.connection, _kinds(proposal))
             found = barred or refusal(version.policy, proposal, used, here.now.date()) or found
@@ -205,20 +206,18 @@ class ApprovalDesk:
         self._tell(here, "approved", row.id, proposal, {"office": standing.office, "still": left})
         return StillNeeds(row.id, tuple(left))
 
-    def _standings(self, here: Sitting, amount: Decimal) -> tuple[Standing, ...]:
-        """The offices of whoever acts, for an amount with all that went to the same supplier."""
-        person = self._people.known(here.actor)
-        return () if person is None else self._people.standings(person, amount, here.now.date())
-
     def _checker(
         self,
         here: Sitting,
         row: Row[Any],
-        standings: Sequence[Standing],
+        amount: Decimal,
         done: Sequence[Row[Any]],
         offices: Sequence[str],
     ) -> tuple[Person, Standing] | Refused:
-        """Whether this person may decide, and in which office: one of `offices`, or any where none is named."""
+        """Whether this person may decide, and in which office: one of `offices`, or any where none is named.
+
+        `amount` counts all that went to the same supplier.
+        """
         person = self._people.known(here.actor)
         if person is None:
             return Refused("identity", f"{here.actor} is not in the people file.")
@@ -227,6 +226,7 @@ class ApprovalDesk:
         if any(person.name in {one.checker, one.on_behalf_of} for one in done):
             return Refused("one person, one decision", f"{person.name} has decided already, or was decided for.")
         barred = {row.maker, *(one.checker for one in done)}
+        standings = self._people.standings(person, amount, here.now.date())
         fit = [one for one in standings if one.on_behalf_of not in barred and (not offices or one.office in offices)]
         if not fit:
             held = ", ".join(sorted({one.office for one in standings})) or "no office for this amount"

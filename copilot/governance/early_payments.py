@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from copilot.canonical_json import plain
 from copilot.governance.actions import BookSaving, CommentOnInvoice, InCoupa, RecordRecommendation
 from copilot.governance.casebook import OPEN, intact
 from copilot.governance.policy import Targets
@@ -80,7 +80,7 @@ def evidence_of(
     found: Recommendation[EarlyPayment], plan: DiscountPlan, version: Version, mirror_version: str
 ) -> dict[str, Any]:
     """What the recommendation was computed from, enough to compute it again."""
-    content = {
+    content: dict[str, Any] = {
         "recommendation": asdict(found),
         "choice": {
             "method": plan.method,
@@ -99,8 +99,8 @@ def evidence_of(
         "policy": version.number,
         "policy_sha256": version.policy.sha256(),
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
+    evidence: dict[str, Any] = plain(content)
+    return evidence
 
 
 def _actions(
@@ -131,12 +131,3 @@ def _actions(
             )
         )
     return actions
-
-
-def _plain(value: Any) -> Any:
-    """Plain JSON values: amounts and dates as text."""
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Decimal | date) else value

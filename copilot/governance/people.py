@@ -27,11 +27,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from copilot.errors import PeopleError
 from copilot.governance.outcomes import Refused
+from copilot.reviewed_files import read_reviewed
 
 Role = Literal["viewer", "analyst", "proposer", "approver", "policy owner", "admin", "auditor"]
 ROLES: tuple[Role, ...] = ("viewer", "analyst", "proposer", "approver", "policy owner", "admin", "auditor")
@@ -128,16 +128,7 @@ def read_people(path: Path | None) -> People:
         raise PeopleError(
             f"Nobody may propose or decide yet: name a file of people and their roles with TENOR_PEOPLE ({EXAMPLE})."
         )
-    try:
-        found = People.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PeopleError(f"The people file {path.name} cannot be read ({error.strerror or error}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PeopleError(f"The people file {path.name} is not YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise PeopleError(f"The people file {path.name} does not fit its form: {where}: {first['msg']}.") from None
+    found = read_reviewed(People, path, "The people file", PeopleError)
     for trouble in troubles(found):
         raise PeopleError(f"The people file {path.name} breaks a rule: {trouble}.")
     return found

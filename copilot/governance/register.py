@@ -68,6 +68,13 @@ class Register:
         with self._store.reading() as connection:
             return in_force(connection, self._store.clock())
 
+    def required(self) -> Version:
+        """The one that holds now; raises GovernanceError while there is none."""
+        version = self.in_force()
+        if version is None:
+            raise GovernanceError("No policy is in force yet. Propose one with `tenor policy propose FILE`.")
+        return version
+
     def propose(self, policy: Policy, actor: str, effective_from: datetime | None = None) -> Version | Refused:
         """A new version, to be approved by another policy owner; it changes nothing yet."""
         with sitting(self._store, policies, actor) as here:

@@ -42,9 +42,7 @@ def submit(
     Raises GovernanceError while no policy is in force, where nothing can be chosen, and for an invoice that is not
     recommended.
     """
-    version = Register(store, people).in_force()
-    if version is None:
-        raise GovernanceError("No policy is in force yet. Propose one with `tenor policy propose FILE`.")
+    version = Register(store, people).required()
     plan = plan_discounts(read_inputs(layer), version.policy.treasury, currency=currency)
     if not isinstance(plan, DiscountPlan):
         reason = plan.reason if isinstance(plan, DiscountsRefused) else f"No choice can be made: {plan.missing}."

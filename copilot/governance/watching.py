@@ -14,14 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from copilot.errors import GovernanceError
 from copilot.governance.casebook import spent
 from copilot.governance.desk import TENOR, ApprovalDesk
 from copilot.governance.early_payments import SUBJECT, early_payment, savings_on
 from copilot.governance.outcomes import Proposing
 from copilot.governance.people import People
 from copilot.governance.proposal import Proposal
-from copilot.governance.register import Version, in_force
+from copilot.governance.register import Register, Version
 from copilot.governance.rules import standing_for
 from copilot.governance.trail import sitting
 from copilot.opportunities.discount_outcomes import DiscountPlan, EarlyPayment
@@ -48,12 +47,9 @@ class Seen:
 
 def watch(store: StateStore, people: People, layer: SemanticLayer, *, currency: str) -> tuple[Seen, ...]:
     """Looks at one version of the mirror. Raises GovernanceError while no policy is in force."""
-    now = store.clock()
+    version = Register(store, people).required()
     with store.reading() as connection:
-        version = in_force(connection, now)
         known = _told(connection)
-    if version is None:
-        raise GovernanceError("No policy is in force yet. Propose one with `tenor policy propose FILE`.")
     plan = plan_discounts(read_inputs(layer), version.policy.treasury, currency=currency)
     if not isinstance(plan, DiscountPlan):
         return ()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
+from copilot.canonical_json import plain
 from copilot.governance.register import in_force
 from copilot.governance.treasury import treasury_policy
 from copilot.layer_opening import open_layer
@@ -67,14 +65,6 @@ def _policy(layer: SemanticLayer, settings: Settings) -> TreasuryPolicy:
 
 def plain_results(found: PilotResults) -> dict[str, Any]:
     """Results as plain JSON values; each finding says by `kind` what it is."""
-    plain: dict[str, Any] = _plain(found)
-    plain["findings"] = [{"kind": type(one).__name__, **_plain(one)} for one in found.findings]
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Decimal | date) else value
+    results: dict[str, Any] = plain(found)
+    results["findings"] = [{"kind": type(one).__name__, **plain(one)} for one in found.findings]
+    return results

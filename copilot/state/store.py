@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -139,6 +139,11 @@ def open_store(settings: Settings, clock: UtcClock = utc_now) -> StateStore:
     return StateStore.open(
         settings.state_url, clock, key=settings.encryption_key, encrypted_by_server=settings.state_encrypted_by_server
     )
+
+
+def at_hand(settings: Settings, store: StateStore | None) -> AbstractContextManager[StateStore]:
+    """A store that is open already, or the one that the settings name, for as long as it is needed."""
+    return open_store(settings) if store is None else nullcontext(store)
 
 
 def file_of(url: str) -> Path | None:

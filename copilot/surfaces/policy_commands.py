@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 import yaml
-from pydantic import ValidationError
 
 from copilot.errors import GovernanceError
 from copilot.governance.policy import Policy, differences, unheld
 from copilot.governance.register import Version
 from copilot.governance.switches import ALL
+from copilot.reviewed_files import read_reviewed
 from copilot.surfaces.command_parts import MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import AsOption, chambers, granted
 
@@ -39,9 +39,7 @@ def show(
     Example: tenor policy show
     """
     with plain_errors(), chambers(settings_of(mirror)) as here:
-        version = here.register.in_force() if number is None else here.register.version(number)
-        if version is None:
-            raise GovernanceError("No policy is in force yet. Propose one with `tenor policy propose FILE`.")
+        version = here.register.required() if number is None else here.register.version(number)
         typer.echo(f"# {_line(version)}")
         typer.echo(yaml.safe_dump(version.policy.plain(), sort_keys=False, allow_unicode=True), nl=False)
         for stop in here.switches.stops():
@@ -177,17 +175,7 @@ def revive(
 
 
 def _read(file: Path) -> Policy:
-    try:
-        return Policy.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise GovernanceError(f"The policy {file.name} cannot be read ({error.strerror or error}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GovernanceError(f"The policy {file.name} is not YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        said = first["msg"].removeprefix("Value error, ")
-        raise GovernanceError(f"The policy {file.name} does not fit its form: {where}: {said}.") from None
+    return read_reviewed(Policy, file, "The policy", GovernanceError)
 
 
 def _line(version: Version) -> str:

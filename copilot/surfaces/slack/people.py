@@ -21,10 +21,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from copilot.errors import PolicyError
+from copilot.reviewed_files import read_reviewed
 from copilot.settings import Settings
 from copilot.viewers import viewer_of
 from semantic_layer.viewer import Viewer
@@ -86,16 +86,7 @@ class Directory:
 
 def read_directory(path: Path, settings: Settings) -> Directory:
     """The people of a file, each with their rights. Raises PolicyError when it, or a viewer in it, cannot be used."""
-    try:
-        found = People.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PolicyError(f"{NAME} {path.name} cannot be read ({error.strerror or error}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{NAME} {path.name} is not YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise PolicyError(f"{NAME} {path.name} does not fit its form: {where}: {first['msg']}.") from None
+    found = read_reviewed(People, path, NAME, PolicyError)
     people: dict[tuple[str, str], Viewer] = {}
     channels: dict[tuple[str, str], Viewer] = {}
     for space in found.workspaces:
