@@ -139,7 +139,7 @@ def _cash(plan: OutflowPlan, found: OutflowForecast) -> _View:
     band = found.band(plan.start, plan.end)
     lead = _headline(plan, found, band, worst=plan.worst)
     first = _first(lead, band, found, plan.start)
-    weeks = [w for w in found.weeks if w.start <= plan.end and w.end >= plan.start and w.cash.high]
+    weeks = [week for week in found.weeks_within(plan.start, plan.end) if week.cash.mean]
     if len(weeks) < 2:
         return _View(lead, _periods(weeks, found.currency), first, periods=_days(plan))
     largest = max(weeks, key=lambda w: w.cash.mean)

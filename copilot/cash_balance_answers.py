@@ -23,7 +23,11 @@ from semantic_layer.results import Value
 
 METRIC = "cash_ahead"
 CHANCE = "Chance that cash falls short of {floor}"
-LABELS = {"balance": "Cash after supplier payments", "floor": "Lowest cash after supplier payments"}
+LABELS = {
+    "balance": "Cash after supplier payments",
+    "after_run": "Cash after the next payment run",
+    "floor": "Lowest cash after supplier payments",
+}
 DEFINITION = (
     "Cash on the accounts, plus the movements that treasury expects, less the payments to suppliers that are forecast, "
     "day by day over simulated paths."
@@ -37,6 +41,7 @@ SOURCES = (
 TEMPLATES = {
     "level": "{label} comes to {value} on {when}, with a range ({band}) from {low} to {high}.",
     "chance": "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.",
+    "chance_on": "The chance that it does not reach {floor} on {end} is {chance}.",
     "first": "In the middle case it begins on {day}.",
     "none": "In the middle case it never happens.",
 }
@@ -44,9 +49,9 @@ TEMPLATES = {
 
 
 def compose_cash_ahead(turn: Turn, plan: OutflowPlan, outflow: OutflowForecast, found: CashAhead) -> Answer:
-    """The answer about the cash that is left, for a plan that shows `balance` or `floor`."""
+    """The answer about the cash that is left, for a plan that shows one of `CASH_AHEAD`."""
     unit = f"money:{outflow.currency}"
-    day = found.last if plan.shows == "balance" else found.lowest
+    day = found.last if plan.shows in {"balance", "after_run"} else found.lowest
     level, table = _headline(plan, day, unit), _table(found, unit)
     lead = _chance(found, unit) if plan.shows == "shortfall" else level
     prose = _prose(level, found, unit, chance_first=plan.shows == "shortfall")
@@ -68,7 +73,7 @@ def compose_cash_ahead(turn: Turn, plan: OutflowPlan, outflow: OutflowForecast, 
     return Answer(
         status="answered",
         question=turn.question,
-        reading=f"{lead.label}; {figures.day(plan.start)} to {figures.day(plan.end)}; in {outflow.currency}; "
+        reading=f"{lead.label}; {figures.day(plan.start)} to {figures.day(found.last.day)}; in {outflow.currency}; "
         f"floor {figures.headline(json_cell(found.floor, unit), unit)}",
         plan=plan.model_dump(mode="json"),
         headline=lead,
@@ -167,7 +172,8 @@ def _prose(lead: Headline, found: CashAhead, unit: str, *, chance_first: bool) -
         if first
         else Prose(TEMPLATES["none"])
     )
-    sentences = [fill(TEMPLATES["chance"], chance), when]
+    several = "chance" if len(found.days) > 1 else "chance_on"
+    sentences = [fill(TEMPLATES[several], chance), when]
     sentences.insert(2 if chance_first else 0, fill(TEMPLATES["level"], level))
     return joined(sentences)
 

@@ -370,7 +370,8 @@ class Engine:
             floor = plan.threshold or treasury_policy(self._settings, self._store).floors.company
         except (TreasuryPolicyError, GovernanceError) as error:
             return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
-        found = cash_ahead(outcome, feed, plan.start, plan.end, floor)
+        last = outcome.runs[0].start if plan.shows == "after_run" and outcome.runs else plan.end
+        found = cash_ahead(outcome, feed, plan.start, last, floor)
         return compose_cash_ahead(turn, plan, outcome, found)
 
     def _cash_position(self, turn: Turn, plan: OutflowPlan) -> Answer:

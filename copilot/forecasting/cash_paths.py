@@ -13,7 +13,7 @@ risk. Discounts that are usually taken are left out of the cash.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -167,6 +167,15 @@ class CashPaths:
         """All layers together."""
         found: Floats = sum(self.layers.values(), np.zeros_like(self.before_slip))
         return found
+
+    def until(self, days: int) -> CashPaths:
+        """The same paths, up to day `days`."""
+        return replace(
+            self,
+            layers={name: cash[:, :days] for name, cash in self.layers.items()},
+            before_slip=self.before_slip[:, :days],
+            slices={name: cash[:, :days] for name, cash in self.slices.items()},
+        )
 
 
 def simulate_cash(

@@ -17,6 +17,7 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
     "de": {
         "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label}: {value} auf {accounts} Bankkonten, gebucht am {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Wahrscheinlichkeit, dass sie an einem Tag zwischen {start} und {end} {floor} nicht erreicht: {chance}.",
+        "The chance that it does not reach {floor} on {end} is {chance}.": "Wahrscheinlichkeit, dass sie am {end} {floor} nicht erreicht: {chance}.",
         "In the middle case it begins on {day}.": "Im mittleren Fall beginnt das am {day}.",
         "In the middle case it never happens.": "Im mittleren Fall kommt es nie dazu.",
         "{label} stood at {value} as of {when}{scope}.": "{label}, Stand {when}: {value}{scope}.",
@@ -76,6 +77,7 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
     "fr": {
         "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label} : {value} sur {accounts} comptes bancaires, comptabilisé le {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilité de ne pas atteindre {floor} un jour entre le {start} et le {end} : {chance}.",
+        "The chance that it does not reach {floor} on {end} is {chance}.": "Probabilité de ne pas atteindre {floor} le {end} : {chance}.",
         "In the middle case it begins on {day}.": "Dans le cas médian, cela commence le {day}.",
         "In the middle case it never happens.": "Dans le cas médian, cela n'arrive jamais.",
         "{label} stood at {value} as of {when}{scope}.": "{label} au {when} : {value}{scope}.",
@@ -135,6 +137,7 @@ SENTENCES: Mapping[Translated, Mapping[str, str]] = {
     "es": {
         "{label}: {value} on {accounts} bank accounts, as booked on {day}.": "{label}: {value} en {accounts} cuentas bancarias, contabilizado el {day}.",
         "The chance that it does not reach {floor} on some day between {start} and {end} is {chance}.": "Probabilidad de no alcanzar {floor} algún día entre el {start} y el {end}: {chance}.",
+        "The chance that it does not reach {floor} on {end} is {chance}.": "Probabilidad de no alcanzar {floor} el {end}: {chance}.",
         "In the middle case it begins on {day}.": "En el caso medio empieza el {day}.",
         "In the middle case it never happens.": "En el caso medio no ocurre nunca.",
         "{label} stood at {value} as of {when}{scope}.": "{label} al {when}: {value}{scope}.",

@@ -14,7 +14,7 @@ from semantic_layer.periods import Period
 WEEKS = 13
 LONGEST = 26
 Group = Literal["week", "layer", "buying_entity", "currency", "supplier"]
-CASH_AHEAD = frozenset({"balance", "floor", "shortfall"})
+CASH_AHEAD = frozenset({"balance", "floor", "shortfall", "after_run"})
 """Views of the cash that is left, not of what goes out."""
 _SUGGESTED = (
     "AP outflow for 13 weeks",
@@ -89,7 +89,7 @@ def _period(slots: Slots, clock: Clock, fiscal: int) -> Period:
 
 def _notes(slots: Slots, period: Period) -> list[str]:
     found = []
-    if slots.period is None and slots.weeks is None and slots.run_day is None:
+    if slots.period is None and slots.weeks is None and slots.run_day is None and slots.outflow != "after_run":
         found.append(f"No period was named: read as {WEEKS} weeks.")
     if slots.currency == "document" or any(f.field == "currency" for f in slots.filters):
         found.append("Documents of that currency only, in the reporting currency.")

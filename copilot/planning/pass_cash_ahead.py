@@ -18,6 +18,8 @@ _LOW = tuple(
         rf"\b(?:below|under|beneath) {_FLOOR}\b",
         rf"\b{_CASH}\b.*\b(?:fall|falls|drop|drops|go|goes|dip|dips|is|be) (?:below|under|beneath) [^a-z]*\d",
         r"\bwe (?:fall|drop|go|dip) (?:below|under|beneath) [^a-z]*\d",
+        rf"\b(?:enough|sufficient) {_CASH}\b",
+        r"\b(?:can|could|able to) we (?:afford|cover) (?:the |our |all )*(?:next |coming |upcoming )?(?:supplier )?(?:payments?|payables|payment run|run)\b",
         rf"\b(?:lowest|low point of(?: the| our)?|minimum) {_CASH}(?: (?:balance|position|level|point))?\b",
     )
 )
@@ -31,7 +33,14 @@ _LEVEL = tuple(
         rf"\b(?:projected|forecast|forecasted|expected|future) {_CASH} (?:balance|balances|position|positions|level)\b",
         rf"\b{_CASH} (?:balance|position|level) (?:forecast|projection|outlook)\b",
         rf"\b{_CASH} (?:balance|position|headroom) (?:in|at|by|next|for|on|end)\b",
+        rf"\b(?:will|would|is) (?:be )?(?:the |our )?{_CASH} (?:balance|position|level|headroom)(?: going to)? be\b",
+        rf"\bwill (?:be )?(?:the |our )?{_CASH} (?:balance|position|level|headroom)\b",
     )
+)
+_CASH_WORD = re.compile(rf"\b{_CASH}\b")
+_AFTER_RUN = re.compile(
+    rf"\b(?:{_CASH}|left|have)\b.*\b(?:after|for|once|following|cover|afford)\b.*\b(?:next|coming|upcoming) (?:payment |pay )?run\b"
+    r"|\b(?:afford|cover) (?:the |our )?(?:next|coming|upcoming) (?:payment |pay )?run\b"
 )
 _NOW = re.compile(
     rf"\b(?:{_CASH} (?:positions?|balances?|on hand|at bank|at the bank|in the bank|headroom)|bank balances?"
@@ -51,7 +60,7 @@ _GLUE = frozenset(
     "run runs running out short low fall falls drop drops go goes dip dips get breach breaches break breaks hit hits below under beneath through floor minimum buffer "
     "reserve lowest point left remaining remain stay over after once net all payments payment payables suppliers supplier paying paid pay projected forecast forecasted "
     "expected future projection outlook have still there chance probability likelihood odds risk likely that if and it any some ever day week end "
-    "first what which date time us falling going".split()
+    "first what which date time us falling going enough sufficient cover afford can could able".split()
 )
 _CHANCE = frozenset("chance probability likelihood odds risk likely".split())
 _WEEK = re.compile(r"week (\d{1,2})$")
@@ -66,7 +75,9 @@ def cash_ahead_asked(sheet: Sheet) -> OutflowView | None:
     if _NOW.search(written) and not _LATER.search(written) and _is_present(sheet):
         return _position(sheet)
     low = any(pattern.search(written) for pattern in _LOW)
-    if sheet.slots.signals & {"scenario"} or not (low or any(pattern.search(written) for pattern in _LEVEL)):
+    after_run = _AFTER_RUN.search(written) is not None and (low or _CASH_WORD.search(written) is not None)
+    level = after_run or any(pattern.search(written) for pattern in _LEVEL)
+    if sheet.slots.signals & {"scenario"} or not (low or level):
         return None
     for at in sheet.free():
         span = sheet.spans[at]
@@ -79,8 +90,11 @@ def cash_ahead_asked(sheet: Sheet) -> OutflowView | None:
             sheet.take(at, "simulation", f"a floor of {span.amount.value:f}")
     for at in sheet.free():
         words = sheet.text(at).replace("-", " ").split()
-        if words and set(words) <= _GLUE and sheet.spans[at].time is None:
+        glue = _GLUE | {"next", "coming", "upcoming", "following"} if after_run else _GLUE
+        if words and set(words) <= glue and sheet.spans[at].time is None:
             sheet.take(at, "simulation", "cash after payments")
+    if after_run:
+        return "after_run"
     if low and any(sheet.word(at) in _CHANCE or sheet.text(at) in _CHANCE for at in range(len(sheet))):
         return "shortfall"
     return "floor" if low else "balance"

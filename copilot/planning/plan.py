@@ -95,16 +95,16 @@ class ForecastPlan(_Frozen):
 class OutflowPlan(_Frozen):
     """Forecast the cash that leaves for suppliers, and one view of it.
 
-    `start` to `end` is the period that is asked about, `end` how far the forecast reaches. `balance`, `floor` and
-    `shortfall` are of the cash that is left: at the end, at its lowest, and the chance that it falls short. `threshold`
-    belongs to `chance` and is the floor of those three, `position` is what is on the accounts now,
+    `start` to `end` is the period that is asked about, `end` how far the forecast reaches. `balance`, `floor`,
+    `shortfall` and `after_run` are of the cash that is left: at the end, at its lowest, the chance that it falls short,
+    and on the day of the next payment run. `threshold` belongs to `chance` and is the floor of those four, `position` is what is on the accounts now,
     `week` to `week`, counted from the first whole week ahead. Amounts are in the reporting currency.
     """
 
     kind: Literal["outflow"] = "outflow"
-    shows: Literal["cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall", "position"] = (
-        "cash"
-    )
+    shows: Literal[
+        "cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall", "after_run", "position"
+    ] = "cash"
     start: date
     end: date
     by: Literal["week", "layer", "buying_entity", "currency", "supplier"] = "week"

@@ -17,7 +17,9 @@ from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain, Period
 from semantic_layer.query import Comparison, Filter, Having, Window
 
-OutflowView = Literal["cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall", "position"]
+OutflowView = Literal[
+    "cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall", "after_run", "position"
+]
 Signal = Literal["trend", "top", "share", "define", "forecast", "change", "list", "why", "level", "scenario"]
 
 

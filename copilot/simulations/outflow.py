@@ -52,7 +52,9 @@ Ints = NDArray[np.int64]
 MODEL_VERSION = "outflow/1"
 PATHS = 2_000
 SEED = 1
-WEEKS_LIMIT = 26
+REACHES = (13, 26)
+"""Weeks that are simulated: the next of these. A shorter forecast is the beginning of it, to the cent."""
+WEEKS_LIMIT = REACHES[-1]
 HISTORY_MINIMUM = 90
 PAYMENT_MINIMUM = 30
 CHECKED_DAYS = 28
@@ -102,8 +104,9 @@ def forecast_outflow(
     model = learn_model(book, as_of)
     stub = (7 - as_of.isoweekday()) % 7
     days = stub + 7 * weeks
-    simulated = simulate_cash(model, days, chosen.paths, chosen.seed)
-    found = _forecast(model, simulated, days, chosen, calibration)
+    reach = stub + 7 * next(whole for whole in REACHES if weeks <= whole)
+    simulated = simulate_cash(model, reach, chosen.paths, chosen.seed).until(days)
+    found = _forecast(model, simulated, days, reach, chosen, calibration)
     ahead = int(np.count_nonzero(book.paid_day > as_of.toordinal()))
     if not ahead:
         return found
@@ -127,7 +130,7 @@ def _missing(book: Book, as_of: date) -> tuple[str, ...]:
 
 
 def _forecast(
-    model: Model, simulated: CashPaths, days: int, settings: OutflowSettings, calibration: Calibration
+    model: Model, simulated: CashPaths, days: int, reach: int, settings: OutflowSettings, calibration: Calibration
 ) -> OutflowForecast:
     total = simulated.total
     start = model.as_of + timedelta(days=1)
@@ -148,9 +151,9 @@ def _forecast(
             for at in _runs(model, days)
         ),
         layers=_groups({name: cash[:, span].sum(axis=1) for name, cash in simulated.layers.items()}, spread),
-        groups={name: _sliced(model, days, settings, name, spread) for name in settings.groups},
+        groups={name: _sliced(model, days, reach, settings, name, spread) for name in settings.groups},
         contents=_contents(model, simulated, weeks, rows, chances),
-        late=_late(model, rows, chances, days, settings),
+        late=_late(model, rows, chances, days, reach, settings),
         accruals=_accruals(model, days),
         assumptions=_assumptions(model, settings, stretch.until(days)),
         checks=_checks(model, simulated, chances, rows),
@@ -205,7 +208,9 @@ def _groups(cash: Mapping[str, Floats], factor: float) -> tuple[GroupCash, ...]:
     return tuple(found)
 
 
-def _sliced(model: Model, days: int, settings: OutflowSettings, name: str, factor: float) -> tuple[GroupCash, ...]:
+def _sliced(
+    model: Model, days: int, reach: int, settings: OutflowSettings, name: str, factor: float
+) -> tuple[GroupCash, ...]:
     """The days wanted by one dimension, largest first; beyond TOP_NAMES values the rest is added up."""
     column: Names = getattr(model.book, name)
     size = np.bincount(column.code, weights=np.abs(model.book.gross), minlength=len(column.values))
@@ -216,7 +221,8 @@ def _sliced(model: Model, days: int, settings: OutflowSettings, name: str, facto
     names = [column.values[code] for code in largest.tolist()]
     if len(column.values) > rest:
         names.append(f"{len(column.values) - rest} others")
-    simulated = simulate_cash(model, days, settings.paths, settings.seed, place[column.code], tuple(names))
+    drawn = simulate_cash(model, reach, settings.paths, settings.seed, place[column.code], tuple(names))
+    simulated = drawn.until(days)
     span = _span(model, settings)
     cash = {label: daily[:, span].sum(axis=1) for label, daily in simulated.slices.items()}
     ordered = dict(sorted(cash.items(), key=lambda item: -float(item[1].mean())))
@@ -254,7 +260,9 @@ def _date(ordinal: int) -> date | None:
     return date.fromordinal(ordinal) if ordinal > 0 else None
 
 
-def _late(model: Model, rows: Ints, chances: Floats, days: int, settings: OutflowSettings) -> tuple[LateDocument, ...]:
+def _late(
+    model: Model, rows: Ints, chances: Floats, days: int, reach: int, settings: OutflowSettings
+) -> tuple[LateDocument, ...]:
     """Invoices not yet late that will be, with a chance of at least LATE_FROM; the surest and largest first."""
     found = []
     book, today = model.book, model.today
@@ -271,7 +279,7 @@ def _late(model: Model, rows: Ints, chances: Floats, days: int, settings: Outflo
             found.append(_late_document(model, row, amount, late, reached + 1 if reached < days else 0, "approved"))
     waiting = waiting_rows(model)
     generator = np.random.Generator(np.random.SFC64([settings.seed, 7]))
-    _, paid = draw_waiting(model, waiting, days, 200, generator)
+    _, paid = draw_waiting(model, waiting, reach, 200, generator)
     for at, row in enumerate(waiting.tolist()):
         ahead = int(book.due_day[row]) - today
         late = float((paid[at] > ahead).mean())

@@ -165,6 +165,17 @@ class OutflowForecast:
         """The band of everything between two days, from the paths: not the sum of the bands of its days."""
         return band_of(self._sum(start, end), self._factor(start, end))
 
+    def weeks_within(self, start: date, end: date) -> tuple[PeriodCash, ...]:
+        """The weeks from `start` to `end`; those at the edges hold what lies inside: all add up to the whole."""
+        found = []
+        for week in self.weeks:
+            first, last = max(start, week.start), min(end, week.end)
+            if (first, last) == (week.start, week.end):
+                found.append(week)
+            elif first <= last:
+                found.append(PeriodCash(f"part of {week.label}", first, last, self.band(first, last)))
+        return tuple(found)
+
     def _stretched(self, start: date, end: date) -> Floats:
         return stretched(self._sum(start, end), self._factor(start, end))
 

@@ -54,6 +54,16 @@ def test_every_view_is_told_in_grounded_words(engine: Engine, question: str) -> 
     assert len(answer.assumptions) >= 5
 
 
+def test_weeks_at_the_edges_hold_what_lies_inside(engine: Engine) -> None:
+    """December begins on a Tuesday: the weeks of its answer are cut to it, and their means are December's."""
+    december = engine.ask("AP outflow in December")
+    assert (column(december, "from")[0], column(december, "to")[-1]) == ("2026-12-01", "2026-12-31")
+    assert column(december, "week")[0] == "part of week 2"
+    layers = engine.ask("AP outflow by layer in December")
+    means = [sum(Decimal(str(v)) for v in column(answer, "mean")) for answer in (december, layers)]
+    assert abs(means[0] - means[1]) <= Decimal("0.10")
+
+
 def test_weeks_and_layers_add_up_to_the_same_cash(engine: Engine) -> None:
     """Means add up over weeks and over layers to the same total; the band of the total is narrower than summed bands."""
     weeks, layers = engine.ask("AP outflow for 6 weeks"), engine.ask("AP outflow by layer for 6 weeks")

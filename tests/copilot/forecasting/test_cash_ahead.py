@@ -95,6 +95,21 @@ def test_the_floor_of_the_policy_is_what_cash_is_held_against(engine: Engine) ->
     assert chance.label == "Chance that cash falls short of USD 450.0k"
 
 
+def test_after_the_next_run_is_the_balance_of_its_day(engine: Engine) -> None:
+    """The day is that of the payment run ahead, and the figure that of the same day asked for by its date."""
+    run = engine.ask("what do we pay in the next run?").headline
+    after = engine.ask("how much cash will we have after the next payment run?")
+    assert run is not None
+    assert after.headline is not None
+    assert after.headline.label == "Cash after the next payment run"
+    assert after.headline.as_of == run.as_of
+    assert run.as_of is not None
+    that_day = engine.ask(f"what will our cash balance be on {date.fromisoformat(run.as_of):%d %B %Y}")
+    assert that_day.headline is not None
+    assert that_day.headline.value == after.headline.value
+    assert "between" not in that_day.narrative
+
+
 def test_without_the_cash_position_it_is_refused_by_name(
     tmp_path: Path, company_today: date, mirror_folder: Path
 ) -> None:

@@ -52,6 +52,21 @@ def test_groups_are_of_the_days_asked_for(
     assert mean < forecast.total.mean
 
 
+@pytest.mark.parametrize("weeks", [1, 4])
+def test_a_shorter_forecast_is_the_beginning_of_a_longer_one(
+    trade: Callable[..., Book], forecast: OutflowForecast, weeks: int
+) -> None:
+    """Next week asked alone and week 1 of thirteen are one figure, band and all; the same of groups and late ones."""
+    short = forecast_outflow(trade(), AS_OF, weeks=weeks, settings=FAST)
+    assert isinstance(short, OutflowForecast)
+    assert short.weeks == forecast.weeks[: weeks + 1]
+    assert short.days == forecast.days[: len(short.days)]
+    assert short.end < forecast.end
+    longer = {one.document_id: one for one in forecast.late}
+    assert short.late
+    assert all(longer[one.document_id].chance == one.chance for one in short.late)
+
+
 def test_the_band_of_a_sum_is_no_sum_of_bands(forecast: OutflowForecast) -> None:
     """Weeks do not all come out high together."""
     assert forecast.total.high < sum(week.cash.high for week in forecast.weeks)
