@@ -10,94 +10,56 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from importlib.metadata import version
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from copilot import evidence
-from copilot.advice.advising import advise
-from copilot.advice.telling import compose_advice
 from copilot.answer import Answer, Freshness
 from copilot.audit.account import account
 from copilot.audit.anchoring import DailyAnchor
 from copilot.audit.chain import Action, Event
-from copilot.cash_answers import compose_outflow
-from copilot.cash_balance_answers import compose_cash_ahead, refuse_cash_ahead
-from copilot.cash_position_answers import compose_cash_position
 from copilot.composition import (
     Turn,
     compose_clarify,
     compose_definition,
     compose_metric,
-    compose_projection,
     compose_refusal,
     refusal_of,
 )
 from copilot.conversation import Choosing, ThreadState, converse, remembering
-from copilot.discount_answers import compose_discounts
 from copilot.drivers import take_apart
-from copilot.errors import GovernanceError, TreasuryPolicyError
 from copilot.evidence import EvidencePack, require_own
 from copilot.explanations import compose_explanation
 from copilot.exploratory_answers import compose_exploration, pasted_select, refused_exploration
-from copilot.forecasting.book_reading import read_book
-from copilot.forecasting.cash_feed import NoCashFeed, read_cash
-from copilot.forecasting.last_readings import LastReadings
-from copilot.forecasting.record_reading import closing_balances, read_ledger
-from copilot.governance.treasury import treasury_policy
 from copilot.layer_opening import open_layer
-from copilot.missed_answers import compose_missed
 from copilot.narration.answer_language import for_reader
-from copilot.opportunities.discount_outcomes import DiscountOutcome, DiscountsRefused
-from copilot.opportunities.discount_plan import plan_discounts
-from copilot.opportunities.kept_terms import read_kept_terms
-from copilot.opportunities.missed_discounts import MissedTree
-from copilot.opportunities.missed_reading import read_missed
-from copilot.opportunities.offer_reading import read_cash_books, read_inputs
-from copilot.planning.outflow_decision import CASH_AHEAD
 from copilot.planning.plan import (
     Clarify,
     Clock,
     DefinePlan,
-    DiscountsPlan,
     ExplorePlan,
-    ForecastPlan,
     MetricPlan,
-    MissedDiscountsPlan,
-    OpportunityPlan,
-    OutflowPlan,
+    Modelled,
     Plan,
     Refuse,
-    ScenarioPlan,
     WhyPlan,
 )
 from copilot.planning.planner import Planner, drafter_for, planner_for
 from copilot.planning.sql_drafting import SqlDrafter, draft_asked
 from copilot.planning.thread_state import FIGURES
 from copilot.previews import with_previews
-from copilot.scenario_answers import compose_scenario
 from copilot.settings import Settings
-from copilot.simulations.backtest_report import backtest_file, dpo_coverage, load_calibration
-from copilot.simulations.cash_ahead import cash_ahead
-from copilot.simulations.outcomes import Projection, TargetOutOfReach, TooLittleHistory
-from copilot.simulations.outflow import OutflowSettings, forecast_outflow
-from copilot.simulations.outflow_outcomes import OutflowForecast, OutflowOutcome
-from copilot.simulations.projected_dpo import Settings as ProjectionSettings
-from copilot.simulations.projected_dpo import project
-from copilot.simulations.scenarios import HORIZON_DAYS, LeverRefused, Scenario, simulate
 from copilot.state.store import StateStore, open_store
 from copilot.verified.library import Library, VerifiedPlanner
 from copilot.verified.questions import load as verified_questions
 from copilot.viewers import private_suffix
-from semantic_layer import MetricQuery, Period, QueryError, SemanticLayer
+from semantic_layer import QueryError, SemanticLayer
 from semantic_layer.errors import ExecutionError, GuardError
 
 STALE_AFTER_DAYS = 3
-LEDGERS, BOOKS = LastReadings(read_ledger), LastReadings(read_book)
 NO_DRAFTER = (
     "A language model would have to draft that query, and none is set (TENOR_MODEL_BASE_URL, TENOR_MODEL_NAME); "
     "paste a SELECT of your own."
@@ -280,12 +242,6 @@ class Engine:
                     legal = self.layer.legal_dimensions(plan.query.metrics[0])
                     answer = compose_metric(turn, plan, self.layer.query(plan.query), model, legal)
                     answer = answer.model_copy(update={"verified": self._library.use_of(plan.query, turn.clock)})
-                case ForecastPlan():
-                    answer = self._projection(turn, plan)
-                case OutflowPlan():
-                    answer = self._ahead(turn, plan)
-                case ScenarioPlan() | DiscountsPlan() | MissedDiscountsPlan() | OpportunityPlan():
-                    answer = self._what_to_do(turn, plan)
                 case WhyPlan():
                     answer = compose_explanation(turn, plan, take_apart(self.layer, plan), model)
                 case DefinePlan():
@@ -294,6 +250,8 @@ class Engine:
                     answer = self._explored(turn, plan)
                 case Clarify() | Refuse():
                     answer = self._held_back(turn, plan, choices)
+                case _:
+                    answer = self._modelled(turn, plan)
         except QueryError as error:
             refused = refusal_of(error, plan if isinstance(plan, MetricPlan) else None, model)
             return for_reader(compose_refusal(turn, refused), turn.language)
@@ -326,117 +284,11 @@ class Engine:
             return compose_refusal(turn, refused_exploration(error))
         return compose_exploration(turn, plan, found, self.layer.model)
 
-    def _projection(self, turn: Turn, plan: ForecastPlan) -> Answer:
-        """Projected DPO from the rows that the metric itself counts; the opening must tie to the metric."""
-        day = turn.clock.data_date
-        query = MetricQuery(metrics=("dpo_purchases",), filters=plan.filters, period=Period(day, day))
-        actual = self.layer.query(query)
-        value = actual.total["dpo_purchases"]
-        outcome = project(
-            LEDGERS(self.layer, plan.filters),
-            plan.target,
-            day,
-            closing=closing_balances(self.layer, plan.filters),
-            metric_value=value if isinstance(value, Decimal) else None,
-            settings=self._projection_settings(actual.currency),
-        )
-        match outcome:
-            case Projection():
-                return compose_projection(turn, plan, outcome, self.layer.model, actual.sql)
-            case TooLittleHistory(missing=missing):
-                message = f"There is too little history to project DPO: it needs {', and '.join(missing)}."
-            case TargetOutOfReach(reason=reason):
-                message = reason
-        return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=message, coverage=plan.coverage))
+    def _modelled(self, turn: Turn, plan: Modelled) -> Answer:
+        """What needs a model of payments, a simulation or a solver, loaded with the first such question."""
+        from copilot.modelled_answers import Modeller  # noqa: PLC0415
 
-    def _projection_settings(self, currency: str) -> ProjectionSettings:
-        """The currency, and how often past projections were right where a back-test has measured it."""
-        measured = dpo_coverage(backtest_file(self._settings.mirror))
-        base = ProjectionSettings(currency=currency)
-        return replace(base, coverage=measured) if measured else base
-
-    def _ahead(self, turn: Turn, plan: OutflowPlan) -> Answer:
-        """Cash that leaves for suppliers, or what is left of it where the treasury's feed says what there is."""
-        if plan.shows == "position":
-            return self._cash_position(turn, plan)
-        outcome = self._outflow(plan)
-        if plan.shows not in CASH_AHEAD or not isinstance(outcome, OutflowForecast):
-            return compose_outflow(turn, plan, outcome)
-        withheld = NoCashFeed("you see a part of the payables, and cash pays for all of them")
-        feed = withheld if self.layer.viewer.rows else read_cash(self.layer)
-        if isinstance(feed, NoCashFeed):
-            return refuse_cash_ahead(turn, plan, feed)
-        try:
-            floor = plan.threshold or treasury_policy(self._settings, self._store).floors.company
-        except (TreasuryPolicyError, GovernanceError) as error:
-            return compose_refusal(turn, Refuse(reason="MISSING_INPUT", message=str(error), coverage=plan.coverage))
-        last = outcome.runs[0].start if plan.shows == "after_run" and outcome.runs else plan.end
-        found = cash_ahead(outcome, feed, plan.start, last, floor)
-        return compose_cash_ahead(turn, plan, outcome, found)
-
-    def _cash_position(self, turn: Turn, plan: OutflowPlan) -> Answer:
-        withheld = NoCashFeed("you see a part of the company, and cash is told for all of it")
-        found = withheld if self.layer.viewer.rows else read_cash(self.layer)
-        if isinstance(found, NoCashFeed):
-            return refuse_cash_ahead(turn, plan, found)
-        day, currency = self.layer.data_date, self._settings.reporting_currency
-        return compose_cash_position(turn, plan, found, read_cash_books(self.layer), day, currency)
-
-    def _outflow(self, plan: OutflowPlan) -> OutflowOutcome:
-        """The forecast as far as the plan asks, in the breakdown it asks for."""
-        day = self.layer.data_date
-        groups = (plan.by,) if plan.by in {"buying_entity", "currency", "supplier"} else ()
-        settings = OutflowSettings(
-            currency=self._settings.reporting_currency, groups=groups, first=plan.start, last=plan.end
-        )
-        book = BOOKS(self.layer, plan.filters)
-        measured = load_calibration(backtest_file(self._settings.mirror))
-        return forecast_outflow(book, day, weeks=plan.whole_weeks(day), settings=settings, calibration=measured)
-
-    def _what_to_do(
-        self, turn: Turn, plan: ScenarioPlan | DiscountsPlan | MissedDiscountsPlan | OpportunityPlan
-    ) -> Answer:
-        if isinstance(plan, OpportunityPlan):
-            return compose_advice(turn, plan, advise(self.layer, self._settings, plan, self._store))
-        if isinstance(plan, MissedDiscountsPlan):
-            return compose_missed(turn, plan, self._missed(plan))
-        if isinstance(plan, DiscountsPlan):
-            return compose_discounts(turn, plan, self._discounts(plan))
-        return compose_scenario(turn, plan, self._scenario(plan))
-
-    def _missed(self, plan: MissedDiscountsPlan) -> MissedTree | DiscountsRefused:
-        try:
-            policy = treasury_policy(self._settings, self._store)
-        except (TreasuryPolicyError, GovernanceError) as error:
-            return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
-        return read_missed(self.layer, policy, plan.start, plan.end, currency=self._settings.reporting_currency)
-
-    def _discounts(self, plan: DiscountsPlan) -> DiscountOutcome:
-        """The choice of discounts. Cash pays for all payables: who sees some of them only gets a ranking."""
-        withheld = "you see a part of the payables, and cash pays for all of them" if self.layer.viewer.rows else ""
-        try:
-            policy = treasury_policy(self._settings, self._store)
-        except (TreasuryPolicyError, GovernanceError) as error:
-            return DiscountsRefused(self.layer.data_date, "MISSING_INPUT", str(error))
-        return plan_discounts(
-            read_inputs(self.layer),
-            policy,
-            currency=self._settings.reporting_currency,
-            least_yield=plan.least_yield,
-            withheld=withheld,
-        )
-
-    def _scenario(self, plan: ScenarioPlan) -> Scenario:
-        """The levers against the baseline, half a year ahead unless the plan names a day."""
-        day = self.layer.data_date
-        horizon = HORIZON_DAYS if plan.until is None else (plan.until - day).days
-        currency = self._settings.reporting_currency
-        try:
-            kept = read_kept_terms(self.layer, treasury_policy(self._settings, self._store))
-        except (TreasuryPolicyError, GovernanceError) as error:
-            return LeverRefused(day, "MISSING_INPUT", str(error))
-        book, horizon = BOOKS(self.layer), max(7, horizon)
-        return simulate(book, day, plan.levers, horizon_days=horizon, currency=currency, kept=kept)
+        return Modeller(self.layer, self._store, self._settings).answer(turn, plan)
 
 
 def _with_staleness(answer: Answer, clock: Clock) -> Answer:

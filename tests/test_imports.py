@@ -66,8 +66,9 @@ LAYERS: Mapping[str, Mapping[str, int]] = {
         "charts": 6, "headlines": 6, "rendering": 6, "suggestions": 6,
         "composition": 7, "notices": 7,
         "advice": 8, "cash_answers": 8, "cash_balance_answers": 8, "cash_position_answers": 8, "discount_answers": 8, "explanations": 8, "missed_answers": 8, "exploratory_answers": 8, "scenario_answers": 8,
-        "engine": 9,
-        "surfaces": 10,
+        "modelled_answers": 9,
+        "engine": 10,
+        "surfaces": 11,
     },
 }  # fmt: skip
 

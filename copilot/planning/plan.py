@@ -241,6 +241,9 @@ class Refuse(_Frozen):
     coverage: tuple[Covered, ...] = ()
 
 
+Modelled = ForecastPlan | OutflowPlan | ScenarioPlan | DiscountsPlan | MissedDiscountsPlan | OpportunityPlan
+"""Plans that need more than a query: a model of payments, a simulation, a solver, what was approved."""
+
 Plan = Annotated[
     MetricPlan
     | ForecastPlan

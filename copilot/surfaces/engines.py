@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import date
 
+from copilot import modelled_answers  # noqa: F401 (a server loads it before the first question that needs it)
 from copilot.engine import Engine
 from copilot.settings import Settings
 from semantic_layer.viewer import Viewer
