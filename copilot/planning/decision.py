@@ -59,7 +59,7 @@ def decide(question: str, slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:
     if "define" in slots.signals and not (slots.group_by or slots.filters or slots.period):
         return DefinePlan(metric=slots.metrics[0], other=slots.other, coverage=slots.coverage)
     looks_ahead = all(lexicon.layer.model.metrics[name].looks_ahead for name in slots.metrics)
-    if "forecast" in slots.signals or (_in_future(slots.period, clock) and not looks_ahead):
+    if "forecast" in slots.signals or (_in_future(slots, clock) and not looks_ahead):
         if slots.metrics == [PAID]:
             slots.metrics, slots.outflow = [], "cash"
             return outflow_plan(slots, clock, lexicon.fiscal_year_start)
@@ -211,11 +211,12 @@ def _ask_baseline(slots: Slots, lexicon: Lexicon) -> Clarify:
     )
 
 
-def _in_future(reading: TimeReading | None, clock: Clock) -> bool:
+def _in_future(slots: Slots, clock: Clock) -> bool:
+    """Whether the day that is asked about lies ahead; "by year end" is a deadline, and means the next one."""
+    reading = slots.period
     if reading is None:
         return False
-    day = reading.period.end if reading.end_only else reading.period.start
-    return day > clock.today
+    return (slots.deadline or (reading.period.end if reading.end_only else reading.period.start)) > clock.today
 
 
 def _forecast(slots: Slots, lexicon: Lexicon, clock: Clock) -> Plan:

@@ -12,7 +12,7 @@ from semantic_layer.periods import GRAINS, Period
 
 def from_when(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:  # noqa: ARG001
     """As in "spend until end of June", "payments due from 1 December": one end of the period is not said."""
-    if not slots.until or slots.period is None or slots.outflow:
+    if not slots.until or slots.period is None or slots.outflow or slots.deadline:
         return None
     found = [lexicon.layer.model.metrics[name] for name in slots.metrics]
     ahead = bool(found) and all(metric.looks_ahead for metric in found)
@@ -49,7 +49,8 @@ def _open_ended(slots: Slots, period: Period, label: str, *, balance: bool) -> C
     )
     only = Choice(label=f"Only {named}", question=f"{label} from {named.start.isoformat()} to {named.end.isoformat()}")
     as_of = Choice(label=f"As of {period.end.isoformat()}", question=f"{label} as of {period.end.isoformat()}")
-    choices = {"before": (whole,), "after": (since,), "from": (since, only)}.get(slots.until, (whole, only))
+    both = (whole,) if whole.question == only.question else (whole, only)
+    choices = {"before": (whole,), "after": (since,), "from": (since, only)}.get(slots.until, both)
     if slots.until == "from" and slots.period and slots.period.end_only and slots.period.period.days > 1:
         choices = (since,)
     return Clarify(

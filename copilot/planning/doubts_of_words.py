@@ -158,7 +158,7 @@ def _no_such_figure(words: list[str], slots: Slots, lexicon: Lexicon) -> Refuse:
 
 
 def unclear(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
-    """Words that fit several values, or several days."""
+    """Words that fit several values, several days, or several things that happen to a document."""
     if not slots.unclear:
         return None
     found = slots.unclear[0]
@@ -167,6 +167,15 @@ def unclear(question: str, slots: Slots, lexicon: Lexicon) -> Plan | None:
             reason="AMBIGUOUS_TIME",
             question=f"When is {question[found.start : found.end]}?",
             choices=tuple(Choice(label=_long_date(t), question=_replaced(question, found, t)) for t in found.days),
+            coverage=slots.coverage,
+        )
+    if found.doings:
+        return Clarify(
+            reason="AMBIGUOUS_TIME",
+            question=f'Which date does "{question[found.start : found.end]}" mean?',
+            choices=tuple(
+                Choice(label=f"When {done}", question=_replaced(question, found, w)) for w, done in found.doings
+            ),
             coverage=slots.coverage,
         )
     return _which_value(question, found, slots, lexicon)

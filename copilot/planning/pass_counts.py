@@ -95,9 +95,12 @@ def _suppliers_asked(sheet: Sheet) -> None:
 
 
 def _documents_listed(sheet: Sheet) -> None:
-    """As in "invoices by region": without a figure, their number."""
+    """As in "invoices by region", "invoices processed in October": without a figure, their number."""
     slots = sheet.slots
-    listed = any(sheet.word(i) in DOCUMENT_NOUNS and sheet.word(i + 1) in {"by", "per"} for i in range(len(sheet)))
+    listed = any(
+        sheet.word(i) in DOCUMENT_NOUNS and (sheet.word(i + 1) in {"by", "per"} or sheet.text(i + 1) == "processed")
+        for i in range(len(sheet))
+    )
     if listed and not slots.metrics and not slots.vague and not slots.externals:
         slots.metrics.append("invoice_count")
         slots.notes.append("Read as the number of invoices.")

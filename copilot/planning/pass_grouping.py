@@ -126,6 +126,8 @@ def _bucket_end(sheet: Sheet, at: int) -> bool:
     if sheet.figures and all(_looks_ahead(sheet, name) for name in sheet.figures):
         return False  # "due by year end" is a day, not a grouping
     grain = UNITS.get(span.items[0].stem)
+    if grain == "year" and sheet.word(at - 1) == "by":
+        return False  # "by year end" is a deadline, as "by the end of the year"
     return _take_grain(sheet, at, grain) if grain and span.items[1].text == "end" else False
 
 

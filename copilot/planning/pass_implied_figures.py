@@ -19,6 +19,12 @@ _NOT_APPROVED = frozenset({"unapproved", "non-approved", "unapprove"})
 _BLOCKED = "blocked_ap"
 _HELD = frozenset({"ap_hold", "on_hold", "booking_hold"})
 _BILLING = frozenset({"invoice", "bill", "charge", "invoiced", "billed", "charged"})
+_BEYOND_TERMS = "days_beyond_terms"
+_PAYING = frozenset({"pay", "pays", "paying", "payer", "payers"})
+_SLOWLY = frozenset({"slowest", "latest"})
+_PROMPTLY = frozenset({"fastest", "earliest", "promptest", "quickest"})
+_HAPPENED = frozenset({"invoice_date", "received_date", "approved_date"})
+"""Dates of what happens to a document; what is paid or falls due is money of its own."""
 _STATE_OPEN = frozenset({"open", "outstanding"})
 
 
@@ -30,10 +36,13 @@ def read_implied_figures(sheet: Sheet) -> None:
     _falling_due(sheet)
     _paid_in(sheet)
     _billed(sheet)
+    _received(sheet)
     _waiting(sheet)
     _unapproved(sheet)
     _still_open(sheet)
     _held(sheet)
+    _how_promptly(sheet)
+    _late_otherwise(sheet)
     if sheet.figures or slots.vague or slots.externals or "past_due_ap" not in sheet.model.metrics:
         return
     late = [f for f in slots.filters if f.field == "days_past_due" and f.op in {">", ">="}]
@@ -106,6 +115,21 @@ def _billed(sheet: Sheet) -> None:
             return
 
 
+def _received(sheet: Sheet) -> None:
+    """As in "invoices received in October", "bills approved last week": what was bought with them, a row each."""
+    if _named(sheet) or _SPEND not in sheet.model.metrics:
+        return
+    for at in sheet.free():
+        role = sheet.spans[at].one("role")
+        dated = role is not None and role.name in _HAPPENED and sheet.word(at - 1) in DOCUMENT_NOUNS
+        if dated and any(span.time for span in sheet.spans[at + 1 :]):
+            sheet.slots.metrics.append(_SPEND)
+            sheet.slots.notes.append("No figure was named: read as spend.")
+            if not {sheet.word(place) for place in range(at)} & {"value", "amount", "total", "much"}:
+                sheet.slots.signals |= {"top", "list"}
+            return
+
+
 def _waiting(sheet: Sheet) -> None:
     """As in "invoices waiting for approval": their value after "how much", their number after "how many", else both."""
     slots = sheet.slots
@@ -174,6 +198,40 @@ def _held(sheet: Sheet) -> None:
     )
     if held and asked and not suppliers:
         sheet.slots.metrics.append(_BLOCKED)
+
+
+def _late_otherwise(sheet: Sheet) -> None:
+    """As in "approved late", "received late": late by other dates than the due date, of which there is no figure."""
+    for at in range(1, len(sheet)):
+        before, late = sheet.spans[at - 1], sheet.text(at).split()
+        role = before.one("role")
+        if late[-1:] == ["late"] and role is not None and role.name in {"received_date", "approved_date"}:
+            sheet.slots.unresolved.append((sheet.question[before.start : sheet.spans[at].end], ""))
+
+
+def _how_promptly(sheet: Sheet) -> None:
+    """As in "slowest paying entity", "which region pays latest": days beyond terms, the slowest or the promptest first."""
+    if _named(sheet) or _BEYOND_TERMS not in sheet.model.metrics:
+        return
+    pays = next((at for at in sheet.free() if {sheet.word(at), sheet.text(at)} & _PAYING), None)
+    how = next((at for at in sheet.free() if sheet.text(at) in _SLOWLY | _PROMPTLY), None)
+    if pays is None or how is None or sheet.word(pays - 1) in {"first", "will", "to", "days"}:
+        return
+    slots = sheet.slots
+    slots.metrics.append(_BEYOND_TERMS)
+    slots.signals.add("top")
+    slots.descending = sheet.text(how) in _SLOWLY
+    slots.notes.append(f"Read as {sheet.model.metrics[_BEYOND_TERMS].label.lower()}.")
+    who = next(
+        (s.one("dimension") for s in (sheet.span(pays + 1), sheet.span(how + 1)) if s and s.one("dimension")), None
+    )
+    if who is not None and not slots.group_by and sheet.model.dimensions[who.name].groupable:
+        slots.group(who.name)
+    sheet.take(pays, "metric", _BEYOND_TERMS)
+    sheet.take(how, "order", "highest first" if slots.descending else "lowest first")
+    for at in sheet.free():
+        if sheet.word(at) in {"bill", "invoice"} or sheet.text(at) in {"its", "their"}:
+            sheet.take(at, "noun", "")
 
 
 def _due_balances(sheet: Sheet) -> None:

@@ -16,6 +16,20 @@ _PREPOSITIONS = frozenset(
 )
 _KNOWING = frozenset({"known", "knew", "know"})
 _UNTIL = frozenset("by until till til through thru before bis to from after".split())
+_DONE = {
+    "pay": "payment_date",
+    "settle": "payment_date",
+    "receive": "received_date",
+    "get": "received_date",
+    "approve": "approved_date",
+    "came": "received_date",
+    "come": "received_date",
+    "arrive": "received_date",
+    "arrived": "received_date",
+}
+"""Verbs of what happens to a document, and its date."""
+_PROCESSED = (("receive", "received"), ("approve", "approved"), ("pay", "paid"))
+"""What "process" can mean, as said after "did we" and after "were"."""
 _MARKS = _UNTIL | frozenset("of at by per zum au on until through during within over end from after".split())
 
 
@@ -28,6 +42,9 @@ def read_timing(sheet: Sheet) -> None:
     for at in sheet.free():
         if sheet.is_free(at):
             _role(sheet, at)
+    for at in sheet.free():
+        if sheet.is_free(at):
+            _done(sheet, at)
 
 
 def _knowledge(sheet: Sheet) -> None:
@@ -124,8 +141,51 @@ def _role(sheet: Sheet, at: int) -> None:
     if not own:
         if not all(role.name in dates_of(sheet.model, metric.name) for metric in metrics):
             return
-        sheet.slots.time_role = role.name
+        _date_by(sheet, role.name)
     sheet.take(at, "time", f"by {role.name.replace('_', ' ')}")
+
+
+def _done(sheet: Sheet, at: int) -> None:
+    """As in "how many invoices did we pay in October", "invoices that came in last week": documents by that date."""
+    processed = sheet.text(at) == "processed" or (sheet.text(at) == "process" and _somebody_does(sheet, at))
+    if processed and sheet.figures == ("invoice_count",):
+        _ask_how_far(sheet, at)
+        return
+    named = sheet.spans[at].one("role")
+    role = named.name if named else _DONE.get(sheet.word(at)) or _DONE.get(sheet.text(at))
+    if role is None or not sheet.figures or any(sheet.model.metrics[n].unit != "count" for n in sheet.figures):
+        return
+    comes_in = sheet.text(at) in {"came", "come"}
+    by_itself = sheet.text(at).startswith("arrive") or (comes_in and sheet.word(at + 1) == "in")
+    if not by_itself and not _somebody_does(sheet, at):
+        return
+    if not all(role in dates_of(sheet.model, name) for name in sheet.figures):
+        return
+    _date_by(sheet, role)
+    sheet.take(at, "time", f"by {role.replace('_', ' ')}", 2 if comes_in and sheet.is_free(at + 1) else 1)
+
+
+def _date_by(sheet: Sheet, role: str) -> None:
+    sheet.slots.time_role = role
+    if role == "received_date" and "invoice_count" in sheet.figures:
+        sheet.slots.notes.append("Invoices count once they are recognised: those still in process are left out.")
+
+
+def _ask_how_far(sheet: Sheet, at: int) -> None:
+    """As in "how many invoices did we process": received, approved or paid."""
+    span = sheet.spans[at]
+    done = span.text.endswith("ed")
+    doings = tuple((participle if done else verb, participle) for verb, participle in _PROCESSED)
+    sheet.slots.unclear.append(Unclear(span.text, span.start, span.end, doings=doings))
+    sheet.take(at, "time", "")
+
+
+def _somebody_does(sheet: Sheet, at: int) -> bool:
+    """As in "did we receive", "we received", "did each entity receive"."""
+    if sheet.word(at - 1) == "we":
+        return True
+    asked = {"did", "do", "does", "have", "has"}
+    return sheet.slot(at - 1) == "group" and any(sheet.text(place) in asked for place in range(at))
 
 
 def _beside_period(sheet: Sheet, at: int) -> bool:

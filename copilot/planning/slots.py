@@ -17,6 +17,9 @@ from semantic_layer.model import SemanticModel
 from semantic_layer.periods import Grain, Period
 from semantic_layer.query import Comparison, Filter, Having, Window
 
+SHORTEST_YEAR = 360
+"""Days: a period at least as long is a year."""
+
 OutflowView = Literal[
     "cash", "chance", "late", "run", "accruals", "week", "balance", "floor", "shortfall", "after_run", "position"
 ]
@@ -29,13 +32,15 @@ THEN = "that time a year ago"
 
 @dataclass(frozen=True)
 class Unclear:
-    """Words that fit several values or days: where they stand, and what each reading would be written as."""
+    """Words that fit several values, days or doings: where they stand, and what each reading would be written as."""
 
     words: str
     start: int
     end: int
     meanings: tuple[Meaning, ...] = ()
     days: tuple[str, ...] = ()
+    doings: tuple[tuple[str, str], ...] = ()
+    """(as it would be written, what was done) each."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,14 @@ class Slots:
     def coverage_of(self, slot: str) -> str:
         """The words of the question that one slot took first; empty where none did."""
         return next((covered.words for covered in self.coverage if covered.slot == slot), "")
+
+    @property
+    def deadline(self) -> date | None:
+        """The day that "by year end" means, which lies ahead as "by the end of the year" does; None for other words."""
+        reading = self.period
+        if reading is None or reading.ahead is None or self.until != "by" or not reading.end_only:
+            return None
+        return reading.ahead.end if reading.ahead.days >= SHORTEST_YEAR else None
 
     @property
     def share_asked(self) -> bool:
