@@ -46,14 +46,19 @@ class Anchor(BaseModel):
 
     def is_genuine(self, trusted: str | None = None) -> bool:
         """Whether the signature fits, and is of the trusted public key where one is given."""
-        if trusted is not None and trusted != self.public_key:
-            return False
-        try:
-            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public_key))
-            key.verify(bytes.fromhex(self.signature), self.signed_text())
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return is_signed(self.signed_text(), self.signature, self.public_key, trusted)
+
+
+def is_signed(text: bytes, signature: str, public_key: str, trusted: str | None = None) -> bool:
+    """Whether a signature (hexadecimal) of a key fits a text, and the key is the trusted one where one is given."""
+    if trusted is not None and trusted != public_key:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), text)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,11 @@ class AnchorKey:
         """A mark of the chain's end; `now` is aware."""
         time = now.astimezone(UTC).isoformat(timespec="seconds")
         unsigned = Anchor(seq=head.seq, hash=head.hash, time=time, public_key=self.public)
-        return unsigned.model_copy(update={"signature": self._private.sign(unsigned.signed_text()).hex()})
+        return unsigned.model_copy(update={"signature": self.signature(unsigned.signed_text())})
+
+    def signature(self, text: bytes) -> str:
+        """The signature on a text, in hexadecimal."""
+        return self._private.sign(text).hex()
 
 
 def key_of(folder: Path) -> AnchorKey:
@@ -117,12 +126,20 @@ def read_anchors(folder: Path) -> tuple[Anchor, ...]:
 
 
 def held_against(
-    verdict: Verdict, records: Iterable[Mapping[str, Any]], anchors: Iterable[Anchor], trusted: str | None = None
+    verdict: Verdict,
+    records: Iterable[Mapping[str, Any]],
+    anchors: Iterable[Anchor],
+    trusted: str | None = None,
+    start: Head | None = None,
 ) -> Verdict:
-    """The verdict on a chain once every mark was looked up in it."""
+    """The verdict on a chain once every mark was looked up in it.
+
+    `start` is where the chain begins: a mark of a record before it, in a part that was sealed, cannot be looked up.
+    """
     if isinstance(verdict, Broken):
         return verdict
-    hashes = {record["seq"]: record["hash"] for record in records}
+    begin = start or Head()
+    hashes = {begin.seq: begin.hash, **{record["seq"]: record["hash"] for record in records}}
     for anchor in anchors:
         if not anchor.is_genuine(trusted):
             return Broken(anchor.seq, f"the anchor of record {anchor.seq} bears no signature of the trusted key")
@@ -132,7 +149,7 @@ def held_against(
                 f"the chain ends with record {verdict.head.seq}, but an anchor of {anchor.time} saw record "
                 f"{anchor.seq}: the newest records were cut off",
             )
-        if anchor.seq and hashes.get(anchor.seq) != anchor.hash:
+        if anchor.seq >= begin.seq and anchor.seq and hashes.get(anchor.seq) != anchor.hash:
             return Broken(anchor.seq, f"record {anchor.seq} is not the one that an anchor of {anchor.time} saw")
     return verdict
 

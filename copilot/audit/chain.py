@@ -24,6 +24,7 @@ Action = Literal[
     "recommended", "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
     "delivered", "not delivered", "reconciled",
     "pilot registered", "pilot stopped",
+    "hold placed", "hold release asked", "hold released", "trail sealed",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from copilot.canonical_json import canonical, sealed
 from copilot.governance.actions import KINDS
@@ -83,6 +83,14 @@ class Targets(_Frozen):
     user_group: Annotated[int, Field(gt=0)] | None = None
 
 
+class Retention(_Frozen):
+    """How long the audit trail stays where it is; what is older may be sealed and taken out, into files."""
+
+    keep_months: Annotated[int, Field(ge=12, le=1200)]
+    people_to_release: Literal[1, 2] = 2
+    """How many people end a hold."""
+
+
 class Policy(_Frozen):
     """One version's content."""
 
@@ -100,6 +108,8 @@ class Policy(_Frozen):
     targets: Targets = Targets()
     treasury: TreasuryPolicy = TreasuryPolicy()
     """Hurdles, floors and caps that recommendations are computed with."""
+    retention: Retention | None = None
+    """None: nothing of the audit trail is ever taken out."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -123,6 +133,12 @@ class Policy(_Frozen):
     def plain(self) -> dict[str, Any]:
         """The content as plain values."""
         return self.model_dump(mode="json")
+
+    @model_serializer(mode="wrap")
+    def _without_later_entries(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An entry that came later is left out where it is unset: what was hashed before keeps its hash."""
+        content: dict[str, Any] = whole(self)
+        return content if self.retention is not None else {k: v for k, v in content.items() if k != "retention"}
 
 
 def unheld(policy: Policy, people: People) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from copilot.errors import PilotError
 from copilot.governance.outcomes import Refused
@@ -128,6 +128,11 @@ def _found(connection: Connection, key: str) -> Registered:
     marks = select(audit_events).where(audit_events.c.object == f"pilot {key}").order_by(audit_events.c.seq)
     trail = connection.execute(marks).all()
     first = [one.output for one in trail if one.action == REGISTERED]
+    begins = connection.execute(select(func.min(audit_events.c.time))).scalar()
+    if not first and begins is not None and datetime.fromisoformat(begins) > row.registered_at:
+        raise PilotError(
+            f"The registration of pilot {key} is in a part of the audit trail that was sealed: no result is told of it."
+        )
     fits = design.sha256() == row.sha256 and design.id == key and first == [row.sha256]
     if not fits or (design.start, design.end) != (row.starts, row.ends) or not _stop_fits(row, trail):
         raise changed

@@ -30,8 +30,11 @@ async def recheck(outbox: Outbox, coupa: WriteClient) -> Recheck:
     """Looks everything that was delivered up again. Raises UnreachableError when Coupa cannot be asked."""
     rows = outbox.rows("delivered")
     told = {str(event["told"].get("key")) for event in outbox.told()}
+    begins = outbox.trail_begins()
     differences = [
-        f"{_named(row)} is delivered, but the audit trail does not tell of it" for row in rows if row["key"] not in told
+        f"{_named(row)} is delivered, but the audit trail does not tell of it"
+        for row in rows
+        if row["key"] not in told and (begins is None or row["delivered_at"] >= begins)
     ]
     known = {row["key"] for row in rows}
     differences += [

@@ -233,6 +233,13 @@ class Outbox:
         with self._engine.begin() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def trail_begins(self) -> dt.datetime | None:
+        """When the oldest record of the audit trail was written, where a part before it was sealed; else None."""
+        query = select(_events.c.seq, _events.c.time).order_by(_events.c.seq).limit(1)
+        with self._engine.begin() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None or row.seq == 1 else dt.datetime.fromisoformat(row.time)
+
     def put_back(self, key: str, actor: str, now: dt.datetime, *, drop: bool = False) -> bool:
         """What a person decides about a dead one: tried again from the beginning, or dropped for good."""
         again = {"state": "waiting", "attempts": 0, "next_try_at": now, "remote_id": None}

@@ -324,6 +324,20 @@ async def test_what_was_delivered_is_looked_up_again(office: PostOffice) -> None
     ]
 
 
+async def test_deliveries_from_before_a_sealed_part_are_not_missed_in_the_trail(office: PostOffice) -> None:
+    """Whose records went into a file are looked up in Coupa as ever; those since must be told."""
+    box = office.outbox()
+    await asyncio.to_thread(office.deliver)
+    change(office, "DELETE FROM audit_events WHERE seq < (SELECT max(seq) FROM audit_events)")
+    change(office, "UPDATE audit_events SET time = '2099-01-01T00:00:00+00:00'")
+    found = await recheck(box, office.coupa())
+    change(office, "UPDATE audit_events SET time = '2020-01-01T00:00:00+00:00'")
+    since = await recheck(box, office.coupa())
+    box.close()
+    assert (found.looked_up, found.differences) == (5, ())
+    assert ["does not tell" in one for one in since.differences] == [True] * 4
+
+
 def test_both_halves_know_the_same_requests() -> None:
     """Whatever the copilot can make is permitted here, and no permit is for something that it cannot make."""
     made: set[tuple[str, int]] = set()
