@@ -147,6 +147,11 @@ class Settings(BaseSettings):
     quiet_hours: str | None = Field(
         default=None, description="Hours of the company's day without notices, such as 20:00-07:00; they come after it."
     )
+    approvals_to: str = Field(
+        default="",
+        description="Who hears of new recommendations and of deliveries that died: mail addresses and "
+        "`slack:WORKSPACE/CHANNEL`, separated by commas; empty means nobody.",
+    )
     audit_anchors: Path | None = Field(
         default=None,
         description="A folder that others keep: a signed mark of the audit trail's end is left there once a day.",

@@ -21,7 +21,7 @@ START = "0" * 64
 Action = Literal[
     "signed in", "answered", "opened", "exported", "replayed",
     "policy proposed", "policy approved", "policy rejected", "stopped", "revival asked", "revived",
-    "recommended", "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
+    "recommended", "announced", "proposed", "approved", "rejected", "expired", "voided", "refused", "handed out",
     "delivered", "not delivered", "reconciled",
     "pilot registered", "pilot stopped",
     "hold placed", "hold release asked", "hold released", "trail sealed",

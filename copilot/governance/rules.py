@@ -39,6 +39,11 @@ def refusal(policy: Policy, proposal: Proposal, spent: Spent, today: date) -> Re
     return None
 
 
+def barred(policy: Policy, supplier: str) -> str | None:
+    """Why nothing may be proposed for a supplier now, whatever it is; None where something may."""
+    return _too_early(policy) or _outside_pilot(policy, supplier) or _shut_out(policy, supplier)
+
+
 def tier_of(policy: Policy, proposal: Proposal, spent: Spent) -> Tier:
     """The tier of the amount with all that went to the same supplier; nearer to the hurdle, or below it, a higher one.
 
@@ -77,6 +82,10 @@ def standing_for(policy: Policy, proposal: Proposal, spent: Spent, today: date) 
 
 
 def _phase(policy: Policy, _proposal: Proposal, _spent: Spent, _today: date) -> str | None:
+    return _too_early(policy)
+
+
+def _too_early(policy: Policy) -> str | None:
     return "The policy is in phase 1, read only: nothing is proposed yet." if policy.phase == 1 else None
 
 
@@ -86,20 +95,26 @@ def _kinds(policy: Policy, proposal: Proposal, _spent: Spent, _today: date) -> s
 
 
 def _holdout(policy: Policy, proposal: Proposal, _spent: Spent, _today: date) -> str | None:
+    return _outside_pilot(policy, proposal.supplier)
+
+
+def _outside_pilot(policy: Policy, supplier: str) -> str | None:
     if policy.pilot is None:
         return None
-    if proposal.supplier in policy.pilot.holdout:
-        return (
-            f"{proposal.supplier} is in the holdout of the pilot: it stays as it is, so that the pilot can be judged."
-        )
-    if proposal.supplier not in policy.pilot.suppliers:
-        return f"{proposal.supplier} is not in the pilot, and proposals are for its suppliers only."
+    if supplier in policy.pilot.holdout:
+        return f"{supplier} is in the holdout of the pilot: it stays as it is, so that the pilot can be judged."
+    if supplier not in policy.pilot.suppliers:
+        return f"{supplier} is not in the pilot, and proposals are for its suppliers only."
     return None
 
 
 def _excluded(policy: Policy, proposal: Proposal, _spent: Spent, _today: date) -> str | None:
+    return _shut_out(policy, proposal.supplier)
+
+
+def _shut_out(policy: Policy, supplier: str) -> str | None:
     out = {*policy.excluded_suppliers, *policy.treasury.excluded_suppliers}
-    return f"The policy excludes {proposal.supplier}." if proposal.supplier in out else None
+    return f"The policy excludes {supplier}." if supplier in out else None
 
 
 def _too_late(_policy: Policy, proposal: Proposal, _spent: Spent, today: date) -> str | None:

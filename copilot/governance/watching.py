@@ -90,6 +90,9 @@ def _seen(
     proposal = early_payment(found, plan, version, mirror_version, savings)
     told = {
         "title": proposal.title,
+        "supplier": proposal.supplier,
+        "currency": proposal.currency,
+        "last_day": found.expires.isoformat(),
         "route": found.route,
         "saved": str(found.payload.saved),
         "benefit": str(found.benefit.amount),

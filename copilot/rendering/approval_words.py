@@ -39,7 +39,13 @@ def summary(case: Case) -> str:
     if case.state == "open":
         return f"{clean(proposal.title, 200)} ({money}): {' and '.join(case.needs)} by {case.expires_at:{SHOWN}}"
     states = ", ".join(f"{effect.kind} {effect.state}" for effect in case.effects)
-    return f"{clean(proposal.title, 200)} ({money}): {case.state}{f'; {states}' if states else ''}"
+    return f"{clean(proposal.title, 200)} ({money}): {state_words(case)}{f'; {states}' if states else ''}"
+
+
+def state_words(case: Case) -> str:
+    """Its state; an approved one of which something died on its way says so."""
+    dead = sum(effect.state == "dead" for effect in case.effects)
+    return f"{case.state}, but {dead} of {len(case.effects)} actions did not reach Coupa" if dead else case.state
 
 
 def reasons(case: Case) -> Iterator[str]:

@@ -6,21 +6,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from copilot.governance.casebook import Case
+from copilot.governance.incidents import DeadLetter, Unproposed
 from copilot.governance.switches import Stop
-from copilot.rendering.approval_words import SHOWN, history, reasons, requests
+from copilot.rendering.approval_words import SHOWN, history, reasons, requests, state_words
 from copilot.rendering.evidence_page import template
+from copilot.rendering.incident_words import line_of
 from copilot.wording.quoting import clean
 
 
 def approvals_page(
-    cases: Iterable[Case], who: str, stops: Iterable[Stop] = (), *, said: str = "", done: bool = True
+    cases: Iterable[Case],
+    who: str,
+    stops: Iterable[Stop] = (),
+    *,
+    incidents: Iterable[Unproposed | DeadLetter] = (),
+    said: str = "",
+    done: bool = True,
 ) -> str:
     """HTML. `said` is what became of the button that was pressed before; `done` whether it was done."""
+    found = list(incidents)
     return template("approvals.html").render(
         who=clean(who, 100),
         said=clean(said, 1000),
         done=done,
         stops=[clean(f"{stop.feature} by {stop.actor}: {stop.reason}", 300) for stop in stops],
+        dead=[line_of(one) for one in found if isinstance(one, DeadLetter)],
+        unproposed=[{"invoice": one.invoice, "line": line_of(one)} for one in found if isinstance(one, Unproposed)],
         cards=[_card(case) for case in cases],
     )
 
@@ -36,7 +47,7 @@ def _card(case: Case) -> dict[str, Any]:
     if case.state == "open":
         facts += [("Needs", " and ".join(case.needs)), ("Until", f"{case.expires_at:{SHOWN}}")]
     else:
-        facts.append(("State", case.state))
+        facts.append(("State", state_words(case)))
     return {
         "id": case.id,
         "title": clean(proposal.title, 200),

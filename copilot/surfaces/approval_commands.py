@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,11 +16,14 @@ from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
 from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
+from copilot.surfaces.watch_commands import waiting, watch
 from copilot.wording.quoting import clean
 
 approvals_app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Propose, decide, and follow what goes to Coupa."
 )
+approvals_app.command()(watch)
+approvals_app.command()(waiting)
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `tenor approvals list` shows it.")]
 NAMES = ("number", "supplier")
 """Text of others in a payment run's list, which a spreadsheet must not run."""
@@ -226,37 +227,6 @@ def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A pack of 
         if wrong:
             raise typer.Exit(ERROR)
         typer.echo(f"As it was written: {found.proposal.title}, {found.state}, {len(found.records)} records.")
-
-
-@approvals_app.command()
-def watch(
-    *,
-    every: Annotated[int | None, typer.Option("--every", min=1, help="Look again after so many seconds.")] = None,
-    today: TodayOption = None,
-    mirror: MirrorOption = None,
-) -> None:
-    """Tell what a new version of the mirror recommends for the first time, and submit what a standing decision covers.
-
-    Example: tenor approvals watch --every 60
-
-    Without --every it looks once.
-    """
-    from copilot.governance.watching import watch as look  # noqa: PLC0415 (numpy and the solver)
-    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
-
-    with plain_errors(), suppress(KeyboardInterrupt), chambers(settings_of(mirror), today=today) as here:
-        last = ""
-        while True:
-            layer = open_layer(here.settings)
-            if layer.mirror_version != last:
-                last = layer.mirror_version
-                for seen in look(here.store, here.people, layer, currency=here.settings.reporting_currency):
-                    became = f"; {outcome_sentence(seen.outcome)}" if seen.outcome else ""
-                    typer.echo(f"{seen.title}: {seen.route}{became}")
-                typer.echo(f"Looked at mirror {last}.")
-            if every is None:
-                return
-            time.sleep(every)
 
 
 @approvals_app.command(name="trace")

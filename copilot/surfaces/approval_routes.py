@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from copilot.audit.account import account
 from copilot.errors import CopilotError
 from copilot.governance.desk import ApprovalDesk
+from copilot.governance.incidents import incidents
 from copilot.governance.outcomes import Refused, Voided
 from copilot.governance.people import People, read_people
 from copilot.governance.switches import Switchboard
@@ -21,6 +22,7 @@ from copilot.rendering.approval_words import outcome_sentence
 from copilot.rendering.approvals_page import approvals_page
 from copilot.settings import Settings
 from copilot.state.store import StateStore
+from semantic_layer.errors import SemanticLayerError
 
 PATH = "/approvals"
 SETTLED = 10
@@ -45,6 +47,14 @@ def add_approval_routes(
     def waiting() -> HTMLResponse:
         return page()
 
+    @app.post(f"{PATH}/recommended/{{invoice}}", dependencies=[signed_in])
+    def proposed(invoice: int) -> HTMLResponse:
+        try:
+            sentence, done = _proposed(store, settings, invoice, who())
+        except (CopilotError, SemanticLayerError) as error:
+            sentence, done = str(error), False
+        return page(sentence, done=done, status=200 if done else 409)
+
     @app.post(f"{PATH}/{{key}}/{{verdict}}", dependencies=[signed_in])
     def decided(key: str, verdict: Literal["approve", "reject"], seen: str = "") -> HTMLResponse:
         try:
@@ -60,6 +70,21 @@ def add_approval_routes(
         return page(sentence, done=not refused, status=409 if refused else 200)
 
 
+def _proposed(store: StateStore, settings: Settings, invoice: int, who: str) -> tuple[str, bool]:
+    """What became of proposing it, and whether it was. Raises CopilotError or SemanticLayerError."""
+    from copilot.governance.submitting import submit  # noqa: PLC0415 (numpy and the solver; the page needs neither)
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
+
+    people = read_people(settings.people)
+    maker = people.with_role(who, "proposer")
+    if isinstance(maker, Refused):
+        return f"Propose: refused ({maker.control}): {maker.why}", False
+    whole = settings.model_copy(update={"policies": None, "viewer": None})  # cash pays for all payables
+    currency = settings.reporting_currency
+    (one,) = submit(store, people, open_layer(whole), who, currency=currency, numbers=[str(invoice)])
+    return f"{one.title}: {outcome_sentence(one.outcome)}", not isinstance(one.outcome, Refused)
+
+
 def _shown(store: StateStore, people: People, who: str, said: str, *, done: bool) -> str:
     person = people.known(who)
     if person is None or not person.roles:
@@ -70,4 +95,6 @@ def _shown(store: StateStore, people: People, who: str, said: str, *, done: bool
     opened = [case for case in cases if case.state == "open"]
     settled = [case for case in cases if case.state != "open"][:SETTLED]
     stops = Switchboard(store, people).stops()
-    return approvals_page([*opened, *settled], person.name, stops, said=said, done=done)
+    with store.reading() as connection:
+        found = incidents(connection, store.clock())
+    return approvals_page([*opened, *settled], person.name, stops, incidents=found, said=said, done=done)

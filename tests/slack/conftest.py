@@ -42,6 +42,7 @@ workspaces:
       - {user: U0PARIS, viewer: french team}
     channels:
       - {channel: C0VOUCHED, viewer: german team}
+      - {channel: C0TREASURY, viewer: group treasury}
 """
 
 

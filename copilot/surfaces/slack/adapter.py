@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from copilot.answer import Answer
 from copilot.audit.chain import Action
 from copilot.errors import CopilotError, EvidenceMissingError
+from copilot.rendering.incident_words import PROPOSE
 from copilot.rendering.picture import picture
 from copilot.rendering.slack import (
     ASK,
@@ -134,6 +135,7 @@ class SlackSurface:
         app.action(ROWS)(self.on_rows)
         app.action("link")(self.on_link)
         app.action(re.compile(f"^({APPROVE}|{REJECT})$"))(self.on_decision)
+        app.action(re.compile(f"^{PROPOSE}_[0-9]$"))(self.on_proposal)
 
     def close(self) -> None:
         """Takes no new questions; one that runs is answered at the next start."""
@@ -203,6 +205,19 @@ class SlackSurface:
             card = approval_card(case)
             await respond(text=card.text, blocks=list(card.blocks), response_type="ephemeral", replace_original=True)
         await _respond(respond, [sentence])
+
+    async def on_proposal(self, ack: Any, body: dict[str, Any], respond: Any) -> None:
+        """A recommended early payment: the button names the invoice, who proposes is who Slack says pressed."""
+        await ack()
+        question = from_button(body, "", "")
+        if self._approvals is None:
+            return
+        try:
+            number = str(body["actions"][0]["value"])
+            shown = await self._in_thread(self._approvals.propose, question.actor, [number])
+        except Exception as error:  # noqa: BLE001 (the edge, as above)
+            shown = [note(_sentence(error, question))]
+        await _respond(respond, shown)
 
     async def on_ask(self, ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         """A button that asks on: the question is read from the stored answer, never from what the browser sent."""
