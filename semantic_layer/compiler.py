@@ -300,9 +300,13 @@ def _assemble(model: SemanticModel, query: ResolvedQuery, ctes: list[Cte], final
         (name, entity_body(model.entities[name].sql, bindings))
         for name in with_dependencies(model, bodies & set(model.entities))
     ]
-    known = tuple((name, model.entities[name].primary_key, body) for name, body in entities)
-    kept = [(name, with_derived_columns(body, known)) for name, body in ctes if name != "spine" or "spine" in bodies]
-    entities = [(name, with_derived_columns(body, known)) for name, body in entities]
+    known = {name: (name, model.entities[name].primary_key, body) for name, body in entities}
+
+    def derived(body: str) -> str:
+        return with_derived_columns(body, tuple(known[name] for name in sorted(tables_of(body) & known.keys())))
+
+    kept = [(name, derived(body)) for name, body in ctes if name != "spine" or "spine" in bodies]
+    entities = [(name, derived(body)) for name, body in entities]
     entities = pruned(entities, model.primary_keys, [final, *(body for _, body in kept)])
     if query.query.known_at:
         entities = as_known(entities, query.history, query.query.known_at)

@@ -21,9 +21,14 @@ OF = "__"
 _PLAIN_WORD = re.compile(r"[a-z][a-z_]*")
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=4096)
 def with_derived_columns(text: str, entities: tuple[tuple[str, str, str], ...]) -> str:
-    """The query, reading derived columns where an entity can give them. `entities`: name, primary key, SQL."""
+    """The query, reading derived columns where an entity can give them.
+
+    `entities`: name, primary key and SQL of those that the query reads.
+    """
+    if not entities:
+        return text
     known = {name: (key, sql) for name, key, sql in entities}
     tree = parse(text)
     changed = False

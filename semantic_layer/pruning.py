@@ -14,7 +14,7 @@ from functools import lru_cache
 from sqlglot import exp
 
 from semantic_layer.derived_columns import branches_of, derived
-from semantic_layer.fragments import parse, render
+from semantic_layer.fragments import parse, render, tree_of
 
 Cte = tuple[str, str]
 Columns = frozenset[str] | None
@@ -75,7 +75,7 @@ def _add(wanted: dict[str, Columns], more: Needs) -> None:
 def needs_of(text: str) -> Needs:
     """What a query reads of each table or WITH query that it names."""
     found: dict[str, Columns] = {}
-    tree = parse(text)
+    tree = tree_of(text)
     for select in tree.find_all(exp.Select):
         _add(found, _needs_of_select(select))
     return {table.name: None for table in tree.find_all(exp.Table)} | found
