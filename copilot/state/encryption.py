@@ -32,23 +32,24 @@ def open_file(path: Path, key: SecretStr | None) -> sqlite3.Connection:
     """A connection to the file, which is made (for its owner only) when it is missing; usable from any thread.
 
     Without transactions of its own. Raises StateKeyError when key and file do not belong together, OSError when the
-    file cannot be reached, and sqlite3.Error otherwise.
+    file cannot be reached, and sqlite3.Error otherwise. SQLite itself looks whether they do: a file of this process
+    that was opened and closed past it would take away the locks of all its connections, and with them what they write
+    after another process has closed the file.
     """
     path.touch(mode=0o600)  # it holds figures: the owner alone reads it
-    refuse_mismatch(path, key)
     module = driver(key)
     connection = module.connect(str(path), isolation_level=None, check_same_thread=False)
-    if key is None:
-        return cast("sqlite3.Connection", connection)
     try:
-        connection.execute("PRAGMA cipher_log_level = NONE")  # it would write to standard error by itself
-        connection.execute(f"PRAGMA key = {_raw(key)}")
-        connection.execute("PRAGMA temp_store = MEMORY")
+        if key is not None:
+            connection.execute("PRAGMA cipher_log_level = NONE")  # it would write to standard error by itself
+            connection.execute(f"PRAGMA key = {_raw(key)}")
+            connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except module.DatabaseError as error:
         connection.close()
         if "not a database" not in str(error):
             raise sqlite3.OperationalError(str(error)) from None
+        refuse_mismatch(path, key)
         raise StateKeyError(
             f"{path} was written with another key than TENOR_ENCRYPTION_KEY holds, or it is damaged. Set the key it "
             "was written with."

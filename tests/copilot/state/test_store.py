@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from copilot.audit.chain import Event
 from copilot.errors import StateStoreError
 from copilot.state import tables
 from copilot.state.store import StateStore
@@ -298,3 +301,23 @@ def test_a_password_is_masked(tmp_path: Path) -> None:
     engine.url = engine.url.set(drivername="postgresql", username="u", password="secret", host="h")
     assert repr(StateStore(engine)) == "StateStore('postgresql://u:***@h')"
     engine.dispose()
+
+
+def test_what_is_written_after_another_process_closed_the_file_is_not_lost(tmp_path: Path) -> None:
+    """Two stores here, a worker that comes and goes: the file's locks stay ours, so that it leaves our log alone."""
+    url = f"sqlite:///{tmp_path}/state.db"
+    worker = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        "print(c.execute('SELECT count(*) FROM audit_events').fetchone()[0]); c.close()"
+    )
+
+    def seen() -> int:
+        command = [sys.executable, "-c", worker, str(tmp_path / "state.db")]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+
+    with StateStore.open(url) as store:
+        for count in range(1, 4):
+            store.audit.append(Event(actor="a", role="", action="opened", object=str(count)))
+            StateStore.open(url).close()
+            assert seen() == count
+            assert (tmp_path / "state.db-wal").exists()
