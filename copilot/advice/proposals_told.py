@@ -24,6 +24,7 @@ TEMPLATES = {
     "count": "{label}: {count}, for {cash} of cash, worth {worth} after the hurdle.",
     "none": "{label}: none.",
     "funnel": "Of {identified} identified, {approved} was approved, {executed} carried out and {captured} captured.",
+    "booked": "{booked} of it is booked as realised savings.",
 }
 """Every sentence about proposals."""
 
@@ -110,4 +111,5 @@ def _funnel(found: Proposals, money: str) -> Sequence[Prose]:
         stage.name: Figure(figures.headline(stage.amount, money), f"outcome.funnel.{stage.name}")
         for stage in found.funnel.stages
     }
-    return (fill(TEMPLATES["funnel"], slots),)
+    parts = [fill(TEMPLATES["funnel"], slots)]
+    return [*parts, fill(TEMPLATES["booked"], slots)] if "booked" in slots else parts

@@ -188,7 +188,7 @@ class ApprovalDesk:
         used = spent(here.connection, proposal.supplier, version.policy, here.now, but=row.id)
         missing = missing_offices(tier_of(version.policy, proposal, used).offices, done)
         offices = () if verdict == "rejected" else missing
-        found = self._checker(here, row, proposal.amount + used.supplier, done, offices)
+        found = self._checker(here, row, proposal.at_stake + used.supplier, done, offices)
         if not isinstance(found, Refused) and verdict == "approved":
             barred = stopped(here.connection, _kinds(proposal))
             found = barred or refusal(version.policy, proposal, used, here.now.date()) or found

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
 from copilot.canonical_json import plain
-from copilot.governance.actions import BookSaving, CommentOnInvoice, InCoupa, RecordRecommendation
+from copilot.governance.actions import BookSaving, CommentOnInvoice, InCoupa, RecordRecommendation, key_of
 from copilot.governance.casebook import OPEN, intact
 from copilot.governance.policy import Targets
 from copilot.governance.proposal import Proposal
 from copilot.governance.register import Version
 from copilot.opportunities.discount_outcomes import DiscountPlan, EarlyPayment
 from copilot.opportunities.recommendation import Recommendation
-from copilot.state.tables import proposals
+from copilot.state.tables import outbox, proposals
 from copilot.wording.quoting import clean
 
 SUBJECT = "early payment of invoices/{id}"
@@ -36,19 +36,28 @@ class Savings:
     free: bool = True
 
 
-def savings_on(connection: Connection, project: int, begin: Decimal = NOTHING) -> Savings:
-    """Adds up the approved proposals; `begin` is what the project held before Tenor booked anything."""
+def savings_on(
+    connection: Connection, project: int, begin: Decimal = NOTHING, which: Literal["planned", "realized"] = "planned"
+) -> Savings:
+    """Adds up the approved proposals; `begin` is what the project held before Tenor booked anything.
+
+    A booking that was given up on its way to Coupa was none: what it stood for is unbooked again.
+    """
     query = select(proposals).where(proposals.c.state.in_((OPEN, "approved"))).order_by(proposals.c.settled_at)
+    dropped = set(connection.execute(select(outbox.c.key).where(outbox.c.state == "dropped")).scalars())
     booked, unbooked, free = begin, NOTHING, True
     for row in connection.execute(query):
         proposal = intact(row)
-        booking = next((a for a in proposal.actions if isinstance(a, BookSaving) and a.project == project), None)
+        mine = (a for a in proposal.actions if isinstance(a, BookSaving) and (a.project, a.which) == (project, which))
+        booking = next(mine, None)
         if row.state == OPEN:
             free = free and booking is None
-        elif booking is not None:
-            booked, unbooked = booking.after, NOTHING
-        else:
+        elif booking is None:
             unbooked += proposal.benefit
+        elif key_of(booking, proposal.policy) in dropped:
+            unbooked += booking.after - booking.before
+        else:
+            booked, unbooked = booking.after, NOTHING
     return Savings(booked, unbooked, free)
 
 

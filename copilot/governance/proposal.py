@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from copilot.canonical_json import canonical, sealed
-from copilot.governance.actions import Action, Delivery, InCoupa, OutsideCoupa, delivery_of
+from copilot.governance.actions import Action, BookSaving, Delivery, InCoupa, OutsideCoupa, delivery_of
 
 CENTS = 100
 
@@ -67,6 +67,12 @@ class Proposal(BaseModel):
     def cents(self) -> int:
         """The amount in hundredths."""
         return int((self.amount * CENTS).to_integral_value())
+
+    @property
+    def at_stake(self) -> Decimal:
+        """What tiers and standing decisions count: the cash, or what is booked as realised where that is more."""
+        booked = (a.after - a.before for a in self.actions if isinstance(a, BookSaving) and a.which == "realized")
+        return max(self.amount, sum(booked, Decimal(0)))
 
     @property
     def points_above_hurdle(self) -> Decimal | None:

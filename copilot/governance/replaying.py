@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from copilot.opportunities.discount_outcomes import DiscountPlan
 from copilot.opportunities.discount_plan import plan_discounts
 from copilot.opportunities.offer_reading import read_inputs
 from semantic_layer import SemanticLayer
+
+Again = Callable[[Case, SemanticLayer, Version], Proposal | None]
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,9 @@ class Replayed:
         return not self.differences
 
 
-def replay(case: Case, layer: SemanticLayer, version: Version) -> Replayed:
-    """Computes the proposal of a case again, on the mirror at hand and the version of the policy it was made under."""
+def early_payment_again(case: Case, layer: SemanticLayer, version: Version) -> Proposal | None:
+    """The proposal of an early payment as it comes out now; None where it is not recommended."""
     before = case.proposal
-    same_mirror = before.evidence.get("mirror_version") == layer.mirror_version
-    now = _again(before, layer, version)
-    if now is None:
-        return Replayed(same_mirror, ((before.subject, "recommended", "not recommended"),))
-    found = tuple(_differences(before.plain(), now.plain(), ""))
-    if not found and now.payload_hash() != case.payload_hash:
-        found = (("payload", case.payload_hash, now.payload_hash()),)
-    return Replayed(same_mirror, found)
-
-
-def _again(before: Proposal, layer: SemanticLayer, version: Version) -> Proposal | None:
     seed = int(before.evidence.get("seed", 1))
     plan = plan_discounts(read_inputs(layer), version.policy.treasury, currency=before.currency, seed=seed)
     if not isinstance(plan, DiscountPlan):
@@ -53,6 +44,19 @@ def _again(before: Proposal, layer: SemanticLayer, version: Version) -> Proposal
     if found is None:
         return None
     return early_payment(found, plan, version, layer.mirror_version, _savings(before))
+
+
+def replay(case: Case, layer: SemanticLayer, version: Version, again: Again = early_payment_again) -> Replayed:
+    """Computes the proposal of a case again, on the mirror at hand and the version of the policy it was made under."""
+    before = case.proposal
+    same_mirror = before.evidence.get("mirror_version") == layer.mirror_version
+    now = again(case, layer, version)
+    if now is None:
+        return Replayed(same_mirror, ((before.subject, "recommended", "not recommended"),))
+    found = tuple(_differences(before.plain(), now.plain(), ""))
+    if not found and now.payload_hash() != case.payload_hash:
+        found = (("payload", case.payload_hash, now.payload_hash()),)
+    return Replayed(same_mirror, found)
 
 
 def _savings(before: Proposal) -> Savings:

@@ -49,7 +49,7 @@ def tier_of(policy: Policy, proposal: Proposal, spent: Spent) -> Tier:
 
     Below the hurdle it is the last tier, within the policy's points above it the next one.
     """
-    amount = proposal.amount + spent.supplier
+    amount = proposal.at_stake + spent.supplier
     place = next(at for at, tier in enumerate(policy.tiers) if tier.up_to is None or amount <= tier.up_to)
     last = len(policy.tiers) - 1
     above = proposal.points_above_hurdle
@@ -72,8 +72,8 @@ def standing_for(policy: Policy, proposal: Proposal, spent: Spent, today: date) 
             one
             for one in policy.automatic
             if kinds <= set(one.kinds)
-            and proposal.amount + spent.supplier <= one.up_to
-            and proposal.amount + spent.automatic <= one.per_day
+            and proposal.at_stake + spent.supplier <= one.up_to
+            and proposal.at_stake + spent.automatic <= one.per_day
             and confidence >= one.least_confidence
             and today <= one.until
         ),
@@ -99,7 +99,7 @@ def _holdout(policy: Policy, proposal: Proposal, _spent: Spent, _today: date) ->
 
 
 def _outside_pilot(policy: Policy, supplier: str) -> str | None:
-    if policy.pilot is None:
+    if policy.pilot is None or not supplier:  # what concerns no supplier, such as savings that are booked
         return None
     if supplier in policy.pilot.holdout:
         return f"{supplier} is in the holdout of the pilot: it stays as it is, so that the pilot can be judged."

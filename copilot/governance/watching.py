@@ -110,12 +110,12 @@ def _seen(
             told=told,
         )
     outcome = None
-    if found.route == "recommend" and _covered(store, people, proposal, version):
+    if found.route == "recommend" and covered(store, people, proposal, version):
         outcome = ApprovalDesk(store, people).propose(proposal, SERVICE)
     return Seen(proposal.subject, proposal.title, found.route, outcome)
 
 
-def _covered(store: StateStore, people: People, proposal: Proposal, version: Version) -> bool:
+def covered(store: StateStore, people: People, proposal: Proposal, version: Version) -> bool:
     """Whether a standing decision covers it whole, and Tenor may submit it."""
     person = people.known(SERVICE)
     if person is None or not person.may("proposer") or not version.policy.automatic:

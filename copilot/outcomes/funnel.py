@@ -32,6 +32,8 @@ class Followed:
     dead: int
     confidence: Decimal | None = None
     """How sure the recommendation said it was, 0 to 1."""
+    booked: bool = False
+    """Whether its discount, once taken, was booked as a realised saving in Coupa."""
 
     @property
     def executed(self) -> bool:
@@ -71,11 +73,13 @@ def funnel(
         return Stage(name, len(found), amount, share)
 
     captured = [invoice for invoice, amount in taken.items() if amount > 0]
+    booked = [invoice for invoice in captured if best[invoice].booked]
     stages = (
         stage("identified", best),
         stage("approved", (i for i, one in best.items() if one.state == "approved")),
         stage("executed", (i for i, one in best.items() if one.executed)),
         stage("captured", captured),
+        *([stage("booked", booked)] if booked else []),
     )
     lost = [stage(name, [i for i, one in best.items() if falls(one)]) for name, falls in LOSSES.items()]
     left = [invoice for invoice, one in best.items() if one.executed and not taken.get(invoice)]

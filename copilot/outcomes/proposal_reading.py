@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from copilot.governance.casebook import intact
+from copilot.outcomes.bookings import booked_invoices
 from copilot.outcomes.funnel import Followed
 from copilot.state.store import StateStore
 from copilot.state.tables import outbox, proposals
@@ -22,6 +23,7 @@ def read_proposals(store: StateStore, zone: ZoneInfo) -> tuple[Followed, ...]:
         effects: dict[str, Counter[str]] = defaultdict(Counter)
         for write in connection.execute(select(outbox.c.proposal, outbox.c.state)):
             effects[write.proposal][write.state] += 1
+        booked = booked_invoices(connection)
         found = []
         for row in connection.execute(select(proposals).order_by(proposals.c.made_at, proposals.c.id)):
             proposal = intact(row)
@@ -41,6 +43,7 @@ def read_proposals(store: StateStore, zone: ZoneInfo) -> tuple[Followed, ...]:
                     delivered=states["delivered"],
                     dead=states["dead"],
                     confidence=proposal.confidence,
+                    booked=proposal.documents[0] in booked,
                 )
             )
     return tuple(found)

@@ -107,6 +107,8 @@ class Stage:
 class Funnel:
     """identified -> approved -> executed -> captured, each counted once for an invoice, at what was identified then.
 
+    `booked` follows once realised savings were booked in Coupa.
+
     `taken` is what the payments say was taken; `verified` what of it beats the holdout, nothing where no effect was
     found, None while that is not known. `lost` is what fell out, by the reason; `nobody decided` is a loss of process.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from copilot.governance.casebook import Case
 from copilot.governance.outcomes import Approved, Deciding, Proposed, Proposing, Refused, Rejected, StillNeeds, Voided
+from copilot.governance.proposal import Proposal
 from copilot.wording.quoting import clean
 
 SHOWN = "%Y-%m-%d %H:%M UTC"
@@ -35,11 +36,21 @@ def outcome_sentence(outcome: Proposing | Deciding) -> str:
 def summary(case: Case) -> str:
     """A proposal in a line."""
     proposal = case.proposal
-    money = f"{proposal.amount:,.2f} {proposal.currency}, worth {proposal.benefit:,.2f}"
+    money = ", ".join(f"{name.lower()} {value}" for name, value in money_facts(proposal))
     if case.state == "open":
         return f"{clean(proposal.title, 200)} ({money}): {' and '.join(case.needs)} by {case.expires_at:{SHOWN}}"
     states = ", ".join(f"{effect.kind} {effect.state}" for effect in case.effects)
     return f"{clean(proposal.title, 200)} ({money}): {state_words(case)}{f'; {states}' if states else ''}"
+
+
+def money_facts(proposal: Proposal) -> list[tuple[str, str]]:
+    """The cash that moves and what that is worth; where none does, what is booked."""
+    if not proposal.amount and not proposal.benefit and proposal.at_stake:
+        return [("Booked", f"{proposal.at_stake:,.2f} {proposal.currency} of realised savings")]
+    return [
+        ("Cash", f"{proposal.amount:,.2f} {proposal.currency}"),
+        ("Worth", f"{proposal.benefit:,.2f} {proposal.currency} after the hurdle"),
+    ]
 
 
 def state_words(case: Case) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from copilot.governance.casebook import Case
 from copilot.governance.incidents import DeadLetter, Unproposed
 from copilot.governance.switches import Stop
-from copilot.rendering.approval_words import SHOWN, history, reasons, requests, state_words
+from copilot.rendering.approval_words import SHOWN, history, money_facts, reasons, requests, state_words
 from copilot.rendering.evidence_page import template
 from copilot.rendering.incident_words import line_of
 from copilot.wording.quoting import clean
@@ -38,10 +38,7 @@ def approvals_page(
 
 def _card(case: Case) -> dict[str, Any]:
     proposal = case.proposal
-    facts = [
-        ("Cash", f"{proposal.amount:,.2f} {proposal.currency}"),
-        ("Worth", f"{proposal.benefit:,.2f} {proposal.currency} after the hurdle"),
-    ]
+    facts = money_facts(proposal)
     if proposal.yearly_yield is not None and proposal.hurdle is not None:
         facts.append(("Yield a year", f"{proposal.yearly_yield:.1%}, hurdle {proposal.hurdle:.1%}"))
     if case.state == "open":

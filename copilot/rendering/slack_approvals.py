@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot.governance.casebook import Case
-from copilot.rendering.approval_words import SHOWN, history, reasons, requests, state_words
+from copilot.rendering.approval_words import SHOWN, history, money_facts, reasons, requests, state_words
 from copilot.rendering.slack import Block, SlackMessage, button, contexts, escaped, plain_text, preformatted, texts
 from copilot.wording.quoting import clean
 
@@ -16,8 +16,7 @@ def approval_card(case: Case) -> SlackMessage:
     proposal = case.proposal
     title = clean(proposal.title, TITLE)
     facts = [
-        f"Cash: {proposal.amount:,.2f} {proposal.currency}",
-        f"Worth: {proposal.benefit:,.2f} {proposal.currency}",
+        *(f"{name}: {value}" for name, value in money_facts(proposal)),
         f"Needs: {' and '.join(case.needs)}" if case.needs else f"State: {state_words(case)}",
         f"Until: {case.expires_at:{SHOWN}}",
     ]

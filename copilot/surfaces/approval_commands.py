@@ -16,7 +16,7 @@ from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
 from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
-from copilot.surfaces.watch_commands import waiting, watch
+from copilot.surfaces.watch_commands import realise, waiting, watch
 from copilot.wording.quoting import clean
 
 approvals_app = typer.Typer(
@@ -24,6 +24,7 @@ approvals_app = typer.Typer(
 )
 approvals_app.command()(watch)
 approvals_app.command()(waiting)
+approvals_app.command()(realise)
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `tenor approvals list` shows it.")]
 NAMES = ("number", "supplier")
 """Text of others in a payment run's list, which a spreadsheet must not run."""
@@ -258,6 +259,7 @@ def replay(key: IdArgument, *, mirror: MirrorOption = None) -> None:
     """
     from copilot.governance.replaying import replay as compute_again  # noqa: PLC0415 (numpy and the solver)
     from copilot.layer_opening import open_layer  # noqa: PLC0415 (as above)
+    from copilot.outcomes.realising import computed_again, is_booking  # noqa: PLC0415 (as above)
 
     with plain_errors(), chambers(settings_of(mirror)) as here:
         case = here.desk.case(key)
@@ -265,7 +267,9 @@ def replay(key: IdArgument, *, mirror: MirrorOption = None) -> None:
         wanted = str(case.proposal.evidence.get("mirror_version", ""))
         file = here.settings.mirror / f"mirror-{wanted}.duckdb"
         settings = here.settings.model_copy(update={"mirror": file}) if file.is_file() else here.settings
-        found = compute_again(case, open_layer(settings), version)
+        found = compute_again(
+            case, open_layer(settings), version, *([computed_again] if is_booking(case.proposal) else [])
+        )
         if found.identical:
             typer.echo(f"Identical: {case.proposal.title} comes out the same, to the byte.")
             return

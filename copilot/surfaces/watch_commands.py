@@ -1,4 +1,4 @@
-"""`tenor approvals watch` and `waiting`: what is new with a version of the mirror, told once to whom it concerns."""
+"""`tenor approvals watch`, `waiting` and `realise`: what is new with a version of the mirror, told once and booked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from copilot.governance.incidents import DeadLetter, Unproposed, incidents
+from copilot.governance.outcomes import Refused
 from copilot.rendering.approval_words import outcome_sentence
 from copilot.rendering.incident_words import line_of
 from copilot.surfaces.command_parts import MirrorOption, TodayOption, plain_errors, settings_of
-from copilot.surfaces.governance_parts import Chambers, chambers
+from copilot.surfaces.governance_parts import REFUSED, AsOption, Chambers, chambers
+from semantic_layer import SemanticLayer
 
 
 def watch(
@@ -41,6 +43,7 @@ def watch(
                 for seen in look(here.store, here.people, layer, currency=here.settings.reporting_currency):
                     became = f"; {outcome_sentence(seen.outcome)}" if seen.outcome else ""
                     typer.echo(f"{seen.title}: {seen.route}{became}")
+                _book(here, layer)
                 typer.echo(f"Looked at mirror {last}.")
             _announce(here)
             if every is None:
@@ -59,6 +62,32 @@ def waiting(*, today: TodayOption = None, mirror: MirrorOption = None) -> None:
             typer.echo(f"{one.invoice if isinstance(one, Unproposed) else one.key[:16]}  {line_of(one)}")
         if not found:
             typer.echo("Nothing waits for a proposer, and nothing died on its way to Coupa.")
+
+
+def realise(*, acting_as: AsOption = None, today: TodayOption = None, mirror: MirrorOption = None) -> None:
+    """Propose to book, as realised savings of the policy's project, the discounts that payments show as taken.
+
+    Example: tenor approvals realise
+
+    Exit code: 0 proposed, 1 error or nothing new, 4 refused.
+    """
+    from copilot.layer_opening import open_layer  # noqa: PLC0415 (numpy; other commands need it not)
+    from copilot.outcomes import realising  # noqa: PLC0415 (as above)
+
+    with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
+        title, outcome = realising.realise(here.store, here.people, open_layer(here.settings), here.actor)
+        key = getattr(outcome, "id", "-")
+        typer.echo(f"{key}  {title}: {outcome_sentence(outcome)}", err=isinstance(outcome, Refused))
+        raise typer.Exit(REFUSED if isinstance(outcome, Refused) else 0)
+
+
+def _book(here: Chambers, layer: SemanticLayer) -> None:
+    from copilot.outcomes.realising import realise_by_policy  # noqa: PLC0415 (numpy)
+
+    found = realise_by_policy(here.store, here.people, layer)
+    if found is not None:
+        title, outcome = found
+        typer.echo(f"{title}: {outcome_sentence(outcome) if outcome else 'propose it with `tenor approvals realise`'}")
 
 
 def _incidents(here: Chambers) -> tuple[Unproposed | DeadLetter, ...]:

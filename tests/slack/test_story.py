@@ -14,18 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
 
 from copilot.engine import Engine
+from copilot.governance.desk import ApprovalDesk
+from copilot.governance.incidents import unproposed
+from copilot.governance.outcomes import Approved, Proposed
 from copilot.governance.people import read_people
 from copilot.governance.policy import Policy
 from copilot.governance.register import Register
+from copilot.governance.replaying import replay
 from copilot.governance.watching import trace, watch
 from copilot.layer_opening import open_layer
 from copilot.outcomes.funnel import funnel
 from copilot.outcomes.pilot_reading import read_books
 from copilot.outcomes.proposal_reading import read_proposals
+from copilot.outcomes.realising import computed_again, realise
 from copilot.settings import Settings
 from copilot.state.store import StateStore
+from copilot.surfaces.approval_routes import add_approval_routes
+from copilot.surfaces.incident_delivery import announcer
 from copilot.surfaces.slack.adapter import SlackSurface
 from copilot.surfaces.slack.approvals import SlackApprovals
 from copilot.surfaces.slack.live_directory import LiveDirectory
@@ -118,14 +127,14 @@ def coupa(tmp_path: Path) -> Iterator[Coupa]:
         yield Coupa(edits, papers, clock, tmp_path, address.url)
 
 
-def cards() -> Any:
-    """The helper of the tests of buttons, which lies beside this file."""
-    spec = importlib.util.spec_from_file_location("test_approvals", Path(__file__).with_name("test_approvals.py"))
+def beside(name: str) -> Any:
+    """A module that lies beside this file."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Card
+    return module
 
 
 @pytest.fixture
@@ -175,21 +184,51 @@ def asked(whole: Settings, question: str) -> dict[Any, Any]:
     return {row[0]: row for row in answer.table.rows}
 
 
-def decided(slack: Any) -> str:
-    """The treasurer proposes, the CFO presses the button; what it says then."""
-    slack.command("U0TREASURER", "propose STORY-1", "C0PAYABLES")
+def announced(slack: Any, settings: Settings, store: StateStore, invoice: int) -> Any:
+    """The message about the invoice in the treasury's channel, which comes once, and the id of its button."""
+    told = announcer(settings.model_copy(update={"approvals_to": "slack:T0TENOR/C0TREASURY"}), store)
+    for _ in range(2):
+        with store.reading() as connection:
+            found = [one for one in unproposed(connection, store.clock()) if one.invoice == invoice]
+        told.round(found, store.clock())
+    (message,) = [one for one in slack.messages if one.channel == "C0TREASURY"]
+    (button,) = message.buttons()
+    assert button["value"] == str(invoice)
+    return message, button["action_id"]
+
+
+def decided(slack: Any, message: Any, button: str, album: Any) -> str:
+    """The treasurer presses the button that proposes, the CFO the one that approves; what it says then."""
+    slack.press("U0TREASURER", message, button)
     assert "waits for CFO" in str(slack.wait(lambda: slack.responses)[0])
     slack.command("U0CFO", "approvals", "C0PAYABLES")
     slack.wait(lambda: len(slack.responses) == 2)
-    slack.press("U0CFO", cards()(slack.responses[1]), "approve")
+    slack.press("U0CFO", beside("test_approvals").Card(slack.responses[1]), "approve")
     slack.wait(lambda: len(slack.responses) == 4)
+    album.slack("proposed-and-decided", *slack.responses[:4])
     return str(slack.responses[3])
 
 
+def approvals_shown(store: StateStore, settings: Settings) -> str:
+    """The page of approvals, as whoever owns the policy sees it."""
+    app = FastAPI()
+    add_approval_routes(app, store, settings, Depends(lambda: None), lambda: "local:owner")
+    return TestClient(app, base_url="http://localhost").get("/approvals").text
+
+
+def realised(whole: Settings, store: StateStore, files: Path) -> Proposed:
+    """The treasurer proposes to book what was captured, the CFO approves."""
+    people = read_people(files / "deciders.yml")
+    _, made = realise(store, people, open_layer(whole), "slack:T0TENOR:U0TREASURER")
+    assert isinstance(made, Proposed)
+    assert isinstance(ApprovalDesk(store, people).approve(made.id, "slack:T0TENOR:U0CFO"), Approved)
+    return made
+
+
 def test_from_arrival_to_the_discount_that_was_taken(
-    coupa: Coupa, whole: Settings, store: StateStore, slack: Any, files: Path
+    coupa: Coupa, whole: Settings, settings: Settings, store: StateStore, slack: Any, files: Path
 ) -> None:
-    """Seen in the next sync, shown in chat, proposed, approved by a button, in Coupa once, paid, counted, one trace."""
+    """Seen in the next sync, told and shown in chat, proposed and approved by buttons, in Coupa once, paid, booked."""
     invoice = coupa.arrives("ACC000515", "STORY-1")
 
     coupa.command("once", "--today", "2026-11-23")
@@ -197,7 +236,11 @@ def test_from_arrival_to_the_discount_that_was_taken(
     assert seen(whole, store, files) == []
     saved = Decimal(str(asked(whole, "which discounts should we take")["STORY-1"][5]))
 
-    assert "approved now; 3 actions are queued" in decided(slack)
+    album = beside("story_pictures").Album()
+    message, button = announced(slack, settings, store, invoice)
+    album.slack("announced", message)
+    album.page("waiting-for-a-proposer", approvals_shown(store, settings))
+    assert "approved now; 3 actions are queued" in decided(slack, message, button, album)
     for _ in range(2):
         coupa.command("deliver")
     (comment,) = coupa.papers.lists[f"invoices/{invoice}/comments"]
@@ -210,13 +253,21 @@ def test_from_arrival_to_the_discount_that_was_taken(
 
     coupa.pays(invoice, Decimal("1530.08"))
     coupa.command("once", "--today", "2026-12-05")
+    booking = realised(whole, store, files)
+    for _ in range(2):
+        coupa.command("deliver")
+    assert coupa.papers.projects[3]["additional-realized-savings"] == fields["tenor-benefit"]
+    album.page("booked", approvals_shown(store, settings))
     layer = open_layer(whole)
     documents = {one.id: one for one in read_books(layer, Policy.model_validate(POLICY).treasury).documents}
     found = funnel(read_proposals(store, whole.time_zone()), documents, layer.data_date, None)
     stages = [(stage.name, stage.count, stage.amount) for stage in found.stages]
-    assert stages == [(name, 1, saved) for name in ("identified", "approved", "executed", "captured")]
+    assert stages == [(name, 1, saved) for name in ("identified", "approved", "executed", "captured", "booked")]
     told = [event["action"] for event in trace(store, invoice)]
-    assert told == ["recommended", "proposed", "approved", *["delivered"] * 3]
+    assert told == ["recommended", "announced", "proposed", "approved", *["delivered"] * 3]
+    version = Register(store, read_people(files / "deciders.yml")).version(1)
+    case = ApprovalDesk(store, read_people(files / "deciders.yml")).case(booking.id)
+    assert replay(case, layer, version, computed_again).identical
 
 
 class NoEngines:
