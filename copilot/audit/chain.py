@@ -102,7 +102,11 @@ def verify(records: Iterable[Mapping[str, Any]], start: Head | None = None) -> V
         except ValidationError as error:
             wrong = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"])) or "its form"
             return Broken(place, f"it is not a record of this trail ({wrong})")
-        if (why := _wrong(record, head)) is not None:
+        try:
+            why = _wrong(record, head)
+        except UnicodeEncodeError:  # half of a surrogate pair, as an escape in JSON can name it
+            why = "it holds characters that no record holds"
+        if why is not None:
             return Broken(place, why)
         head = Head(record.seq, record.hash)
     return Intact(head)

@@ -25,8 +25,8 @@ MOST_LOOKS: Final = 6
 TAKEN: Final = "without an id"
 _FIRST_PAUSE: Final = dt.timedelta(seconds=15)
 _LONGEST_PAUSE: Final = dt.timedelta(hours=1)
-_UNKNOWN_PAUSE: Final = dt.timedelta(minutes=2)
-"""After a write whose outcome is not known: Coupa may still be busy with it."""
+_UNKNOWN_PAUSE: Final = dt.timedelta(minutes=15)
+"""After a write whose outcome is not known: Coupa may still be busy with it, and a quarter of an hour costs nothing."""
 WAY_OUT: Final = "see it with `tenor-sync outbox list`; `tenor-sync outbox retry KEY` tries it again"
 
 

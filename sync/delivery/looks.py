@@ -1,6 +1,6 @@
 """Whether an effect can be read back: conditions on the records of a GET. docs/outbox.md describes their form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -31,14 +31,17 @@ class Look:
 
     def found(self, content: Any) -> Record | None:
         """The record that meets every condition, in an answer that is a list or one record."""
+        return next(self.matches(content), None)
+
+    def matches(self, content: Any) -> Iterator[Record]:
+        """Every record that does: more than one shows an effect that came twice."""
         records = content if isinstance(content, list) else [content]
         if self.within:
             inner = [record.get(self.within) for record in records if isinstance(record, dict)]
             records = [one for many in inner if isinstance(many, list) for one in many]
         for record in records:
             if isinstance(record, dict) and all(_meets(record, condition) for condition in self.where):
-                return record
-        return None
+                yield record
 
 
 def _meets(record: Record, condition: Mapping[str, str]) -> bool:

@@ -46,8 +46,11 @@ async def recheck(outbox: Outbox, coupa: WriteClient) -> Recheck:
         look = Look.of(row["look"])
         if look.path not in pages:
             pages[look.path] = await _read(coupa, look)
-        if look.found(pages[look.path]) is None:
+        times = len(list(look.matches(pages[look.path])))
+        if times == 0:
             differences.append(f"{_named(row)} is delivered, but it is not in Coupa")
+        elif times > 1:
+            differences.append(f"{_named(row)} is in Coupa {times} times")
     for path, content in pages.items():
         strange = set(MARKER.findall(_texts(content))) - all_keys
         differences += [

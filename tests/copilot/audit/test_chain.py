@@ -67,6 +67,20 @@ def test_any_changed_byte_of_an_export_shows(place: int, change: int) -> None:
     assert verdict_of(text) != "intact"
 
 
+def test_every_byte_of_an_export_is_watched() -> None:
+    """Each byte with one bit turned, each line gone, each two neighbours exchanged, each end cut off: all are found."""
+    text = "\n".join(export_lines(CHAIN[:4])) + "\n"
+    raw, lines = text.encode(), text.splitlines()
+    turned = (raw[:at] + bytes([raw[at] ^ (1 << at % 7)]) + raw[at + 1 :] for at in range(len(raw) - 1))
+    damaged = [one.decode(errors="surrogateescape") for one in turned]  # the command refuses what is no text
+    damaged.append(text.replace("q 2", "q \\ud800"))
+    damaged += ["\n".join(lines[:at] + lines[at + 1 :]) for at in range(len(lines))]
+    damaged += ["\n".join([*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]) for at in range(len(lines) - 1)]
+    damaged += [text[:at] for at in range(len(text) - 1)]
+    missed = [one for one in damaged if one.split() != text.split() and verdict_of(one) == "intact"]
+    assert (len(damaged) > 3000, missed) == (True, [])
+
+
 @given(st.integers(0, LENGTH - 1))
 def test_a_removed_record_is_named_by_its_place(place: int) -> None:
     """The first record that does not follow."""

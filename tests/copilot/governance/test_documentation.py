@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import random
 import re
 import shlex
 import subprocess
@@ -120,14 +123,19 @@ def test_nobody_acts_as_somebody_else_outside_of_a_demo(page_folder: Path) -> No
 
 @pytest.mark.usefixtures("page_folder")
 def test_every_decision_is_computed_again_to_the_byte(offering_mirror: Path) -> None:
-    """Proposals under several policies come out the same; with another seed's cash or hurdle they would not."""
+    """Proposals under several policies come out the same; with another seed's cash or hurdle they would not.
+
+    TENOR_REPLAYS says how many; the hurdles are drawn with a fixed seed.
+    """
+    wanted, draw = int(os.environ.get("TENOR_REPLAYS", "4")), random.Random(7)  # noqa: S311 (hurdles to try)
+    percents = itertools.chain((2.0, 9.25), (draw.randint(0, 1100) / 100 for _ in itertools.count()))
     layer = SemanticLayer.load(offering_mirror)
     people = read_people(Path("people.yml"))
     plain = yaml.safe_load(blocks("yaml policy.yml")[0])
     checked = 0
     with StateStore.open("sqlite:///many.db", lambda: datetime(2026, 11, 22, 17, tzinfo=UTC)) as store:
         register, desk = Register(store, people), ApprovalDesk(store, people)
-        for number, percent in enumerate((2.0, 9.25), start=1):
+        for number, percent in enumerate(percents, start=1):
             plain["treasury"] = {"hurdle_percent": {"*": percent}}
             register.propose(Policy.model_validate(plain), "demo:controller")
             register.approve(number, "demo:accounting")
@@ -139,7 +147,9 @@ def test_every_decision_is_computed_again_to_the_byte(offering_mirror: Path) -> 
                 assert other.identical == (number == 1)
                 desk.withdraw(one.outcome.id, "demo:analyst")
                 checked += 1
-    assert checked >= 4
+            if checked >= wanted and number >= 2:
+                break
+    assert checked >= wanted
 
 
 def test_the_page_names_every_kind_role_and_entry() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -24,6 +25,7 @@ from sync.delivery.state_table import open_outbox
 from sync.errors import SettingsError, StateStoreError
 from sync.sandbox.company.company import Company
 from sync.sandbox.editing.edits import Edits
+from sync.sandbox.projection import render
 from sync.sandbox.writes import Papers
 from sync.settings import WRITE_SCOPES, Settings, load_settings
 from tests.copilot.governance.test_actions import EVERY
@@ -301,7 +303,7 @@ def test_waits_grow_and_follow_coupas_own(approved: Path, company: Company, tmp_
     lost = PostOffice.over(approved, company, tmp_path, "write_ignored calls=1")
     (outcome,) = lost.deliver()
     assert isinstance(outcome, TryAgain)
-    assert (outcome.at - lost.now).total_seconds() == 120
+    assert (outcome.at - lost.now).total_seconds() == 900
 
 
 async def test_what_was_delivered_is_looked_up_again(office: PostOffice) -> None:
@@ -336,6 +338,39 @@ async def test_deliveries_from_before_a_sealed_part_are_not_missed_in_the_trail(
     box.close()
     assert (found.looked_up, found.differences) == (5, ())
     assert ["does not tell" in one for one in since.differences] == [True] * 4
+
+
+async def test_an_effect_that_came_twice_and_an_approver_who_was_removed_are_found(office: PostOffice) -> None:
+    """A comment with the same marker again, and a chain of approval without the person who was added."""
+    box = office.outbox()
+    await asyncio.to_thread(office.deliver)
+    comments = office.papers.lists[f"invoices/{office.invoice}/comments"]
+    comments.append({**comments[0], "id": 9999})
+    approvers = office.edits.company.tables["invoices"]
+    record = render(approvers, np.array([approvers.row_of(office.invoice)]), {"approvals": None})[0]
+    added = next(one for one in record["approvals"] if one["approver"] and one["approver"]["id"] == office.user)
+    others = [one["approver"]["id"] for one in record["approvals"] if one["approver"]["id"] != office.user]
+    office.edits.change("approvals", added["id"], {"approver": others[0]})
+    found = await recheck(box, office.coupa())
+    box.close()
+    assert ["2 times" in found.differences[0], "approver on" in found.differences[1]] == [True, True]
+    assert len(found.differences) == 2
+
+
+def test_clocks_that_differ_by_minutes_send_nothing_twice(office: PostOffice) -> None:
+    """A worker five minutes ahead leaves what another has claimed; one an hour behind waits until it is due for it."""
+    one, ahead = office.outbox("one"), office.outbox("ahead")
+    mine = one.claim(office.now)
+    assert mine is not None
+    assert ahead.claim(office.now + dt.timedelta(minutes=5)) is None
+    one.release(mine, "another day")
+    one.close()
+    ahead.close()
+    office.now -= dt.timedelta(hours=1)
+    assert office.deliver() == []
+    office.now += dt.timedelta(hours=1)
+    assert len(office.deliver()) == 5
+    assert office.effects() == ONCE
 
 
 def test_both_halves_know_the_same_requests() -> None:
