@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from copilot.audit.chain import Event
 from copilot.governance.actions import Outreach, OutsideCoupa, PaymentRunFile
 from copilot.governance.casebook import Case
 from copilot.governance.outcomes import Deciding, Proposing, Refused, Voided
+from copilot.governance.run_lists import hand_out_run
 from copilot.rendering.approval_words import history, outcome_sentence, reasons, requests, summary
 from copilot.surfaces.command_parts import ERROR, MirrorOption, TodayOption, plain_errors, settings_of
 from copilot.surfaces.governance_parts import REFUSED, AsOption, chambers, granted
@@ -184,6 +187,29 @@ def hand_out(
             typer.echo(f"Written: {_write(file, folder, f'{key}-{number}')}")
         if not files:
             typer.echo("It holds no draft and no list: everything in it goes to Coupa.")
+
+
+@approvals_app.command(name="run-file")
+def run_file(
+    day: Annotated[datetime, typer.Argument(metavar="DAY", formats=["%Y-%m-%d"], help="The day of the payment run.")],
+    *,
+    folder: Annotated[Path, typer.Option("--to", help="Folder for the file.")] = Path(),
+    acting_as: AsOption = None,
+    today: TodayOption = None,
+    mirror: MirrorOption = None,
+) -> None:
+    """Write every approved early payment of a payment run into one CSV, for whoever makes it up; nothing is paid.
+
+    Example: tenor approvals run-file 2026-12-03 --to approved
+
+    Exit code: 0 written, 1 error or nothing approved, 4 refused.
+    """
+    with plain_errors(), chambers(settings_of(mirror), acting_as, today) as here:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = granted(hand_out_run(here.store, here.people, day.date(), here.actor))
+        cash = sum((line.cash for line in file.lines), Decimal(0))
+        written = _write(file, folder, f"run-{day:%Y-%m-%d}")
+        typer.echo(f"Written: {written}, {len(file.lines)} invoices, {cash:,.2f} {file.lines[0].currency}")
 
 
 @approvals_app.command()

@@ -89,6 +89,12 @@ def test_the_commands_of_the_page_run_in_order() -> None:
     assert said["tenor approvals verify decision.json"].startswith("As it was written")
     assert said["tenor audit verify"].startswith("Intact")
     assert "revived" in said["tenor policy revive --as treasurer"]
+    shown = json.loads(run(f"tenor approvals show {key} --json").stdout)
+    day = shown["proposal"]["evidence"]["recommendation"]["payload"]["pay_on"]
+    listed = run(f'tenor approvals run-file {day} --to lists --as "treasury analyst"')
+    assert (listed.exit_code, "1 invoices" in listed.stdout) == (0, True), listed.stderr
+    (row,) = Path(f"lists/run-{day}.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert row.split(",")[0] == str(shown["proposal"]["documents"][0])
 
 
 @pytest.mark.usefixtures("page_folder")
