@@ -2,7 +2,8 @@
 
 The certified figure of possible duplicates casts a wide net (the same number, or an amount alike within a week); rent
 and subscriptions fall into it. Here a pair needs its number as evidence: the same one, one with a prefix, one with a
-letter read for a digit, or the same number and amount from another supplier. Each later invoice is told once.
+letter read for a digit, one that was keyed wrongly, or the same number and amount from another supplier. Numbers that
+follow each other are no slip: suppliers count up. Each later invoice is told once.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ from copilot.opportunities.recommendation import Benefit, Confidence, Recommenda
 from semantic_layer.results import Check
 
 Evidence = Literal[
-    "same number", "number with a prefix", "number with a letter for a digit", "same number from another supplier"
+    "same number",
+    "number with a prefix",
+    "number with a letter for a digit",
+    "number with swapped digits",
+    "same number from another supplier",
+    "number with a digit keyed wrongly",
 ]
 SURE: Mapping[Evidence, Decimal] = {
     "same number": Decimal("0.95"),
     "number with a prefix": Decimal("0.90"),
     "number with a letter for a digit": Decimal("0.90"),
+    "number with swapped digits": Decimal("0.85"),
     "same number from another supplier": Decimal("0.80"),
+    "number with a digit keyed wrongly": Decimal("0.70"),
 }
 """How sure the evidence is, in the order in which it counts. Set by judgement; how good it is stands in a test."""
 
@@ -41,6 +49,10 @@ LONGEST_PREFIX = 4
 WITHIN_DAYS = 31
 """Pairs whose evidence is less than the same number in one family lie no farther apart."""
 VALID_DAYS = 30
+LEAST_KEYED = 5
+"""A shorter number is like many others but for one digit."""
+NEIGHBOURS = 20
+"""Numbers that lie no farther apart come from counting up, not from a slip."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,7 @@ def _pairs(faces: Sequence[Face]) -> Iterator[Pair]:
     ordered = sorted(faces, key=lambda face: (face.day, face.document_id))
     yield from _of_one_family(ordered)
     yield from _of_several(ordered)
+    yield from _keyed(ordered)
 
 
 def _of_one_family(faces: Sequence[Face]) -> Iterator[Pair]:
@@ -154,6 +167,40 @@ def _of_several(faces: Sequence[Face]) -> Iterator[Pair]:
         for one, other in pairwise(same):
             if one.family != other.family and _days(one, other) <= WITHIN_DAYS:
                 yield Pair(*_in_order(one, other), "same number from another supplier")
+
+
+def _keyed(faces: Sequence[Face]) -> Iterator[Pair]:
+    """The very same amount in one family within a month, under a number that a slip of the fingers makes of it."""
+    alike: dict[tuple[str, str, Decimal, int], list[Face]] = defaultdict(list)
+    for face in faces:
+        if len(face.bare) >= LEAST_KEYED:
+            alike[face.family, face.currency, face.gross, len(face.bare)].append(face)
+    for members in alike.values():
+        if len(members) <= MOST_ALIKE:
+            for one, other in combinations(members, 2):
+                slip = _slip(one, other) if _days(one, other) <= WITHIN_DAYS else None
+                if slip is not None:
+                    yield Pair(*_in_order(one, other), slip)
+
+
+def _slip(one: Face, other: Face) -> Evidence | None:
+    """Two digits beside each other swapped; or, on invoices of one day, one digit that is another."""
+    differ = [at for at, (a, b) in enumerate(zip(one.bare, other.bare, strict=True)) if a != b]
+    if not differ or not all(one.bare[at].isdigit() and other.bare[at].isdigit() for at in differ):
+        return None
+    if _digits_apart(one.bare, other.bare) <= NEIGHBOURS:
+        return None
+    first, last = differ[0], differ[-1]
+    swapped = (one.bare[first], one.bare[last]) == (other.bare[last], other.bare[first])
+    if len(differ) == 2 and last == first + 1 and swapped:
+        return "number with swapped digits"
+    return "number with a digit keyed wrongly" if len(differ) == 1 and one.day == other.day else None
+
+
+def _digits_apart(one: str, other: str) -> int:
+    """How far the digits at the end of two numbers lie apart."""
+    ends = [int(found[0]) if (found := re.search(r"[0-9]+$", text)) else 0 for text in (one, other)]
+    return abs(ends[0] - ends[1])
 
 
 def _amounts_alike(one: Face, other: Face) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from copilot.engine import Engine
 from copilot.opportunities.duplicate_reading import read_duplicates, read_faces
-from copilot.opportunities.duplicates import MOST_ALIKE, Face, evidence_of, find_duplicates
+from copilot.opportunities.duplicates import MOST_ALIKE, Face, find_duplicates
 from copilot.opportunities.treasury_policy import TreasuryPolicy
 from copilot.planning.plan import Clock, OpportunityPlan, Refuse
 from copilot.planning.rule_planner import RulePlanner
@@ -48,6 +49,12 @@ def face(key: int, number: str, gross: str = "1000", *, family: str = "Alpha", a
         ("INV-1001", "A-INV-1001", "number with a prefix"),
         ("INV-1001", "INV-1OO1", "number with a letter for a digit"),
         ("INV-1001", "INV-1002", None),
+        ("INV-10473", "INV-10743", "number with swapped digits"),
+        ("INV-10473", "INV-10437", "number with swapped digits"),
+        ("INV-10473", "INV-17473", None),
+        ("INV-10473", "INV-10374", None),
+        ("INV-10473", "INV-40173", None),
+        ("4AB-1001", "A4B-1001", None),
         ("INV-1001", "LONGER-INV-1001", None),
         ("7", "17", None),
         ("", "", None),
@@ -56,10 +63,44 @@ def face(key: int, number: str, gross: str = "1000", *, family: str = "Alpha", a
 def test_a_pair_needs_its_number_as_evidence(one: str, other: str, evidence: str | None) -> None:
     """Of one family, with one amount, a week apart."""
     first, second = face(1, one), face(2, other, after=7)
-    assert evidence_of(first, second) == evidence
     found = find_duplicates([second, first], DAY, "USD", "v1")
     assert [pair.payload.evidence for pair in found.pairs] == ([] if evidence is None else [evidence])
     assert all(pair.documents == (1, 2) for pair in found.pairs)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [("INV-10473", "INV-17473", True), ("INV-10473", "INV-10483", False), ("INV-10473", "INV-17483", False)],
+)
+def test_a_digit_keyed_wrongly_needs_the_same_day(one: str, other: str, found: bool) -> None:
+    """One digit, far enough away not to be the next number, on an invoice of one day over one amount."""
+    same_day = [face(1, one), face(2, other)]
+    assert [p.payload.evidence for p in find_duplicates(same_day, DAY, "USD", "v1").pairs] == (
+        ["number with a digit keyed wrongly"] if found else []
+    )
+    assert not find_duplicates([face(1, one), face(2, other, "1000.01")], DAY, "USD", "v1").pairs
+    assert not find_duplicates([face(1, one), face(2, other, family="Beta")], DAY, "USD", "v1").pairs
+
+
+def test_slips_added_to_the_company_are_found_and_nothing_else(layer: SemanticLayer) -> None:
+    """Every hundredth invoice is keyed again with two digits swapped or with one that is another."""
+    faces = read_faces(layer)
+    before = {pair.documents for pair in find_duplicates(faces, DAY, "USD", "v1").pairs}
+    added, expected = [], set()
+    for place, original in enumerate(faces[::100]):
+        digits = [at for at, sign in enumerate(original.number) if sign.isdigit()]
+        text = list(original.number)
+        high = digits[-4]  # the thousands, so that it is not the next number
+        if place % 2 and text[high] != text[digits[-3]] and digits[-3] == high + 1:
+            text[high], text[high + 1] = text[high + 1], text[high]
+        else:
+            text[high] = str((int(text[high]) + 3) % 10)
+        copy = replace(original, document_id=10**9 + place, number="".join(text))
+        added.append(copy)
+        expected.add((original.document_id, copy.document_id))
+    found = {pair.documents for pair in find_duplicates([*faces, *added], DAY, "USD", "v1").pairs}
+    assert len(expected) > 15
+    assert found == before | expected
 
 
 def test_amounts_families_and_time_keep_pairs_apart() -> None:
