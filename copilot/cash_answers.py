@@ -29,8 +29,9 @@ from copilot.simulations.outflow_outcomes import (
 )
 from copilot.tabulation import json_cell
 from copilot.wording import figures
-from copilot.wording.period_words import key_words
+from copilot.wording.period_words import key_words, period_key
 from copilot.wording.quoting import clean, name_of
+from semantic_layer.periods import Period
 from semantic_layer.results import Value
 
 LABEL = "AP outflow"
@@ -344,9 +345,8 @@ def _headline(plan: OutflowPlan, found: OutflowForecast, band: Band, *, worst: b
 def _figure(metric: str, label: str, value: Decimal, unit: str, plan: OutflowPlan) -> Headline:
     cell = json_cell(value, unit)
     assert not isinstance(cell, bool)  # noqa: S101 - a Decimal never becomes one
-    return Headline(
-        metric=metric, label=label, value=cell, unit=unit, period=plan.end.isoformat(), as_of=plan.end.isoformat()
-    )
+    period = period_key(Period(plan.start, plan.end))
+    return Headline(metric=metric, label=label, value=cell, unit=unit, period=period, as_of=plan.end.isoformat())
 
 
 def _periods(rows: Sequence[PeriodCash], currency: str) -> Table:

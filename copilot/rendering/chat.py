@@ -150,6 +150,7 @@ def _headline(lead: Headline) -> dict[str, Any]:
         "exact": figures.exact(lead.value, lead.unit) if lead.unit.startswith("money") else "",
         "period": key_words(lead.period),
         "asOf": key_words(lead.as_of),
+        "ofDays": lead.unit.startswith("money") and lead.period != lead.as_of,
         "range": _range(lead),
         "delta": _delta(lead),
     }

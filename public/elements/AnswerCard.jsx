@@ -37,7 +37,8 @@ function CopyButton({ text }) {
 }
 
 function dates(headline) {
-  if (headline.range) return [["Projected for", headline.asOf]];
+  // a sum of cash is of its days, a balance of the last of them
+  if (headline.range) return [["Projected for", headline.ofDays ? headline.period : headline.asOf]];
   if (headline.asOf === headline.period) return [["As of", headline.asOf]];
   return [
     ["Period", headline.period],
